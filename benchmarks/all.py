@@ -22,6 +22,7 @@ FULL = (
     ("queueing.py",),
     ("formats.py",),
     ("proxy.py",),
+    ("pages.py",),
     ("rehearsal.py",),
 )
 QUICK = (
@@ -30,6 +31,7 @@ QUICK = (
     ("start.py", "--rows", "100000", "--times", "3", "--seconds", "10"),
     ("queueing.py", "--rows", "100000"),
     ("proxy.py", "--seconds", "2"),
+    ("pages.py", "--rows", "100000", "--days", "50"),
     ("rehearsal.py", "--rows", "3000"),
 )
 

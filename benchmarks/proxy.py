@@ -1,10 +1,11 @@
 """What `midnight serve` adds to a call, beside a bare reverse proxy.
 
-    python benchmarks/proxy.py [--seconds 5] [--connections 64] [--streams 500]
+    python benchmarks/proxy.py [--seconds 5] [--connections 64] [--firsts 200] [--streams 500]
 
 Clients ask the measuring server directly, through a proxy that only copies bytes from connection to
 connection, and through `midnight serve`, which enters every call in its ledger, durably, before it
-is sent. Then so many streams are held open at once.
+is sent. The same three ways take turns at streams, for the time to the first piece. Then so many
+streams are held open at once.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from load import request_to
-from measuring import arguments, scratch, serving, table
+from measuring import arguments, median, scratch, serving, table
 
+_AT_A_TIME = 20
+_HELD_MS = 8_000
+_END = b"\r\n0\r\n\r\n"
 MIDNIGHT = [sys.executable, "-m", "runner"]
 CONFIG = """
 [accounts.bench]
@@ -124,21 +128,48 @@ def started(command: list[str], folder: Path) -> Iterator[tuple[int, str]]:
             process.terminate()
 
 
+def streamed(port: int) -> bytes:
+    """Return a request for a stream."""
+    head, _, body = request_to(port).partition(b"\r\n\r\n")
+    body = body.replace(b"{", b'{"stream": true, ', 1)
+    return head.rpartition(b" ")[0] + b" %d\r\n\r\n" % len(body) + body
+
+
+async def first_token_ms(port: int, number: int) -> list[float]:
+    """How long the first piece of each of so many streams takes, one after the other, in ms."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    request, found = streamed(port), []
+    for _ in range(number):
+        begun = time.perf_counter()
+        writer.write(request)
+        await reader.readuntil(b"data: ")
+        found.append((time.perf_counter() - begun) * 1000)
+        await reader.readuntil(_END)
+    writer.close()
+    return found
+
+
 async def hold_streams(port: int, number: int) -> int:
-    """Open so many calls at once that last; how many are open."""
-    request = request_to(port).replace(b'{"model"', b'{"stream": true, "model"')
-    request = request.replace(b"Content-Length: ", b"Content-Length: ", 1)
-    head, _, body = request.partition(b"\r\n\r\n")
-    length = head.rpartition(b": ")[2]
-    request = head.removesuffix(length) + b"%d\r\n\r\n" % len(body) + body
+    """Open so many streams at once that last; how many have begun, and are open.
+
+    They are opened a second time when all have ended: by then the runner knows what is borne.
+    """
+    request = streamed(port)
     found = await asyncio.gather(
         *(asyncio.open_connection("127.0.0.1", port) for _ in range(number))
     )
     for _, writer in found:
         writer.write(request)
-    await asyncio.sleep(5)
-    still = sum(not reader.at_eof() for reader, _ in found)
+    await asyncio.gather(*(reader.readuntil(_END) for reader, _ in found))
     for _, writer in found:
+        writer.write(request)
+    begun = [asyncio.ensure_future(reader.readuntil(b"data: ")) for reader, _ in found]
+    await asyncio.wait(begun, timeout=_HELD_MS / 2000)
+    still = sum(
+        one.done() and not reader.at_eof() for one, (reader, _) in zip(begun, found, strict=True)
+    )
+    for one, (_, writer) in zip(begun, found, strict=True):
+        one.cancel()
         writer.close()
     return still
 
@@ -148,42 +179,64 @@ def main() -> None:
     if sys.argv[1:2] == ["--bare"]:
         bare_proxy(int(sys.argv[2]))
         return
-    options = arguments(__doc__, seconds=5, connections=64, streams=500)
-    lines = []
-    with scratch() as folder, serving() as server:
-        direct, _ = asyncio.run(ask(server.port, options.seconds, options.connections))
-        lines.append(("direct", f"{direct:,.0f}", "", "", ""))
-        bare = [sys.executable, __file__, "--bare", str(server.port)]
-        config = CONFIG.format(base=f"http://127.0.0.1:{server.port}/v1")
-        (folder / "midnight.toml").write_text(config, encoding="utf-8")
-        serve = [*MIDNIGHT, "--db", "queue.db", "--json", "serve", "--port", "0"]
-        base_ms = 0.0
-        for name, command in (("bare proxy", bare), ("midnight serve", serve)):
-            with started(command, folder) as (pid, said):
-                port = int(said) if said.strip().isdecimal() else _port(said)
-                before = cpu_s(pid)
-                begun = time.perf_counter()
-                rate, failed = asyncio.run(ask(port, options.seconds, options.connections))
-                calls = rate * (time.perf_counter() - begun)
-                each_ms = (cpu_s(pid) - before) / calls * 1000
-                base_ms = base_ms or each_ms
-                ratio = f"{each_ms / base_ms:.1f}"
-                lines.append((name, f"{rate:,.0f}", f"{each_ms:.3f}", ratio, failed))
-    head = ("way", "calls/s", "CPU ms a call", "x bare proxy", "failed")
-    table(f"{options.connections} connections, no latency", head, lines)
+    options = arguments(__doc__, seconds=5, connections=64, streams=500, firsts=200)
+    _measure_calls(options.seconds, options.connections)
+    _measure_first_tokens(options.firsts)
     _measure_streams(options.streams)
 
 
+@contextmanager
+def ways(folder: Path, port: int) -> Iterator[dict[str, tuple[int, int]]]:
+    """The bare proxy and the program before the server at `port`: process and port of each."""
+    config = CONFIG.format(base=f"http://127.0.0.1:{port}/v1")
+    (folder / "midnight.toml").write_text(config, encoding="utf-8")
+    bare = [sys.executable, __file__, "--bare", str(port)]
+    serve = [*MIDNIGHT, "--db", "queue.db", "--json", "serve", "--port", "0"]
+    with started(bare, folder) as (pid, said), started(serve, folder) as (own_pid, own_said):
+        yield {"bare proxy": (pid, int(said)), "midnight serve": (own_pid, _port(own_said))}
+
+
+def _measure_calls(seconds: int, connections: int) -> None:
+    lines = []
+    with scratch() as folder, serving() as server, ways(folder, server.port) as found:
+        direct, _ = asyncio.run(ask(server.port, seconds, connections))
+        lines.append(("direct", f"{direct:,.0f}", "", "", ""))
+        base_ms = 0.0
+        for name, (pid, port) in found.items():
+            before, begun = cpu_s(pid), time.perf_counter()
+            rate, failed = asyncio.run(ask(port, seconds, connections))
+            calls = rate * (time.perf_counter() - begun)
+            each_ms = (cpu_s(pid) - before) / calls * 1000
+            base_ms = base_ms or each_ms
+            ratio = f"{each_ms / base_ms:.1f}"
+            lines.append((name, f"{rate:,.0f}", f"{each_ms:.3f}", ratio, failed))
+    head = ("way", "calls/s", "CPU ms a call", "x bare proxy", "failed")
+    table(f"{connections} connections, no latency", head, lines)
+
+
+def _measure_first_tokens(number: int) -> None:
+    """The ways take turns, so that they meet the same moments of the machine."""
+    with scratch() as folder, serving() as server, ways(folder, server.port) as found:
+        ports = {"direct": server.port} | {name: port for name, (_, port) in found.items()}
+        taken: dict[str, list[float]] = {name: [] for name in ports}
+        for _ in range(number // _AT_A_TIME):
+            for name, port in ports.items():
+                taken[name] += asyncio.run(first_token_ms(port, _AT_A_TIME))[1:]
+    lines = [
+        (name, f"{median(each):.2f}", f"{sorted(each)[len(each) * 9 // 10]:.2f}")
+        for name, each in taken.items()
+    ]
+    table("time to the first piece of a stream", ("way", "median ms", "90 % below"), lines)
+
+
 def _measure_streams(number: int) -> None:
-    with scratch() as folder, serving("--latency", 8_000) as server:
-        config = CONFIG.format(base=f"http://127.0.0.1:{server.port}/v1")
-        (folder / "midnight.toml").write_text(config, encoding="utf-8")
-        serve = [*MIDNIGHT, "--db", "queue.db", "--json", "serve", "--port", "0"]
-        with started(serve, folder) as (pid, said):
-            before = resident_mb(pid)
-            still = asyncio.run(hold_streams(_port(said), number))
-            line = (number, still, f"{before:.0f}", f"{resident_mb(pid):.0f}")
-    table("open calls", ("asked", "open", "MB before", "MB with them"), [line])
+    lasting = serving("--latency", _HELD_MS)
+    with scratch() as folder, lasting as server, ways(folder, server.port) as found:
+        pid, port = found["midnight serve"]
+        before = resident_mb(pid)
+        still = asyncio.run(hold_streams(port, number))
+        line = (number, still, f"{before:.0f}", f"{resident_mb(pid):.0f}")
+    table("open streams", ("asked", "open", "MB before", "MB with them"), [line])
 
 
 def _port(said: str) -> int:

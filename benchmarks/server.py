@@ -3,8 +3,9 @@
     python benchmarks/server.py --port 8901 --latency 100 --bears 4
 
 It prints ``ready PORT`` when it listens. POST /v1/chat/completions answers one fixed label, or
-one for each item of a packed prompt. GET /stats returns what was asked, over time, since the start
-or the last GET /clear. It uses the standard library, and uvloop where that is installed.
+one for each item of a packed prompt; a stream begins at once, and ends when the answer is due. GET
+/stats returns what was asked, over time, since the start or the last GET /clear. It uses the
+standard library, and uvloop where that is installed.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ BUCKET_S = 0.1
 WINDOW_S = 60.0
 CHAT = b"POST /v1/chat/completions"
 
+_STREAM = re.compile(rb'"stream":\s*true')
 _LENGTH = re.compile(rb"content-length:\s*(\d+)", re.IGNORECASE)
 _REASONS = {200: "OK", 404: "Not Found", 429: "Too Many Requests"}
 
@@ -220,6 +222,9 @@ class Connection(asyncio.Protocol):
             return
         stats.in_flight += 1
         stats.most_in_flight = max(stats.most_in_flight, stats.in_flight)
+        if _STREAM.search(body):
+            reply = partial(self._end_stream, reply)
+            self._write(STREAM_BEGINS, last=False)
         self._gate.work(partial(self._answer, body, self._gate.headers(), reply))
 
     def _answer(self, body: bytes, headers: bytes, reply: Reply) -> None:
@@ -231,12 +236,40 @@ class Connection(asyncio.Protocol):
         stats.count(answered=True)
         reply(answered(numbers, headers))
 
+    def _end_stream(self, end: Reply, _answer: bytes) -> None:
+        end(STREAM_ENDS)
+
     def _write(self, reply: bytes, *, last: bool) -> None:
         if self._transport is None:
             return
         self._transport.write(reply)
         if last:
             self._transport.close()
+
+
+def _chunk(data: bytes) -> bytes:
+    """Return one event as one chunk of a reply."""
+    event = b"data: %b\n\n" % data
+    return b"%x\r\n%b\r\n" % (len(event), event)
+
+
+def _delta(choices: list[dict[str, Any]], **more: Any) -> bytes:
+    chunk = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1}
+    return _chunk(json.dumps({**chunk, "model": "benchmark", "choices": choices, **more}).encode())
+
+
+_FIRST_DELTA = [{"index": 0, "delta": {"role": "assistant", "content": LABEL}}]
+_LAST_DELTA = [{"index": 0, "delta": {}, "finish_reason": "stop"}]
+STREAM_BEGINS = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    + _delta(_FIRST_DELTA)
+)
+STREAM_ENDS = (
+    _delta(_LAST_DELTA)
+    + _delta([], usage={"prompt_tokens": 50, "completion_tokens": 2, "total_tokens": 52})
+    + _chunk(b"[DONE]")
+    + b"0\r\n\r\n"
+)
 
 
 def items_of(body: bytes) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """Midnight Runner: quota-aware batch jobs for AI inference APIs with a daily allowance.
 
-``docs/python.md`` shows how to use it as a library. Importing it is light: what is named here is
-loaded when it is first used.
+``docs/python.md`` shows how to use it as a library. Importing it is fast, because the names are
+loaded lazily.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``python -m runner``, which is what ``midnight`` runs."""
+"""The entry point of ``midnight`` and ``python -m runner``."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import os
 import sys
 from types import ModuleType
 
-# What SQLAlchemy's asyncio has for its ORM. This program goes without one; loaded, it would cost a
-# run that waits for midnight 6 MB.
+# The modules of SQLAlchemy's asyncio that load its ORM. The program does not use it, and it would
+# take 6 MB of every run.
 _OF_THE_ORM = ("sqlalchemy.ext.asyncio.scoping", "sqlalchemy.ext.asyncio.session")
 
 
 class _LeftOut(ModuleType):
-    """A module that is not loaded: whatever is imported from it is nothing."""
+    """A stand-in for a module that is not loaded; every name in it is None."""
 
     def __getattr__(self, name: str) -> None:
         if name.startswith("__"):
@@ -21,21 +21,21 @@ class _LeftOut(ModuleType):
 
 
 def main() -> None:
-    """Do what the command line asks, and exit with its code."""
-    # Start-up makes many objects that stay. What does the work collects again (cli/session.py).
+    """Runs the command, and exits with its code."""
+    # Start-up creates many long-lived objects. cli/session.py enables the collector for the work.
     gc.disable()
-    # To look for plugins, Pydantic would read the metadata of every package that is installed.
+    # To find plugins, Pydantic would read the metadata of every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    # What programs read does not depend on who has them run.
+    # Machine-readable output does not depend on the user's language.
     if "--json" in sys.argv:
         os.environ["MIDNIGHT_LANG"] = "en"
-    # For the command alone: who imports the library may want the ORM for something else.
+    # Only for the command: a program that imports the library may use the ORM.
     for name in _OF_THE_ORM:
         sys.modules.setdefault(name, _LeftOut(name))
     from runner.cli import app  # noqa: PLC0415 - after the lines above
 
     code = app.main(sys.argv[1:])
-    gc.freeze()  # the interpreter would look through all of them before it ends: 50 ms
+    gc.freeze()  # the final collection of these objects would take 50 ms
     sys.exit(code)
 
 

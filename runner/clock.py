@@ -1,6 +1,7 @@
-"""The hour, and how long one may sleep before asking it again.
+"""Defines wall clocks and the local time zone.
 
-Whatever waits goes through the event loop's time; whatever asks the hour goes through a Clock.
+Waits use the event loop's time; the time of day is always read from a `Clock`. So tests and
+rehearsals can replace both by virtual time.
 """
 
 from __future__ import annotations
@@ -15,48 +16,48 @@ class Clock(Protocol):
 
     @property
     def tick_s(self) -> float:
-        """The longest sleep after which the hour must be asked again, in seconds."""
+        """The longest sleep, in seconds, before the clock must be read again."""
 
     def now(self) -> int:
-        """The present moment, in ms since the epoch (UTC)."""
+        """Returns the present time, in ms since the epoch, UTC."""
 
 
 class SystemClock:
     """The machine's clock.
 
-    The loop's own clock stands still while a laptop sleeps, and the machine's may be corrected
-    at any time; so long waits are made of short ticks.
+    The event loop's clock stops while a laptop sleeps, and the machine's may be corrected at any
+    time. So long waits are divided into short ticks.
     """
 
     tick_s = 5.0
 
     def now(self) -> int:
-        """The present moment, in ms since the epoch (UTC)."""
+        """Returns the present time, in ms since the epoch, UTC."""
         return time.time_ns() // 1_000_000
 
 
 class LocalZone(tzinfo):
-    """This machine's zone, its changes of offset included."""
+    """This machine's time zone, including its changes of offset."""
 
     def utcoffset(self, moment: datetime | None) -> timedelta | None:
-        """The offset at a local moment."""
+        """Returns the offset at a local time."""
         return None if moment is None else moment.replace(tzinfo=None).astimezone().utcoffset()
 
     def dst(self, moment: datetime | None) -> timedelta | None:
-        """Not told apart from the offset."""
+        """Returns None, because the part for daylight saving time is not known."""
         del moment
         return None
 
     def tzname(self, moment: datetime | None) -> str | None:
-        """The zone's name at a local moment."""
+        """Returns the zone's name at a local time."""
         return None if moment is None else moment.replace(tzinfo=None).astimezone().tzname()
 
     def fromutc(self, moment: datetime) -> datetime:
-        """A moment of UTC, in this zone."""
+        """Converts a time in UTC to this zone."""
         local = moment.replace(tzinfo=UTC).astimezone()
         return local.replace(tzinfo=self)
 
 
 def moment(ms: int, zone: tzinfo | None = None) -> datetime:
-    """`ms` since the epoch as a date and time in `zone`; None means the machine's own zone."""
+    """Converts ms since the epoch to a datetime in `zone`; None means the machine's zone."""
     return datetime.fromtimestamp(ms / 1000, UTC).astimezone(zone)

@@ -1,7 +1,7 @@
-"""Compares the names of columns: canonically equivalent spellings of Unicode are one name.
+"""Compares column names by their Unicode normal form (NFC).
 
-A name typed on a keyboard is composed (one character for ``é``); one from a file of macOS is often
-decomposed (two). A row keeps the spelling of its file.
+A name typed on a keyboard is composed (one character for ``é``); a name from macOS is often
+decomposed (two characters). A row keeps the form that is in its file.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from typing import Any
 
 
 def canonical(name: str) -> str:
-    """Return a name in Unicode's composed form (NFC)."""
+    """Returns a name in Unicode's composed form (NFC)."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def canonical_keys(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a row with its keys in composed form; the row itself when they are."""
+    """Returns a row with its keys in composed form; the same object if they are already."""
     if all(map(_is_canonical, row)):
         return row
     return {canonical(name): value for name, value in row.items()}
 
 
 def spelling(name: str, columns: Iterable[str]) -> str | None:
-    """Return a name as `columns` spell it, or None when it is not one of them."""
-    wanted = canonical(name)
-    return next((column for column in columns if canonical(column) == wanted), None)
+    """Returns the form of a name that is among `columns`, or None when there is none."""
+    composed = canonical(name)
+    return next((column for column in columns if canonical(column) == composed), None)
 
 
 def value_of(row: Mapping[str, Any], name: str) -> Any:
-    """Return the value in the column `name`, or None."""
+    """Returns the value in the column `name`, or None."""
     if name in row or name.isascii():
         return row.get(name)
     return canonical_keys(row).get(canonical(name))

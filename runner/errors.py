@@ -1,8 +1,8 @@
-"""The exceptions a user can meet, and what each asks of them.
+"""The exceptions that a user may see.
 
-It knows no room of the house: every room raises these, the command line prints them.
+All packages raise them, and the command line prints them.
 
-    RunnerError               anything a user can mend; exit code 2
+    RunnerError               anything that a user can correct; exit code 2
     ├── ConfigError           midnight.toml, an environment variable or a flag is wrong
     ├── JobFileError          the job file is wrong
     ├── InputError            the dataset cannot be read, or does not fit the job file
@@ -13,8 +13,8 @@ It knows no room of the house: every room raises these, the command line prints 
     └── StoreError            the database cannot be used
         ├── NewerDatabaseError    written by a newer version of the program
         ├── MovedDatabaseError    its file was moved, deleted or replaced while it was in use
-        └── UnavailableError      not for the moment; what was committed is safe; may pass
-            ├── BusyError         another program holds it
+        └── UnavailableError      temporarily; committed data are safe
+            ├── BusyError         another program has locked it
             ├── DiskError         the disk fails to read or write
             └── DiskFullError     no room is left
 """
@@ -28,9 +28,9 @@ class RunnerError(Exception):
     """A failure with a remedy.
 
     Attributes:
-        what: What happened, as a clause without a full stop.
-        where: The thing it happened to: a file, ``file:line``, a field, a provider.
-        remedy: What to try next, as an imperative clause.
+        what: The failure, as a clause without a full stop.
+        where: The place of the failure: a file, ``file:line``, a field, a provider.
+        remedy: The advice, as an imperative clause.
     """
 
     def __init__(self, what: str, *, where: str | None = None, remedy: str | None = None) -> None:
@@ -40,13 +40,13 @@ class RunnerError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return self._spelt(_("try: {remedy}"))
+        return self._text(_("try: {remedy}"))
 
     def for_storage(self) -> str:
-        """The failure as the database keeps it: in English, if it was raised in English."""
-        return self._spelt("try: {remedy}")
+        """Returns the text for the database, which adds no translated words to the failure."""
+        return self._text("try: {remedy}")
 
-    def _spelt(self, advice: str) -> str:
+    def _text(self, advice: str) -> str:
         place = f"{self.where}: " if self.where else ""
         advice = "\n  " + advice.format(remedy=self.remedy) if self.remedy else ""
         return f"{place}{self.what}{advice}"
@@ -69,15 +69,15 @@ class OutputError(RunnerError):
 
 
 class NotFoundError(RunnerError):
-    """What was named does not exist; `remedy` names what does."""
+    """The named thing does not exist; `remedy` names those that do."""
 
 
 class UnauthorisedError(RunnerError):
-    """The provider refuses the token or the account; no job was failed for it."""
+    """The provider refuses the token or the account; no job has failed because of it."""
 
 
 class EngineError(RunnerError):
-    """A defect of the program has ended a run; what was committed is safe."""
+    """A defect of the program has ended a run; committed data are safe."""
 
 
 class StoreError(RunnerError):
@@ -93,11 +93,11 @@ class MovedDatabaseError(StoreError):
 
 
 class UnavailableError(StoreError):
-    """The database cannot be used for the moment; what was committed is safe."""
+    """The database is temporarily unavailable; committed data are safe."""
 
 
 class BusyError(UnavailableError):
-    """Another program has held the database for too long."""
+    """Another program has locked the database for too long."""
 
 
 class DiskError(UnavailableError):

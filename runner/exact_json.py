@@ -1,7 +1,7 @@
-"""JSON whose numbers keep every digit: read without rounding, and written as they were spelled.
+"""Parses and writes JSON with exact numbers: they are not rounded, and keep their text.
 
-orjson reads an integer beyond 64 bits as a float, and forgets how a number was spelled (``0.1000``,
-``-0``, ``1e400``). It stays the fast way for all other values.
+orjson parses an integer beyond 64 bits as a float, and does not keep the text of a number
+(``0.1000``, ``-0``, ``1e400``). It is used for all other values, because it is fast.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Any, Self
 import orjson
 
 _BITS_64 = range(-(1 << 63), 1 << 64)
-# A backslash begins an escape, and in JSON stands in texts only. Whole pairs come before halves.
+# A backslash, which JSON has only in strings, begins an escape. Surrogate pairs are matched before
+# unpaired surrogates.
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     r"|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
@@ -26,21 +27,21 @@ _ESCAPE = re.compile(
 _NEGATIVE_ZERO = re.compile(r"(?:^|[\s:\[,])-0(?:$|[\s,\]}])")
 
 Leaf = Callable[[Any], str]
-"""Spells a value that is neither a mapping, a list, a text nor a finite number."""
+"""Returns the JSON text of a value that is no mapping, sequence, text or finite number."""
 
 
 class Number(float):
-    """A float that is spelled as in its file; one that no float can hold is infinite.
+    """A float that keeps its text; it is infinite if it is too large for a float.
 
     Attributes:
-        text: The spelling.
+        text: The number's text in JSON.
     """
 
     __slots__ = ("text",)
     text: str
 
     def __new__(cls, text: str) -> Self:
-        """Read the number that `text` spells in JSON."""
+        """Parses the text of a JSON number."""
         self = super().__new__(cls, text)
         self.text = text
         return self
@@ -52,70 +53,76 @@ class Number(float):
 
     @property
     def is_rounded(self) -> bool:
-        """Whether the float has fewer digits than the spelling."""
+        """Whether the float is not exactly the number in the text."""
         try:
             return not math.isfinite(self) or Decimal(self.text) != Decimal(float.__repr__(self))
-        except InvalidOperation:  # an exponent of twenty digits
+        except InvalidOperation:  # the exponent is too large
             return True
 
 
 def loads(text: str) -> Any:
-    """Return the value that a JSON text spells; half a surrogate pair becomes U+FFFD.
+    """Parses a JSON text; an unpaired surrogate becomes U+FFFD.
 
     Raises:
-        orjson.JSONDecodeError: It is not JSON.
+        orjson.JSONDecodeError: The text is not JSON.
     """
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         try:
-            return _DECODER.decode(with_whole_characters(text))
+            return _DECODER.decode(replace_lone_surrogates(text))
         except (ValueError, RecursionError):
             raise error from None
-    # orjson reads a long integer as a float, too, and -0 as 0.
+    # orjson parses an integer beyond 64 bits as a float, and -0 as 0.
     if _has_float(value) or ("-0" in text and _NEGATIVE_ZERO.search(text)):
         return _DECODER.decode(text)
     return value
 
 
 def indented(value: Any) -> str:
-    """Return a value as JSON with a line for each member; on one line where numbers are long.
+    """Returns indented JSON text; all on one line if orjson cannot write the value.
 
     Raises:
-        TypeError: A value has no form in JSON.
+        TypeError: A value cannot be written as JSON.
     """
     option = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
     try:
         return orjson.dumps(value, default=as_fragment, option=option).decode()
-    except orjson.JSONEncodeError:  # an integer beyond 64 bits, half a surrogate pair
-        return spell(value, ascii_only=True)
+    except orjson.JSONEncodeError:  # an integer beyond 64 bits, or an unpaired surrogate
+        return encode(value, ascii_only=True)
 
 
-def with_whole_characters(text: str) -> str:
-    """Replace the escapes of half surrogate pairs in a JSON text by that of U+FFFD."""
-    return _ESCAPE.sub(lambda found: r"\ufffd" if found["half"] else found[0], text)
+def replace_lone_surrogates(text: str) -> str:
+    """Replaces the escapes of unpaired surrogates in a JSON text by that of U+FFFD."""
+    return _ESCAPE.sub(lambda match: r"\ufffd" if match["half"] else match[0], text)
 
 
 def dumps(value: Any, *, sort_keys: bool = False) -> bytes:
-    """Return a value as compact JSON.
+    """Returns compact JSON text; with spaces if orjson cannot write the value.
 
     Raises:
-        TypeError: A value has no form in JSON.
+        TypeError: A value cannot be written as JSON.
     """
     option = orjson.OPT_SORT_KEYS if sort_keys else None
     try:
         return orjson.dumps(value, default=as_fragment, option=option)
-    except orjson.JSONEncodeError:  # an integer beyond 64 bits, half a surrogate pair
-        return spell(value, ascii_only=True, sort_keys=sort_keys).encode()
+    except orjson.JSONEncodeError:  # an integer beyond 64 bits, or an unpaired surrogate
+        return encode(value, ascii_only=True, sort_keys=sort_keys).encode()
 
 
-def spell(
+def encode(
     value: Any, *, ascii_only: bool = False, sort_keys: bool = False, leaf: Leaf | None = None
 ) -> str:
-    """Return a value as JSON with a space behind each comma and colon.
+    """Returns JSON text with a space after each comma and colon.
+
+    Args:
+        value: The value; a mapping or sequence of any type is accepted.
+        ascii_only: Whether to escape all other characters.
+        sort_keys: Whether to sort the keys of objects.
+        leaf: Returns the JSON text of values of other types.
 
     Raises:
-        TypeError: A value has no form in JSON.
+        TypeError: A value cannot be written as JSON.
     """
     text = encode_basestring_ascii if ascii_only else encode_basestring
 
@@ -145,19 +152,19 @@ def spell(
 
 
 def _int_text(value: int) -> str:
-    # Python refuses to spell more than 4,300 digits at once; Decimal does not.
+    # str() refuses integers of more than 4,300 digits; Decimal does not.
     return str(value) if value in _BITS_64 else format(Decimal(value), "f")
 
 
 def _key(key: Any) -> str:
-    return key if isinstance(key, str) else spell(key)
+    return key if isinstance(key, str) else encode(key)
 
 
 def as_fragment(value: Any) -> Any:
-    """Return a value in a form that orjson writes; for its argument `default`.
+    """Converts a value to a form that orjson can write; for its argument `default`.
 
     Raises:
-        TypeError: There is none.
+        TypeError: The value cannot be written as JSON.
     """
     if isinstance(value, Number):
         return orjson.Fragment(value.text)
@@ -169,7 +176,7 @@ def as_fragment(value: Any) -> Any:
 
 
 def _has_float(value: Any) -> bool:
-    """Whether there is a float in a value, however deep."""
+    """Whether a value contains a float at any depth."""
     if value.__class__ is dict:
         value = value.values()
     elif value.__class__ is not list:
@@ -184,13 +191,13 @@ def _has_float(value: Any) -> bool:
 def _parse_int(text: str) -> int | Number:
     try:
         return Number(text) if text == "-0" else int(text)
-    except ValueError:  # more digits than Python reads at once
+    except ValueError:  # more digits than int() accepts
         return Number(text)
 
 
 def _parse_float(text: str) -> float:
-    found = float(text)
-    return found if repr(found) == text else Number(text)
+    number = float(text)
+    return number if repr(number) == text else Number(text)
 
 
 def _refuse(constant: str) -> Any:

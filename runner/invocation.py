@@ -1,6 +1,6 @@
-"""The command lines that messages name: they work when they are pasted.
+"""Builds the command lines in messages, which users can paste into a shell.
 
-So the global options with which this process was started, its database above all, stand in each.
+They include the global options with which this process was started, such as its database.
 """
 
 from __future__ import annotations
@@ -9,24 +9,24 @@ from collections.abc import Iterable
 
 PROGRAM = "midnight"
 Option = tuple[str, object]
-"""A global option and its value; one without a value was not given."""
+"""A global option and its value; a false value means that the option was not given."""
 
 _options: tuple[Option, ...] = ()
 
 
 def remember(*options: Option) -> None:
-    """Keep the global options of this process; those of an earlier command are forgotten."""
+    """Stores the global options of this process, replacing those of an earlier command."""
     global _options  # noqa: PLW0603 - a process has one command line
     _options = options
 
 
 def command(*words: object) -> str:
-    """The command line for `words`, quoted, with the global options of this process."""
+    """Returns the quoted command line for `words`, with the global options of this process."""
     return spelt(_options, *words)
 
 
 def spelt(options: Iterable[Option], *words: object) -> str:
-    """The command line for `words`, quoted, with `options`."""
+    """Returns the quoted command line for `words`, with `options`."""
     import shlex  # noqa: PLC0415 - not for --help
 
     given = [part for name, value in options if value for part in (name, str(value))]

@@ -1,4 +1,4 @@
-"""Serving an ASGI application on a port, inside the event loop that is already running."""
+"""Serves an ASGI application on a port, in the running event loop."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp
 
-# A connection may be without a request for so long; for less where there are hardly more to have.
+# Idle connections are closed after this time, or sooner when file descriptors are scarce.
 LONGEST_HEAD_S, CROWDED_S = 30.0, 2.0
 LOOK_EVERY_S = 1.0
 MOST_FILES = 65_536
-_GRACE_S = 1  # without a limit, a hung call would keep the server from stopping
+_GRACE_S = 1  # a call that hangs must not prevent the shutdown
 
 
 def url_of(host: str, port: int) -> str:
-    """The address of a server, as one types it."""
+    """Returns the URL of a server; an IPv6 host is put in brackets."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
@@ -37,15 +37,15 @@ async def serve_app(
     ready: Callable[[int], None],
     until: anyio.Event | None = None,
 ) -> None:
-    """Serve `app` until cancelled, or until it is told to stop. Calls in flight have a second.
+    """Serves `app` until it is cancelled or stopped; calls in flight have a second to finish.
 
     Args:
-        app: What answers.
-        host: Address to listen on.
-        port: Port to listen on; 0 chooses a free one.
+        app: The application.
+        host: The address to listen on.
+        port: The port to listen on; 0 chooses a free one.
         ready: Called with the port once connections are accepted.
-        until: Set to stop the server. Without it SIGINT or SIGTERM do; they are handled only in
-            the main thread, and the previous handlers are restored.
+        until: The event that stops the server. Without it SIGINT and SIGTERM do; they are handled
+            only in the main thread, and the previous handlers are restored.
 
     Raises:
         ConfigError: The address cannot be listened on.
@@ -72,27 +72,28 @@ async def _stop(server: uvicorn.Server, until: anyio.Event) -> None:
 
 
 async def _close_half_open(server: uvicorn.Server) -> None:
-    """Close connections that bring no request: uvicorn would have them open for ever."""
-    since: dict[Any, tuple[Any, float]] = {}  # by connection, its last request and the moment
+    """Closes idle connections, on which uvicorn would wait for a request for ever."""
+    since: dict[Any, tuple[Any, float]] = {}  # by connection: its last request, and the time
     while True:
         await anyio.sleep(LOOK_EVERY_S)
         now = anyio.current_time()
-        found: set[Any] = server.server_state.connections
-        is_crowded = len(found) > allowed_connections() // 2
-        patience_s = CROWDED_S if is_crowded else LONGEST_HEAD_S
+        connections: set[Any] = server.server_state.connections
+        is_crowded = len(connections) > allowed_connections() // 2
+        limit_s = CROWDED_S if is_crowded else LONGEST_HEAD_S
         idle = {}
-        for one in list(found):
-            last = one.cycle
+        for connection in list(connections):
+            last = connection.cycle
             if last is None or last.response_complete:
-                before = since.get(one)
-                idle[one] = before if before is not None and before[0] is last else (last, now)
-                if now - idle[one][1] >= patience_s:
-                    one.shutdown()
+                before = since.get(connection)
+                is_same = before is not None and before[0] is last
+                idle[connection] = before if before is not None and is_same else (last, now)
+                if now - idle[connection][1] >= limit_s:
+                    connection.shutdown()
         since = idle
 
 
 def allowed_connections() -> int:
-    """How many files this process may have open; each connection is one."""
+    """Returns the number of files that this process may open; each connection is one."""
     try:
         import resource  # noqa: PLC0415 - not on Windows
     except ImportError:
@@ -102,7 +103,7 @@ def allowed_connections() -> int:
 
 
 def allow_more_connections() -> None:
-    """Have as many files open as the system lets this process, within reason."""
+    """Raises the limit of open files to the most that the system allows, up to `MOST_FILES`."""
     try:
         import resource  # noqa: PLC0415 - not on Windows
     except ImportError:
@@ -110,7 +111,7 @@ def allow_more_connections() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < most:
-        with contextlib.suppress(OSError, ValueError):  # macOS has a lower limit of its own
+        with contextlib.suppress(OSError, ValueError):  # macOS has another, lower limit
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
@@ -127,8 +128,8 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         what = _("cannot listen: {error}").format(error=error)
         raise ConfigError(what, where=f"{host}:{port}", remedy=_("choose another port")) from error
-    # asyncio sets this only on sockets made with IPPROTO_TCP. Without it, every reply that is sent
-    # in two segments waits 40 ms for the client's delayed acknowledgement.
+    # asyncio sets this only on sockets that were created with IPPROTO_TCP. Without it, every reply
+    # that is sent in two segments waits 40 ms for the client's delayed acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
@@ -137,7 +138,7 @@ def _server(app: ASGIApp, listening: Callable[[], None], *, signals: bool) -> uv
     import uvicorn  # noqa: PLC0415 - only a server needs it
 
     class Server(uvicorn.Server):
-        """Reports when it listens, and stops at a signal without raising it again."""
+        """Reports when it accepts connections, and does not raise a signal again after it stops."""
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -152,13 +153,13 @@ def _server(app: ASGIApp, listening: Callable[[], None], *, signals: bool) -> uv
                 yield
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-            # Uvicorn's own handler raises the signal again after the end, which kills the process.
+            # uvicorn's own handler raises the signal again at the end, which kills the process.
             self.force_exit = self.should_exit
             self.should_exit = True
 
     config = uvicorn.Config(
         app,
-        http="auto",  # httptools where it is installed, else h11
+        http="auto",  # httptools if it is installed, else h11
         ws="none",
         lifespan="off",
         access_log=False,

@@ -1,9 +1,9 @@
-"""Logging: where records go, and how they are formatted.
+"""Configures logging: the destination and the format of records.
 
 Every module logs to ``logging.getLogger(__name__)`` and passes facts as fields of the record
-(``extra={"call": 7, "account": "mine"}``). This module formats the records, as text or as JSON
-lines, and removes secrets from them. It does nothing until `configure` is called, so a program
-that imports the library configures the loggers ``runner.*`` as it likes.
+(``extra={"call": 7, "account": "mine"}``). This module formats the records as text or as JSON
+lines, and redacts secrets. It does nothing until `configure` is called, so a program that imports
+the library can configure the loggers ``runner.*`` itself.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from runner.language import _
 log = logging.getLogger(__name__)
 
 CONTENT = logging.getLogger("runner.content")
-"""Logs prompts and replies. It is off until `configure` is told to log them."""
+"""The logger of prompts and replies, which is off unless `configure` turns it on."""
 
 OFF = logging.CRITICAL + 1
 REDACTED = "[redacted]"
-# What is shorter is no token, and removing it would damage the text around it.
+# Shorter texts are not tokens, and their redaction would damage other text.
 SHORTEST_SECRET = 6
 
 _secrets: set[str] = set()
@@ -38,13 +38,13 @@ CONTENT.setLevel(OFF)
 
 
 def add_secret(secret: str) -> None:
-    """Replace `secret` in everything that is logged from now on."""
+    """Redacts `secret` in everything that is logged from now on."""
     if len(secret) >= SHORTEST_SECRET:
         _secrets.add(secret)
 
 
 def redacted(text: str) -> str:
-    """Return `text` with every known secret replaced."""
+    """Returns `text` with every known secret replaced by `REDACTED`."""
     for secret in _secrets:
         text = text.replace(secret, REDACTED)
     return text
@@ -53,14 +53,14 @@ def redacted(text: str) -> str:
 def configure(
     verbosity: int = 0, file: Path | None = None, *, json: bool = False, content: bool = False
 ) -> None:
-    """Send the records of the program to stderr, or to `file`. Replaces what was configured before.
+    """Sends the program's records to stderr or to `file`; replaces an earlier configuration.
 
     Args:
-        verbosity: 0: warnings only, and none on stderr; 1: also what is worth knowing later; 2:
-            also each call and each turn of the engine, and tracebacks on stderr.
-        file: Appended to, at verbosity 1 at least; None: stderr.
-        json: Whether to write a JSON object a line.
-        content: Whether to log prompts and replies as well, at verbosity 2 at least.
+        verbosity: 0 for warnings, which are not shown on stderr; 1 for level info as well; 2 for
+            debug as well, with each call and each turn of the engine, and tracebacks on stderr.
+        file: The file to append to, with a verbosity of at least 1; None means stderr.
+        json: Whether to write one JSON object a line.
+        content: Whether to log prompts and replies as well, with a verbosity of at least 2.
 
     Raises:
         ConfigError: The file cannot be opened.
@@ -73,8 +73,8 @@ def configure(
         handler = _StderrHandler() if verbosity or content else logging.NullHandler()
     if content:
         verbosity = max(verbosity, 2)
-    for_people = TextFormatter(tracebacks=file is not None or verbosity > 1)
-    handler.setFormatter(JsonFormatter() if json else for_people)
+    text_formatter = TextFormatter(tracebacks=file is not None or verbosity > 1)
+    handler.setFormatter(JsonFormatter() if json else text_formatter)
     logging.getLogger().addHandler(handler)
     _installed.append(handler)
     levels = (logging.WARNING, logging.INFO, logging.DEBUG)
@@ -83,7 +83,7 @@ def configure(
 
 
 def reset() -> None:
-    """Undo `configure`: close the file, and log nothing."""
+    """Reverts `configure`: closes the file, and stops logging."""
     while _installed:
         handler = _installed.pop()
         logging.getLogger().removeHandler(handler)
@@ -93,7 +93,7 @@ def reset() -> None:
 
 
 def file_in_use() -> Path | None:
-    """Return the file that records go to, if they go to one."""
+    """Returns the path of the log file; None if there is none."""
     for handler in _installed:
         if isinstance(handler, logging.FileHandler):
             return Path(handler.baseFilename)
@@ -101,7 +101,7 @@ def file_in_use() -> Path | None:
 
 
 def write_crash(error: BaseException, file: Path, about: str) -> bool:
-    """Write the traceback of `error` to `file`, in place of an older one; whether that worked."""
+    """Writes the traceback of `error` to `file`, replacing an older one; returns its success."""
     lines = traceback.format_exception(error)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,7 @@ def write_crash(error: BaseException, file: Path, about: str) -> bool:
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
-    """Return the fields that the caller passed as ``extra``, without those that are None."""
+    """Returns the fields that the caller passed as ``extra``, except those that are None."""
     return {
         name: value
         for name, value in vars(record).items()
@@ -121,18 +121,18 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
 
 
 class TextFormatter(logging.Formatter):
-    """One line for people: time, level, message, then the fields as ``name=value``."""
+    """Formats one line for people: time, level, message, and the fields as ``name=value``."""
 
     def __init__(self, *, tracebacks: bool = True) -> None:
         super().__init__()
         self._tracebacks = tracebacks
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, and below it the traceback if the record has one."""
+        """Returns the line, followed by the traceback if the record has one."""
         at = datetime.fromtimestamp(record.created).astimezone()
-        # Quoting escapes quotes and backslashes, which a token may hold: redact before and after.
-        known = _without_secrets(fields_of(record))
-        fields = "".join(f" {name}={_quoted(value)}" for name, value in known.items())
+        # Redact before and after quoting, which escapes the quotes and backslashes in a token.
+        clean = _without_secrets(fields_of(record))
+        fields = "".join(f" {name}={_quoted(value)}" for name, value in clean.items())
         level = record.levelname.lower()
         stamp = f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}"
         line = f"{stamp} {level:<7} {_message(record)}{fields}"
@@ -142,10 +142,10 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: ``at``, ``level``, ``logger``, ``message``, and every field."""
+    """Formats one JSON object a line: ``at``, ``level``, ``logger``, ``message``, every field."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the object; a traceback is its ``exception``."""
+        """Returns the object, with a traceback as ``exception``."""
         at = datetime.fromtimestamp(record.created).astimezone()
         line: dict[str, Any] = {
             "at": at.isoformat(timespec="milliseconds"),
@@ -160,7 +160,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class _StderrHandler(logging.StreamHandler[Any]):
-    """Writes to what `sys.stderr` is at that moment: a live display replaces it while it is up."""
+    """Writes to the current `sys.stderr`, which a live display replaces while it is active."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
@@ -170,22 +170,22 @@ class _StderrHandler(logging.StreamHandler[Any]):
         return sys.stderr
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Ignore that a record cannot be written: the work goes on."""
+        """Ignores a record that cannot be written, so that the work continues."""
 
 
 def _open(file: Path) -> logging.Handler:
     from logging.handlers import WatchedFileHandler  # noqa: PLC0415 - start-up time
 
     class Handler(WatchedFileHandler):
-        """Appends to a file, and opens it anew when it was moved away."""
+        """Appends to a file, and reopens it after log rotation has moved it."""
 
         def close(self) -> None:
-            """Close the file; what does not fit on the disk is lost."""
+            """Closes the file; buffered records that do not fit on the disk are lost."""
             with suppress(OSError):
                 super().close()
 
         def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-            """Ignore that a record cannot be written: the work goes on."""
+            """Ignores a record that cannot be written, so that the work continues."""
 
     try:
         return Handler(file, encoding="utf-8", errors="backslashreplace")
@@ -196,7 +196,7 @@ def _open(file: Path) -> logging.Handler:
 
 
 def _message(record: logging.LogRecord) -> str:
-    """Return the message on one line."""
+    """Returns the message on one line."""
     return " ".join(record.getMessage().splitlines())
 
 

@@ -1,6 +1,6 @@
-"""What kind of image some bytes are, told by how they begin; and how a ``data:`` URL holds them.
+"""Detects the media type of images by their first bytes, and converts them to ``data:`` URLs.
 
-It refuses to believe a name, a suffix or a header, and does not look whether the image is whole.
+Names, suffixes and headers are not trusted. A truncated image is not detected.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SUFFIXES = {
     "image/webp": ".webp",
     "image/gif": ".gif",
 }
-"""The media types that are known, and how a file of each is called."""
+"""The supported media types, and the suffix of their files."""
 
 KNOWN = "PNG, JPEG, WebP or GIF"
 
@@ -29,7 +29,7 @@ _BEGINNINGS = (
 
 
 def image_type(data: bytes) -> str | None:
-    """The media type of an image by its first bytes (12 are enough); None: it is none of these."""
+    """Returns the media type of an image by its first 12 bytes; None for other data."""
     for beginning, media_type in _BEGINNINGS:
         if data.startswith(beginning):
             return media_type
@@ -38,24 +38,24 @@ def image_type(data: bytes) -> str | None:
 
 
 def to_data_url(data: bytes, media_type: str) -> str:
-    """A ``data:`` URL (RFC 2397) that holds `data`."""
+    """Returns the ``data:`` URL (RFC 2397) with `data` in base64."""
     return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def from_data_url(url: str) -> bytes | None:
-    """What a ``data:`` URL holds; None: it is none, or its base64 is broken."""
+    """Returns the data in a ``data:`` URL; None if it is not one, or its base64 is invalid."""
     scheme, colon, rest = url.partition(":")
-    kind, comma, held = rest.partition(",")
+    kind, comma, data = rest.partition(",")
     if scheme.lower() != "data" or not colon or not comma:
         return None
     if not kind.lower().endswith(";base64"):
-        return unquote_to_bytes(held)
+        return unquote_to_bytes(data)
     try:
-        return base64.b64decode(held, validate=True)
+        return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
         return None
 
 
 def is_data_url(text: str) -> bool:
-    """Whether `text` is meant to be a ``data:`` URL."""
+    """Whether `text` has the scheme ``data:``; the URL may be invalid."""
     return text[:5].lower() == "data:"

@@ -1,6 +1,6 @@
-"""Spells paths as Unicode text, also those whose bytes are not UTF-8, and reads them again.
+"""Converts paths to Unicode text and back, including those whose bytes are not UTF-8.
 
-Python keeps such bytes as half surrogates, which neither a database nor JSON can hold.
+Python represents such bytes as unpaired surrogates, which neither a database nor JSON can store.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _SCHEME = "file://"
 
 
 def to_text(path: Path) -> str:
-    """Return an absolute path as text: itself, or a ``file:`` URI when it is not Unicode."""
+    """Returns the text of an absolute path, or its ``file:`` URI when it is not valid Unicode."""
     text = str(path)
     try:
         text.encode()
@@ -23,7 +23,7 @@ def to_text(path: Path) -> str:
 
 
 def to_path(text: str) -> Path:
-    """Return the path that `to_text` spelled."""
+    """Returns the path for a text from `to_text`."""
     if not text.startswith(_SCHEME):
         return Path(text)
     return Path(os.fsdecode(unquote_to_bytes(text.removeprefix(_SCHEME))))

@@ -1,6 +1,6 @@
-"""Where the files that come with the program are: migrations and ready job files.
+"""Locates the files that are shipped with the program: migrations and ready job files.
 
-An installed package carries them inside itself; a source tree has them at its top.
+An installed package contains them; a source tree has them at its top level.
 """
 
 from __future__ import annotations
@@ -11,6 +11,6 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def shipped(name: str) -> Path:
-    """The folder `name` that came with the program."""
+    """Returns the shipped folder `name`."""
     inside = _PACKAGE / "_shipped" / name
     return inside if inside.is_dir() else _PACKAGE.parent / name

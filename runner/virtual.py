@@ -1,8 +1,8 @@
-"""Virtual time: an event loop whose clock moves on as soon as nothing is left to do.
+"""Virtual time: an event loop whose clock jumps to the next timer when nothing is ready to run.
 
 Days pass in milliseconds, through the real scheduler, the real store and the real HTTP client.
-SQLite is then called inline (store/sqlite_inline.py) and the provider is mounted in the same
-process, so that the loop alone knows whether anything is under way.
+SQLite is then called inline (store/sqlite_inline.py) and the provider runs in the same process, so
+that no work is outside the loop's view.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import anyio
 
 T = TypeVar("T")
 
-# How long a loop with nothing scheduled waits, in real seconds, for a thread or a socket.
+# The real seconds for which a loop without timers waits for a thread or a socket.
 PATIENCE_S = 10.0
-# What one turn of the loop takes. Without it, code that computes a wait too short for the clock's
-# precision, and looks again, would look for ever.
+# The virtual duration of one iteration of the loop. Without it, code that repeats a wait that is
+# below the clock's precision would never end.
 ITERATION_S = 1e-6
 
 
-class Stalled(RuntimeError):  # noqa: N818 - it is a state, and says so
-    """Every task waits for something that will never happen: a defect of the program."""
+class Stalled(RuntimeError):  # noqa: N818 - it names a state
+    """Every task waits for an event that will never occur, which is a defect of the program."""
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
@@ -33,24 +33,24 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.virtual_s = 0.0
-        super().__init__(_Leaper(self))
+        super().__init__(_JumpingSelector(self))
 
     def time(self) -> float:
-        """Virtual seconds since the loop was made."""
+        """Returns the virtual seconds since the loop was created."""
         return self.virtual_s
 
     def run_in_executor(self, _executor: Any, func: Callable[..., T], *args: Any) -> Future[T]:  # type: ignore[override]
-        """Do it at once: no time passes while a thread would be at work."""
-        done = self.create_future()
+        """Runs the function inline, so that no virtual time passes during a thread's work."""
+        future = self.create_future()
         try:
-            done.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001 - handed to the one who awaits
-            done.set_exception(error)
-        return done
+            future.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001 - raised where the future is awaited
+            future.set_exception(error)
+        return future
 
 
-class _Leaper(selectors.BaseSelector):
-    """A selector that never sleeps for a timer."""
+class _JumpingSelector(selectors.BaseSelector):
+    """A selector that advances the virtual clock instead of sleeping until a timer."""
 
     def __init__(self, loop: VirtualTimeLoop) -> None:
         self._loop = loop
@@ -84,9 +84,9 @@ class _Leaper(selectors.BaseSelector):
 
 
 class VirtualClock:
-    """The wall clock of a virtual loop: it starts at `start` (ms since the epoch).
+    """The wall clock of a virtual loop; it starts at `start`, in ms since the epoch.
 
-    `jump` sets it, as a user or a time server would, without moving the loop's own time.
+    `jump` sets it, as a user or a time server would, without changing the loop's time.
     """
 
     def __init__(self, start: int, tick_s: float = 600.0) -> None:
@@ -94,14 +94,14 @@ class VirtualClock:
         self._start = start
 
     def now(self) -> int:
-        """The present virtual moment, in ms since the epoch (UTC)."""
+        """Returns the present virtual time, in ms since the epoch, UTC."""
         return self._start + round(asyncio.get_running_loop().time() * 1000)
 
     def jump(self, ms: int) -> None:
-        """Set the clock forward (or back, if negative) by `ms`."""
+        """Sets the clock forward by `ms`, or back if that is negative."""
         self._start += ms
 
 
 def run(main: Callable[[], Awaitable[T]]) -> T:
-    """Run `main` to its end under virtual time."""
+    """Runs `main` to its end under virtual time, and returns its result."""
     return anyio.run(main, backend="asyncio", backend_options={"loop_factory": VirtualTimeLoop})

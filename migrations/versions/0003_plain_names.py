@@ -141,8 +141,8 @@ def _make_batches() -> None:
         _number("reuse_answers", "0"),
         _number("rows"),
         _number("created_at_ms"),
-        _check("batches_known_state", "state IN ('loading', 'active', 'paused', 'cancelled')"),
-        _check("batches_known_rotate", "rotate IN ('prefer', 'spread')"),
+        _one_of("batches", "state", "loading,active,paused,cancelled"),
+        _one_of("batches", "rotate", "prefer,spread"),
         _check("batches_steps_forward", "max_rows_per_call >= 1 AND row_step >= 1"),
         _check("batches_part_is_named", "(part_of IS NULL) = (part = '')"),
         sa.PrimaryKeyConstraint("id", name=op.f("batches_pkey")),
@@ -171,11 +171,7 @@ def _make_jobs() -> None:
         sa.Column("due_at_ms", sa.Integer(), nullable=True),
         sa.Column("runner_id", sa.Integer(), nullable=True),
         sa.Column("duplicate_of", sa.Integer(), nullable=True),
-        _check(
-            "jobs_known_state",
-            "state IN ('ready', 'waiting', 'running', 'pending', 'duplicate', 'succeeded', "
-            "'failed')",
-        ),
+        _one_of("jobs", "state", "ready,waiting,running,pending,duplicate,succeeded,failed"),
         _not_negative("jobs", *tries),
         _check("jobs_due_while_waiting", "(state = 'waiting') = (due_at_ms IS NOT NULL)"),
         _check("jobs_owned_while_running", "(state = 'running') = (runner_id IS NOT NULL)"),
@@ -243,10 +239,10 @@ def _make_calls() -> None:
         sa.Column("completion_tokens", sa.Integer(), nullable=True),
         _number("reserved_at_ms"),
         sa.Column("settled_at_ms", sa.Integer(), nullable=True),
-        _check(
-            "calls_known_state",
-            "state IN ('reserved', 'unseen', 'done', 'throttled', 'spent', 'transient', "
-            "'rejected', 'unauthorised', 'gone', 'local')",
+        _one_of(
+            "calls",
+            "state",
+            "reserved,unseen,done,throttled,spent,transient,rejected,unauthorised,gone,local",
         ),
         _check("calls_settled_once", "(state = 'reserved') = (settled_at_ms IS NULL)"),
         _check("calls_settled_after_reserved", "settled_at_ms >= reserved_at_ms"),
@@ -274,15 +270,12 @@ def _make_windows() -> None:
         _text("park_reason"),
         *(_number(name) for name in ("refusals", "faults", "answered")),
         _text("park_message"),
-        _check("windows_known_unit", "unit IN ('calls', 'tokens', 'credits')"),
-        _check(
-            "windows_known_limit_source",
-            "limit_source IN ('preset', 'configured', 'refusal', 'header', 'balance')",
-        ),
-        _check(
-            "windows_known_park_reason",
-            "park_reason IN ('', 'reset', 'spent', 'throttled', 'ambiguous', 'offline', 'gone', "
-            "'circuit_open', 'refused')",
+        _one_of("windows", "unit", "calls,tokens,credits"),
+        _one_of("windows", "limit_source", "preset,configured,refusal,header,balance"),
+        _one_of(
+            "windows",
+            "park_reason",
+            ",reset,spent,throttled,ambiguous,offline,gone,circuit_open,refused",
         ),
         _not_negative(
             "windows", "reserve", "spent", "reserved", "previous_spent", "refusals", "faults"
@@ -335,6 +328,11 @@ def _number(name: str, default: str | None = None) -> sa.Column[int]:
 
 def _check(name: str, rule: str) -> sa.CheckConstraint:
     return sa.CheckConstraint(rule, name=op.f(name))
+
+
+def _one_of(table: str, column: str, words: str) -> sa.CheckConstraint:
+    rule = " OR ".join(f"{column} = '{word}'" for word in words.split(","))
+    return _check(f"{table}_known_{column}", rule)
 
 
 def _not_negative(table: str, *columns: str) -> sa.CheckConstraint:

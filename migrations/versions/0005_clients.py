@@ -57,7 +57,7 @@ def _make_api_files() -> None:
 
 
 def _make_api_batches() -> None:
-    states = ", ".join(f"'{state}'" for state in _STATES)
+    known_state = " OR ".join(f"state = '{state}'" for state in _STATES)
     texts = ("metadata_json", "idempotency_key", "model", "errors_json")
     results = ("output_file_id", "error_file_id")
     moments = ("in_progress", "finalizing", "completed", "failed", "cancelling", "cancelled")
@@ -74,7 +74,7 @@ def _make_api_batches() -> None:
         sa.Column("completion_tokens", sa.Integer(), nullable=True),
         _number("created_at_ms"),
         *(sa.Column(f"{name}_at_ms", sa.Integer(), nullable=True) for name in moments),
-        sa.CheckConstraint(f"state IN ({states})", name=op.f("api_batches_known_state")),
+        sa.CheckConstraint(known_state, name=op.f("api_batches_known_state")),
         sa.PrimaryKeyConstraint("number", name=op.f("api_batches_pkey")),
         sa.UniqueConstraint("id", name=op.f("api_batches_id_key")),
         sa.UniqueConstraint(

@@ -1,6 +1,6 @@
-"""The library: build a job, hand it rows, and have each result as it comes.
+"""The library for Python users: build a job, submit rows, and receive each result.
 
-It decides nothing and prints nothing: it gives Python's types to what `runner.app` does.
+It decides nothing and prints nothing; it converts between Python's types and `runner.app`.
 """
 
 from runner.api.answer import Answer

@@ -1,7 +1,7 @@
-"""What counts as an answer, with the Python type that it has.
+"""Defines valid answers and their Python types.
 
-The replies of models are read as a job file's ``[answer]`` says; the recorded text becomes a value
-here.
+Replies are parsed according to a job file's ``[answer]``; this module converts the recorded text to
+a value.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """What counts as an answer, and the type it has in Python. Made by the methods below.
+    """The valid answers of a job, and their Python type; the methods below create one.
 
-    A reply that is not valid is asked for again, with the reason, up to `max_asks` times in all
+    After an invalid reply the row is asked again, with the reason, up to `max_asks` times in all
     (see `Job`); then the row fails, and the replies are kept.
 
     Attributes:
-        table: The same as a job file's ``[answer]``.
-        read: Turns the recorded text into the value.
+        table: The ``[answer]`` table of a job file.
+        read: Converts the recorded text to the value.
     """
 
     table: Mapping[str, Any]
@@ -33,12 +33,12 @@ class Answer(Generic[T]):
 
     @staticmethod
     def text() -> Answer[str]:
-        """Any reply that is not empty, without the thinking before it."""
+        """Accepts any reply that is not empty, without the thinking before it."""
         return Answer({"kind": "text"}, str)
 
     @staticmethod
     def label(*labels: str, synonyms: Mapping[str, Sequence[str]] | None = None) -> Answer[str]:
-        """One of `labels`; `synonyms` has, by label, other words for it that are accepted."""
+        """Accepts one of `labels`; `synonyms` has other accepted names by label."""
         return Answer(_labels("label", labels, synonyms), str)
 
     @staticmethod
@@ -48,7 +48,7 @@ class Answer(Generic[T]):
         most: int | None = None,
         synonyms: Mapping[str, Sequence[str]] | None = None,
     ) -> Answer[list[str]]:
-        """Several of `labels`, `least` to `most` of them; in the order given here."""
+        """Accepts `least` to `most` of `labels`; the value has them in the order given here."""
         bounds = {"min": least or None, "max": most}
         return Answer(_labels("labels", labels, synonyms) | bounds, orjson.loads)
 
@@ -68,7 +68,7 @@ class Answer(Generic[T]):
     def number(
         least: float | None = None, most: float | None = None, *, integer: bool = False
     ) -> Answer[int] | Answer[float]:
-        """A number from `least` to `most`, both included; a whole one if `integer`."""
+        """Accepts a number from `least` to `most`, inclusive; a whole number if `integer`."""
         table = {"kind": "number", "min": least, "max": most, "integer": integer}
         return Answer(table, int) if integer else Answer(table, float)
 
@@ -82,15 +82,15 @@ class Answer(Generic[T]):
 
     @staticmethod
     def json(form: Any = None) -> Answer[Any]:
-        """JSON that conforms to `form`.
+        """Accepts JSON that conforms to `form`.
 
         Args:
-            form: A Pydantic model, or any type that Pydantic can read (a dataclass, a
-                ``TypedDict``, ``list[Model]``): the model is told its JSON Schema, and the answer
-                is an instance. Or a JSON Schema; or None, for any object or array.
+            form: A Pydantic model, or any type that Pydantic supports (a dataclass, a
+                ``TypedDict``, ``list[Model]``): its JSON Schema is sent to the model, and the
+                answer is an instance. Or a JSON Schema; or None, for any object or array.
 
-        Where a validator of your own refuses what fits the schema, the row is given as failed,
-        with what it said; it is not asked again.
+        If your own validator refuses an answer that fits the schema, the row has failed, with the
+        validator's message; it is not asked again.
         """
         if form is None or isinstance(form, Mapping):
             return Answer({"kind": "json", "schema": form and dict(form)}, orjson.loads)
@@ -99,19 +99,19 @@ class Answer(Generic[T]):
 
     @staticmethod
     def regex(pattern: str) -> Answer[str]:
-        """Text that as a whole matches `pattern`; without look-arounds and back references."""
+        """Accepts text that matches `pattern` as a whole; look-arounds are not supported."""
         return Answer({"kind": "regex", "pattern": pattern}, str)
 
 
 def _labels(
     kind: str, labels: Sequence[str], synonyms: Mapping[str, Sequence[str]] | None
 ) -> dict[str, Any]:
-    others = {label: list(called) for label, called in (synonyms or {}).items()}
-    return {"kind": kind, "labels": list(labels), "synonyms": others}
+    names = {label: list(others) for label, others in (synonyms or {}).items()}
+    return {"kind": kind, "labels": list(labels), "synonyms": names}
 
 
 def reader_of(kind: str, *, integer: bool = False) -> Callable[[str], Any]:
-    """The function that turns the recorded text of this kind of answer into a value."""
+    """Returns the function that converts the recorded text of a kind of answer to a value."""
     match kind:
         case "labels" | "json":
             return orjson.loads

@@ -1,4 +1,4 @@
-"""A run in the background, and the signal that it may have brought something new."""
+"""A run in the background, with a signal for each change."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ StartRun = Callable[[Watcher, OnStart], Awaitable[object]]
 
 
 class BackgroundRun:
-    """One run.
+    """One run in the background.
 
     Attributes:
-        over: Whether it has ended.
-        failure: The exception that ended it, if one did.
+        over: Whether the run has ended.
+        failure: The exception that ended the run, or None.
     """
 
     def __init__(self, start: StartRun) -> None:
@@ -29,24 +29,24 @@ class BackgroundRun:
         self.failure: Exception | None = None
 
     async def run(self) -> None:
-        """Make the run. What it raises is kept in `failure`, for whoever waits for its results."""
+        """Runs to the end; an exception is stored in `failure`."""
         try:
             if not self._stopped:
                 await self._start(self._on_progress, self._on_start)
-        except Exception as error:  # noqa: BLE001 - raised where the results are waited for
+        except Exception as error:  # noqa: BLE001 - raised where the results are awaited
             self.failure = error
         finally:
             self.over = True
             self._changed.set()
 
     def stop(self) -> None:
-        """Start no more calls; those in flight may end."""
+        """Starts no more calls; those in flight may finish."""
         self._stopped = True
         if self._stop is not None:
             self._stop()
 
     def next_change(self) -> anyio.Event:
-        """Return an event that is set at the next change, or at once if the run is over."""
+        """Returns an event that is set at the next change, or is already set if the run is over."""
         self._changed = anyio.Event()
         if self.over:
             self._changed.set()

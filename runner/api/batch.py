@@ -1,4 +1,4 @@
-"""A batch, as it stood when the library last looked."""
+"""A batch, with its state at the last refresh."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ T = TypeVar("T")
 class Batch(Generic[T]):
     """A job applied to rows.
 
-    Whatever `Midnight` does with it brings it up to date: after a run, in a loop over results, and
-    after the loop, its counts are those of the database. `Midnight.refresh` looks again, for what
-    somebody else has done.
+    The methods of `Midnight` refresh it: after a run, in a loop over results, and after the loop,
+    its counts are those of the database. `Midnight.refresh` reads the changes that others made.
 
     Attributes:
-        job: What is asked of each row.
-        created: Whether submitting it made it; False: it was there before.
-        family: What the database has of it: the batch itself, then its parts (votes, a check).
+        job: The job that is applied to each row.
+        created: Whether submitting created the batch; False if it existed before.
+        family: The stored batch, followed by its parts (votes, a check).
     """
 
     def __init__(
@@ -36,58 +35,58 @@ class Batch(Generic[T]):
 
     @property
     def stored(self) -> StoredBatch:
-        """What the database has of the batch itself."""
+        """The stored batch, without its parts."""
         return self.family[0]
 
     @property
     def id(self) -> int:
-        """Its number, which `midnight status` shows."""
+        """The number of the batch, which `midnight status` shows."""
         return self.stored.id
 
     @property
     def name(self) -> str:
-        """Its name, as the job file says."""
+        """The name of the batch, from the job."""
         return self.stored.name
 
     @property
     def state(self) -> str:
-        """``done``, ``active``, ``paused``, ``cancelled``; ``loading`` if it is queued in part."""
+        """``done``, ``active``, ``paused``, ``cancelled``; ``loading`` while rows are queued."""
         is_over = self.done and self.stored.state is BatchState.ACTIVE
         return "done" if is_over else self.stored.state.value
 
     @property
     def pause_reason(self) -> str:
-        """Why it is paused; empty if it is not, or nobody said."""
+        """The reason for which it is paused; empty if it is not paused or has no reason."""
         return self.stored.pause_reason
 
     @property
     def created_at(self) -> datetime:
-        """When it was queued."""
+        """The time at which it was submitted."""
         return moment(self.stored.created_at)
 
     @property
     def rows(self) -> int:
-        """How many rows it has."""
+        """The number of rows."""
         return self.stored.rows
 
     @property
     def succeeded(self) -> int:
-        """Rows with an answer; where rows are voted on, those of the first vote."""
+        """The number of rows with an answer; with votes, those of the first vote."""
         return self.stored.counts.succeeded
 
     @property
     def failed(self) -> int:
-        """Rows that have failed, likewise."""
+        """The number of rows that have failed; with votes, those of the first vote."""
         return self.stored.counts.failed
 
     @property
     def left(self) -> int:
-        """Answers that are still to come, those of votes and of a check included."""
+        """The number of jobs without a result, those of votes and of a check included."""
         return sum(part.left for part in self.family)
 
     @property
     def calls(self) -> int:
-        """Calls made for it so far."""
+        """The number of calls made for it so far."""
         return self.stored.calls_made
 
     @property

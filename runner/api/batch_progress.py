@@ -1,4 +1,4 @@
-"""How a batch stands while it runs, for whoever watches."""
+"""Reports the progress of a batch while it runs."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from runner.wording import wait_messages
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchProgress:
-    """A batch at one moment of its run.
+    """The progress of a batch at one time.
 
     Attributes:
         name: The batch's name.
-        at: The moment.
-        rows: Rows in the batch.
-        succeeded: Rows with an answer; where rows are voted on, those of the first vote.
-        failed: Rows that have failed, likewise.
-        share: How much of all answers is there, from 0 to 1, those of votes included.
-        calls: Calls made so far.
-        in_flight: Calls under way.
-        waiting: What is waited for, and until when, in a sentence; empty while calls start.
-        until: When something happens by itself, where that is known.
-        finish: When all is expected to be done, where that can be told.
+        at: The time of the report.
+        rows: The number of rows in the batch.
+        succeeded: The number of rows with an answer; with votes, those of the first vote.
+        failed: The number of rows that have failed; with votes, those of the first vote.
+        share: The completed share of all jobs, from 0 to 1, those of votes included.
+        calls: The number of calls made so far.
+        in_flight: The number of calls in flight.
+        waiting: The reason for the wait and its end, in a sentence; empty while calls start.
+        until: The time at which the wait ends, if it is known.
+        finish: The forecast time of completion, if there is a forecast.
     """
 
     name: str
@@ -45,7 +45,7 @@ class BatchProgress:
 
     @property
     def done(self) -> int:
-        """Rows that have come to their end."""
+        """The number of rows that have succeeded or failed."""
         return self.succeeded + self.failed
 
 
@@ -55,7 +55,13 @@ OnProgress = Callable[[BatchProgress], None]
 def progress_of(
     family: Sequence[StoredBatch], at: int, shown: Progress | None = None
 ) -> BatchProgress:
-    """How the batch that `family` makes stands at `at`; `shown` is what its run tells."""
+    """Returns the progress of the batch and parts in `family` at `at`, in ms since the epoch.
+
+    Args:
+        family: The stored batch, followed by its parts.
+        at: The time of the report.
+        shown: The progress of its run, if it is running.
+    """
     whole = family[0]
     answers = sum(part.rows for part in family)
     waits = wait_messages.waits(shown.waiting, at) if shown and not shown.in_flight else []
@@ -77,17 +83,17 @@ def progress_of(
 
 
 class ProgressReporter:
-    """A watcher of a run that tells a function of the user how the batch stands.
+    """A watcher of a run that reports the progress of a batch to the user's function.
 
-    If the function raises, the run is stopped: calls in flight may end, and nothing is lost.
+    If the function raises, the run is stopped; calls in flight may finish, and nothing is lost.
 
     Args:
-        family: The batch and its parts, as they stand before the run.
-        tell: The function.
-        then: Who else watches.
+        family: The batch and its parts before the run.
+        tell: The user's function.
+        then: Another watcher, or None.
 
     Attributes:
-        failure: What the function raised.
+        failure: The exception that the function raised, or None.
     """
 
     def __init__(
@@ -100,25 +106,25 @@ class ProgressReporter:
         self.failure: Exception | None = None
 
     def __call__(self, shown: Progress) -> None:
-        """Tell what is new."""
+        """Reports the progress `shown` by the run."""
         if self._then is not None:
             self._then(shown)
-        seen = {batch.id: batch for batch in (*shown.paused, *shown.batches)}
-        self._known = {key: seen.get(key, part) for key, part in self._known.items()}
+        updated = {batch.id: batch for batch in (*shown.paused, *shown.batches)}
+        self._known = {key: updated.get(key, part) for key, part in self._known.items()}
         if self.failure is None:
             self.tell(progress_of(tuple(self._known.values()), shown.at, shown))
 
-    def tell(self, found: BatchProgress) -> None:
-        """Tell the function; what it raises is kept."""
+    def tell(self, progress: BatchProgress) -> None:
+        """Calls the user's function; an exception is stored, and stops the run."""
         try:
-            self._tell(found)
-        except Exception as error:  # noqa: BLE001 - raised where the run is waited for
+            self._tell(progress)
+        except Exception as error:  # noqa: BLE001 - raised where the run is awaited
             self.failure = error
             if self._stop is not None:
                 self._stop()
 
     def on_start(self, then: OnStart | None) -> OnStart:
-        """What learns how the run is stopped, and tells `then`."""
+        """Returns the callback that receives the run's stop function, and passes it to `then`."""
 
         def started(stop: Callable[[], None]) -> None:
             self._stop = stop

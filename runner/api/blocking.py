@@ -1,6 +1,6 @@
-"""A whole batch in one line, from a script or a notebook.
+"""Runs a whole batch with one blocking function, from a script or a notebook.
 
-Inside a running event loop, as in a notebook, it uses one of its own in a thread.
+In a running event loop, as in a notebook, it uses its own loop in a thread.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ def run(  # noqa: PLR0913 - each is worth its name
     progress: bool | None = None,
     on_progress: OnProgress | None = None,
 ) -> Results[T]:
-    """Ask `job` of every row, and return the results in the order of the rows.
+    """Applies `job` to every row, and returns the results in the order of the rows.
 
-    It works in a notebook, too, where an event loop is running: it then has one of its own in a
-    thread, and reads the rows there. Interrupted, it loses nothing, and the same line goes on
-    where it stopped.
+    It also works in a notebook, where an event loop is running: it then uses its own loop in a
+    thread, which reads the rows as well. If it is interrupted, nothing is lost, and the same call
+    resumes the batch.
 
     Args:
-        job: What to ask.
+        job: The job.
         rows: Mappings, a table, or the path of a dataset.
-        wait: Whether to sleep until the reset when the allowance is spent; otherwise it returns
-            then, and what was not asked is ``queued``.
-        db: As for `open_midnight`, as are `config` and `account`.
-        config: The configuration file.
-        account: The account to use.
-        simulator: Stands in for the provider; days then pass in virtual time.
-        progress: Whether to draw a progress bar; unless given, in a terminal and in a notebook.
-        on_progress: As for `Midnight.results`.
+        wait: Whether to sleep until the reset when the allowance is spent. Otherwise it returns
+            then, and the remaining rows are ``queued``.
+        db: The database, as for `open_midnight`.
+        config: The configuration file, as for `open_midnight`.
+        account: The account, as for `open_midnight`.
+        simulator: Replaces the provider; days then pass in virtual time.
+        progress: Whether to draw a progress bar; by default in a terminal and in a notebook.
+        on_progress: The callback, as for `Midnight.results`.
 
     Raises:
-        RunnerError: As `Midnight.submit` and `Midnight.run`.
+        RunnerError: The errors of `Midnight.submit` and `Midnight.run`.
     """
     with progress_bar(on_progress, wanted=progress) as tell:
 

@@ -1,4 +1,4 @@
-"""Figures with Python's types: what a batch would cost, what is left, what days have cost."""
+"""Figures with Python's types: estimates of batches, allowances, and calls by day."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from runner.store.reports import DayReport
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What a batch would cost, before a call is spent.
+    """The estimated cost of a batch, before a call is spent.
 
     Attributes:
-        rows: Rows in the dataset.
-        distinct: Different requests among them.
-        reused: Of these, how many have been answered before.
-        calls: Calls to make if every answer is good at once, those of votes included.
-        single_calls: Calls it would take if each row were asked alone.
-        prompt_tokens: Tokens to send, estimated.
-        calls_per_day: Calls that a whole day allows; None: no limit is known.
-        days: Days of allowance that it touches; 0: it can never be done.
-        finish: When it would be done if it started now; None: that is not known.
+        rows: The number of rows in the dataset.
+        distinct: The number of different requests among them.
+        reused: The number of those requests that have been answered before.
+        calls: The number of calls if every first reply is valid, those of votes included.
+        single_calls: The number of calls if each row were asked alone.
+        prompt_tokens: The estimated number of tokens to send.
+        calls_per_day: The number of calls that a whole day allows; None if no limit is known.
+        days: The number of quota days that it needs; 0 if it can never be completed.
+        finish: The time of completion if it started now; None if that is unknown.
     """
 
     rows: int
@@ -41,21 +41,21 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """One window: what was spent of a quota in its present period.
+    """One window of a quota: the amounts of its present period, in `unit`.
 
     Attributes:
-        account: Whose it is.
-        model: The model that it is for; None: the whole account's.
+        account: The name of the account.
+        model: The model; None for a quota of the whole account.
         quota: The name of the quota, as ``calls_per_day``.
         unit: ``calls``, ``tokens`` or ``credits``.
-        limit: How much it is; None: only the provider knows.
-        spent: What was spent.
-        in_flight: What calls under way have reserved.
-        left: What may still be spent, without the reserve; None where no limit is known.
-        reserve: What is left for you.
-        resets_at: When all of it comes back; None where no clock tells.
-        source: Where the limit is known from.
-        learned_at: When that was learned.
+        limit: The limit; None if only the provider knows it.
+        spent: The amount that was spent.
+        in_flight: The amount that calls in flight have reserved.
+        left: The amount that may still be spent, without the reserve; None without a known limit.
+        reserve: The amount that is left to the user.
+        resets_at: The time of the reset; None if it is not known.
+        source: The source of the limit.
+        learned_at: The time at which the limit was learned.
     """
 
     account: str
@@ -74,23 +74,23 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallDay:
-    """The calls of one day of the provider.
+    """The calls of one quota day.
 
     Attributes:
-        day: The day, by the provider's calendar.
-        account: Whose allowance was spent.
-        model: The model asked; None where the report is not by model.
-        calls: Calls sent.
-        succeeded: Calls that brought an answer.
-        failed: Calls that brought none.
-        throttled: Calls that were refused; they cost nothing.
-        in_flight: Calls whose end is open.
-        rows: Rows brought to an end.
-        prompt_tokens: Tokens sent, as the provider counted them; None if it counted none.
-        completion_tokens: Tokens received, likewise.
-        spent: What the provider says was spent, strangers included; None if unknown.
-        limit: The account's limit that day; None if unknown.
-        credits: What the calls cost in credits; None where no balance was seen.
+        day: The day, in the provider's calendar.
+        account: The account that was charged.
+        model: The model; None if the report is not by model.
+        calls: The number of calls sent.
+        succeeded: The number of calls with an answer.
+        failed: The number of calls without an answer.
+        throttled: The number of calls that were refused, which cost nothing.
+        in_flight: The number of calls whose outcome is not known yet.
+        rows: The number of rows that have succeeded or failed.
+        prompt_tokens: The tokens sent, as counted by the provider; None if it counted none.
+        completion_tokens: The tokens received, as counted by the provider; None if it counted none.
+        spent: The provider's own count, which includes calls of others; None if unknown.
+        limit: The account's limit on that day; None if unknown.
+        credits: The cost in credits; None if no balance was known.
     """
 
     day: date
@@ -110,9 +110,9 @@ class CallDay:
 
 
 def estimate_of(plan: Plan) -> Estimate:
-    """The figures of a plan."""
-    found = plan.forecast
-    known = found.days > 0 and not found.beyond
+    """Returns the estimate in a plan."""
+    forecast = plan.forecast
+    known = forecast.days > 0 and not forecast.beyond
     return Estimate(
         rows=plan.rows,
         distinct=plan.distinct,
@@ -120,14 +120,14 @@ def estimate_of(plan: Plan) -> Estimate:
         calls=plan.calls,
         single_calls=plan.single_calls,
         prompt_tokens=plan.prompt_tokens,
-        calls_per_day=found.per_day,
-        days=found.days,
-        finish=moment(found.finish_at) if known or not found.calls else None,
+        calls_per_day=forecast.per_day,
+        days=forecast.days,
+        finish=moment(forecast.finish_at) if known or not forecast.calls else None,
     )
 
 
 def allowance_of(line: QuotaLine) -> Allowance:
-    """The figures of a window."""
+    """Returns the allowance in a window."""
     window = line.window
     unit = window.unit
     return Allowance(
@@ -147,25 +147,25 @@ def allowance_of(line: QuotaLine) -> Allowance:
 
 
 def _amount(value: int, unit: Unit) -> float:
-    """An amount of a unit; credits are kept in thousandths."""
+    """Returns an amount in its unit; windows keep credits in thousandths."""
     return value / CREDIT if unit is Unit.CREDITS else value
 
 
-def call_day_of(found: DayReport) -> CallDay:
-    """The figures of a day."""
+def call_day_of(report: DayReport) -> CallDay:
+    """Returns the calls in the report of a day."""
     return CallDay(
-        day=date.fromisoformat(found.day),
-        account=found.account,
-        model=found.model or None,
-        calls=found.calls,
-        succeeded=found.succeeded,
-        failed=found.failed,
-        throttled=found.throttled,
-        in_flight=found.in_flight,
-        rows=found.rows,
-        prompt_tokens=found.prompt_tokens,
-        completion_tokens=found.completion_tokens,
-        spent=found.spent,
-        limit=found.limit,
-        credits=None if found.credits is None else found.credits / CREDIT,
+        day=date.fromisoformat(report.day),
+        account=report.account,
+        model=report.model or None,
+        calls=report.calls,
+        succeeded=report.succeeded,
+        failed=report.failed,
+        throttled=report.throttled,
+        in_flight=report.in_flight,
+        rows=report.rows,
+        prompt_tokens=report.prompt_tokens,
+        completion_tokens=report.completion_tokens,
+        spent=report.spent,
+        limit=report.limit,
+        credits=None if report.credits is None else report.credits / CREDIT,
     )

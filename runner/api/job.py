@@ -1,7 +1,4 @@
-"""What to ask of each row, built in Python or read from a job file.
-
-It refuses to know rows: it says what is asked of one, and what its answer is in Python.
-"""
+"""Jobs, built in Python or read from a job file, with the Python type of their answers."""
 
 from __future__ import annotations
 
@@ -19,38 +16,38 @@ from runner.jobfile import JobFile
 
 T = TypeVar("T", default=str)
 
-_TEXT: Any = Answer.text()  # of Answer[str], which is T where no answer is given
+_TEXT: Any = Answer.text()  # an Answer[str]; T is str by default
 
 
 class Job(Generic[T]):
-    """What to ask of each row, and what counts as an answer; ``T`` is the answer's type.
+    """The question for each row, and its valid answers; ``T`` is the type of the answers.
 
-    The same job and the same rows are the same batch, always: under another name, with other
-    limits, and from a job file that says the same.
+    The same job and the same rows are always the same batch, also under another name, with other
+    limits, or from an equivalent job file.
 
     Args:
         model: The model, as the provider spells it; or several, the preferred one first.
         user: The template (Jinja2) of the question; a row's keys are the variables.
-        answer: What counts as an answer; any text unless given.
-        name: What people call it.
-        system: The template of what the model is told first.
-        examples: Rows with their ``answer``, shown before each question.
-        images: The templates of URLs or paths of the pictures that go with the question.
-        parameters: Sent with each request: ``{"temperature": 0}``.
-        pack: Rows in one call, 1 to 256; or ``"auto"``: as many as fit.
-        check: The share of rows that are asked alone, too, to see what packing costs.
-        votes: How often each row is asked, of several models in turn if there are any.
-        gold: The key that holds the right answers, for `Midnight.quality`.
-        reuse: Whether what was answered in another batch is not asked again.
-        rotate: Whether the next model is used when the one before is spent, or all of them are.
-        priority: Batches with a lower one go first.
-        max_calls: Calls that the batch may cost in all; None: as many as it takes.
-        max_asks: How many times a row may be asked in all when replies are no answers.
-        max_attempts: Tries of one row after passing errors.
-        timeout_s: Seconds that one call may take.
+        answer: The valid answers; by default any text.
+        name: The name of the batch.
+        system: The template of the system message.
+        examples: Few-shot examples: rows with their ``answer``, sent before each question.
+        images: The templates of URLs or paths of the images that are sent with the question.
+        parameters: Additional parameters of each request: ``{"temperature": 0}``.
+        pack: The number of rows in one call, 1 to 256; ``"auto"`` packs as many as fit.
+        check: The share of rows that are also asked alone, to measure how packing affects answers.
+        votes: The number of times that each row is asked; several models take turns.
+        gold: The key of the right answers, for `Midnight.quality`.
+        reuse: Whether an answer to the same request in another batch is reused.
+        rotate: ``prefer`` uses the next model when the one before is spent; ``spread`` uses all.
+        priority: Batches with a lower number go first.
+        max_calls: The most calls that the batch may make in all; None means no limit.
+        max_asks: The most times that a row is asked in all when replies are invalid.
+        max_attempts: The most tries of one row when the provider or the network fails.
+        timeout_s: The time-out of one call, in seconds.
 
     Raises:
-        JobFileError: Something of this makes no sense; it says what.
+        JobFileError: An argument is invalid; the error names it.
     """
 
     def __init__(  # noqa: PLR0913 - each is one key of a job file
@@ -91,19 +88,19 @@ class Job(Generic[T]):
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Job[Any]:
-        """Read a job file; its answers have the types that `Answer` says of their kind.
+        """Reads a job file; `Answer` has the types of each kind of answer.
 
         Raises:
-            JobFileError: It cannot be read, or says what a job file may not.
+            JobFileError: The file cannot be read, or is not a valid job file.
         """
         return of_jobfile(jobfile.load(Path(path)))
 
     @staticmethod
     def parse(text: str, name: str = "job") -> Job[Any]:
-        """Read the text of a job file, in TOML, for what the arguments of `Job` cannot say.
+        """Parses the text of a job file, in TOML, which has more options than `Job`'s arguments.
 
         Raises:
-            JobFileError: It says what a job file may not.
+            JobFileError: The text is not a valid job file.
         """
         return of_jobfile(jobfile.parse(text, f"{name}.toml", Path.cwd()))
 
@@ -116,7 +113,7 @@ class Job(Generic[T]):
         parameters: Mapping[str, Any] | None = None,
         pack: int | None = None,
     ) -> Job[list[float]]:
-        """A job whose answer is the vector of `text`, a template; `pack` texts go in one call."""
+        """Returns a job for embeddings of the template `text`, with `pack` texts in one call."""
         job = {"kind": "embedding", "name": name, "pack": pack, **_models(model)}
         return _other(job, text, parameters, {}, cast("Reader[list[float]]", orjson.loads))
 
@@ -129,14 +126,14 @@ class Job(Generic[T]):
         name: str = "images",
         parameters: Mapping[str, Any] | None = None,
     ) -> Job[Path]:
-        """A job whose answer is the file, in `folder`, of an image of `text`, a template."""
+        """Returns a job for images of the template `text`; answers are the files in `folder`."""
         job = {"kind": "image", "name": name, **_models(model)}
         images = {"folder": os.fspath(Path(folder).absolute())}
         return _other(job, text, parameters, images, Path)
 
     @property
     def name(self) -> str:
-        """Its name, which `midnight status` shows."""
+        """The name of the batch, which `midnight status` shows."""
         return self._jobfile.job.name
 
     @property
@@ -145,10 +142,10 @@ class Job(Generic[T]):
         return self._jobfile
 
     def read(self, text: str) -> T:
-        """The answer that `text`, as it was recorded, stands for.
+        """Returns the answer for its recorded text.
 
         Raises:
-            ValueError: A validator of yours refuses it.
+            ValueError: Your own validator refuses the answer.
         """
         return self._read(text)
 
@@ -159,20 +156,20 @@ class Job(Generic[T]):
 Reader = Callable[[str], T]
 
 
-def of_jobfile(found: JobFile) -> Job[Any]:
-    """The job that a job file describes."""
-    match found.job.kind:
+def of_jobfile(jobfile: JobFile) -> Job[Any]:
+    """Returns the job that a job file describes."""
+    match jobfile.job.kind:
         case "embedding" | "request":
-            return _made(found, orjson.loads)
+            return _new_job(jobfile, orjson.loads)
         case "image":
-            return _made(found, Path)
+            return _new_job(jobfile, Path)
         case "chat":
-            return _made(found, reader_of(found.answer.kind, integer=found.answer.integer))
+            return _new_job(jobfile, reader_of(jobfile.answer.kind, integer=jobfile.answer.integer))
 
 
-def _made(found: JobFile, read: Reader[T]) -> Job[T]:
+def _new_job(jobfile: JobFile, read: Reader[T]) -> Job[T]:
     job: Job[T] = Job.__new__(Job)
-    job._jobfile, job._read = found, read  # noqa: SLF001 - in place of its construction
+    job._jobfile, job._read = jobfile, read  # noqa: SLF001 - replaces __init__
     return job
 
 
@@ -183,10 +180,14 @@ def _other(
     images: dict[str, Any],
     read: Reader[T],
 ) -> Job[T]:
-    """A job whose answers are not checked."""
-    sent = dict(parameters or {})
-    tables = {"job": job, "prompt": {"user": text}, "parameters": sent, "images": images}
-    return _made(_checked(tables, job["name"]), read)
+    """Returns a job of another kind than chat, which has no valid or invalid answers."""
+    tables = {
+        "job": job,
+        "prompt": {"user": text},
+        "parameters": dict(parameters or {}),
+        "images": images,
+    }
+    return _new_job(_checked(tables, job["name"]), read)
 
 
 def _models(model: str | Sequence[str]) -> dict[str, Any]:
@@ -194,11 +195,11 @@ def _models(model: str | Sequence[str]) -> dict[str, Any]:
 
 
 def _checked(tables: dict[str, dict[str, Any]], name: str) -> JobFile:
-    """The job file of `tables`; a value that is None is left out."""
-    said = {
+    """Validates the job file in `tables`; values that are None are left out."""
+    given = {
         table: values
         if table == "parameters"
         else {key: value for key, value in values.items() if value is not None}
         for table, values in tables.items()
     }
-    return jobfile.build(said, f"job {name!r}")
+    return jobfile.build(given, f"job {name!r}")

@@ -1,7 +1,7 @@
-"""The queue for Python users: submit rows, run, and take each result as it comes.
+"""The queue for Python users: submit rows, run batches, and receive each result.
 
-It decides nothing: it gives Python's types to `runner.app.application`, and joins a run to the
-results that it brings.
+It decides nothing: it converts between Python's types and `runner.app.application`, and combines a
+run with the feed of its results.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from runner.store import batch_rows
 
 T = TypeVar("T")
 
-# Results that come close together are read together.
+# Results that arrive within this time are read together.
 _GATHER_S = 0.02
 
 StrPath = str | os.PathLike[str]
@@ -63,17 +63,16 @@ async def open_midnight(
     account: str | None = None,
     simulator: Simulator | None = None,
 ) -> AsyncIterator[Midnight]:
-    """The queue, opened for as long as an ``async with`` block lasts.
+    """Opens the queue for an ``async with`` block.
 
-    On the way out, runs in the background are stopped: calls in flight may end, none is started.
+    At its end, runs in the background are stopped; calls in flight may finish.
 
     Args:
-        db: The database; the one that is configured, unless given. The command ``midnight`` has
-            the same one, so each sees what the other does.
-        config: The configuration file; ``midnight.toml``, unless given.
-        account: The account to use; as configured, unless given.
-        simulator: Stands in for the provider; then nothing else is read, and the database is
-            thrown away unless `db` is given.
+        db: The database; by default the configured one, which the command ``midnight`` uses, too.
+        config: The configuration file; by default ``midnight.toml``.
+        account: The account to use; by default the configured one.
+        simulator: Replaces the provider. The configuration is not read then, and the database is
+            temporary unless `db` is given.
 
     Raises:
         ConfigError: The configuration is wrong.
@@ -81,13 +80,13 @@ async def open_midnight(
     """
     failure: Exception | None = None
     async with (
-        _program(db, config, account, simulator) as found,
+        _program(db, config, account, simulator) as program,
         anyio.create_task_group() as tasks,
     ):
-        midnight = Midnight(found, tasks)
+        midnight = Midnight(program, tasks)
         try:
             yield midnight
-        except Exception as error:  # noqa: BLE001 - raised below, as it is, not in a group
+        except Exception as error:  # noqa: BLE001 - raised below, not as an ExceptionGroup
             failure = error
         midnight.stop()
     if failure is not None:
@@ -110,40 +109,41 @@ def _program(
 
 
 class Midnight:
-    """An open queue. Made by `open_midnight`."""
+    """An open queue; `open_midnight` creates it."""
 
-    def __init__(self, found: application.Application, tasks: TaskGroup) -> None:
-        self._program = found
+    def __init__(self, program: application.Application, tasks: TaskGroup) -> None:
+        self._program = program
         self._tasks = tasks
         self._started: list[BackgroundRun] = []
 
     async def submit(self, job: Job[T], rows: Rows) -> Batch[T]:
-        """Queue every row, or find the batch that they are already; nothing is spent.
+        """Queues every row, or finds the existing batch of the same rows; nothing is spent.
 
         Args:
-            job: What to ask of each.
+            job: The job.
             rows: Mappings, from a list or a generator; a table of pandas, Polars or PyArrow; or
-                the path of a dataset, or a pattern of paths. Memory stays flat.
+                the path of a dataset, or a pattern of paths. Memory does not grow with the rows.
 
         Raises:
-            InputError: A row cannot be used; nothing is queued.
-            JobFileError: The job reads what the rows lack.
+            InputError: A row is invalid; nothing is queued.
+            JobFileError: The job reads a key that the rows lack.
         """
-        async with checked(job.jobfile, rows) as found:
-            submitted = await self._program.submit(found)
+        async with checked(job.jobfile, rows) as submission:
+            submitted = await self._program.submit(submission)
         family = await self._program.family(submitted.batch)
         return Batch(family, job, created=submitted.created)
 
     async def plan(self, job: Job[Any], rows: Rows) -> Estimate:
-        """What a batch would cost: calls, tokens, days. Nothing is queued or spent.
+        """Estimates the cost of a batch in calls, tokens and days; nothing is queued or spent.
 
         Raises:
-            InputError: A row cannot be used.
-            JobFileError: The job reads what the rows lack.
+            InputError: A row is invalid.
+            JobFileError: The job reads a key that the rows lack.
         """
-        async with checked(job.jobfile, rows) as found:
-            foretell = partial(self._program.forecast, found.jobfile.job.choices)
-            return estimate_of(await make_plan(found, foretell, self._program.answered_before))
+        async with checked(job.jobfile, rows) as submission:
+            forecast = partial(self._program.forecast, submission.jobfile.job.choices)
+            plan = await make_plan(submission, forecast, self._program.answered_before)
+            return estimate_of(plan)
 
     async def results(
         self,
@@ -154,20 +154,20 @@ class Midnight:
         progress: bool | None = False,
         on_progress: OnProgress | None = None,
     ) -> AsyncGenerator[Result[T], None]:
-        """Run the batch, and have each row's result as it comes, once.
+        """Runs the batch, and yields each row's result once, as soon as it is available.
 
-        Those of earlier runs come first. It ends when every row has a result or a failure, or when
-        the run cannot go on: `batch.left` then tells how many are left. Leaving the loop stops the
-        run: calls in flight still end, nothing is lost, and the rest stays queued.
+        Results of earlier runs come first. It ends when every row has succeeded or failed, or when
+        the run cannot continue; `batch.left` is then the number of remaining jobs. Leaving the loop
+        stops the run: calls in flight finish, nothing is lost, and the other rows stay queued.
 
         Args:
-            batch: Whose results. Its counts are kept up to date.
+            batch: The batch, which is refreshed during the loop.
             wait: Whether to sleep until the reset when the allowance is spent; otherwise it ends.
-            pace: ``auto``, ``asap`` or ``even``; as configured unless given. Without `wait`, the
+            pace: ``auto``, ``asap`` or ``even``; by default as configured. Without `wait`, the
                 default is ``asap``.
-            progress: Whether to draw a progress bar; None: in a terminal or a notebook.
-            on_progress: Told how the batch stands, a few times a second while calls are made. What
-                it raises stops the run, and is raised here.
+            progress: Whether to draw a progress bar; None means in a terminal or a notebook.
+            on_progress: Called with the progress, a few times a second while calls are made. An
+                exception in it stops the run, and is raised here.
 
         Raises:
             UnauthorisedError: The provider refuses the token or the account.
@@ -181,9 +181,9 @@ class Midnight:
                 over = False
                 while not over:
                     over, changed = run.over, run.next_change()
-                    while found := await feed.next_page():
+                    while rows := await feed.next_page():
                         await self.refresh(batch)
-                        for result in await self._results(batch.job, found):
+                        for result in await self._results(batch.job, rows):
                             yield result
                     if not over:
                         await changed.wait()
@@ -203,14 +203,14 @@ class Midnight:
         progress: bool | None = False,
         on_progress: OnProgress | None = None,
     ) -> Batch[T]:
-        """Run the batch until every row has a result or a failure; the same batch, up to date.
+        """Runs the batch until every row has succeeded or failed; returns it, refreshed.
 
         Args:
             batch: The batch.
-            wait: As for `results`, as are the others.
-            pace: How the day's budget is spread.
-            progress: Whether to draw a progress bar.
-            on_progress: Told how the batch stands.
+            wait: Whether to sleep until the reset, as for `results`.
+            pace: The pacing of the day's budget, as for `results`.
+            progress: Whether to draw a progress bar, as for `results`.
+            on_progress: Called with the progress, as for `results`.
 
         Raises:
             UnauthorisedError: The provider refuses the token or the account.
@@ -221,82 +221,82 @@ class Midnight:
         return await self.refresh(batch)
 
     async def collect(self, batch: Batch[T]) -> Results[T]:
-        """The results so far, one for each row in the order of the rows; nothing is run."""
+        """Returns the results so far, one for each row in their order, without a run."""
         family = await self._program.family(batch.stored)
-        found: Results[T] = Results()
+        collected: Results[T] = Results()
         async for page in results(self._program.reading, family):
-            found += await self._results(batch.job, page)
-        return found
+            collected += await self._results(batch.job, page)
+        return collected
 
     async def export(self, batch: Batch[Any], path: StrPath, *, details: bool = False) -> int:
-        """Write the results so far to a file, in the format of its suffix; the number of rows.
+        """Writes the results so far to a file in the format of its suffix; returns the row count.
 
         Args:
-            batch: Whose results.
-            path: Where to; a file that is there is replaced, whole or not at all.
+            batch: The batch.
+            path: The file; an existing file is replaced atomically.
             details: Whether to add the account, the call and the reply of each row.
 
         Raises:
-            OutputError: The file cannot be written; an older one is left as it was.
+            OutputError: The file cannot be written; an existing file is left unchanged.
         """
         return await self._program.export(batch.stored, Path(path), details=details)
 
     async def refresh(self, batch: Batch[T]) -> Batch[T]:
-        """Bring the batch up to date; it is the same object."""
+        """Refreshes the batch from the database, and returns the same object."""
         batch.family = tuple(await self._program.family(batch.stored))
         return batch
 
     async def batch(self, name: str | int) -> Batch[Any]:
-        """The batch with this number, or the newest with this name, whoever queued it.
+        """Returns the batch with this number, or the newest batch with this name.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is no such batch.
         """
         stored = await self._program.batch(str(name))
         job = of_jobfile(JobFile.from_json(stored.job_json))
         return Batch(await self._program.family(stored), job)
 
     async def batches(self) -> list[Batch[Any]]:
-        """Every batch in the queue, oldest first."""
-        every = await self._program.batches()
-        return [await self.batch(one.id) for one in every if one.part_of is None]
+        """Returns every batch in the queue, the oldest first."""
+        stored = await self._program.batches()
+        return [await self.batch(each.id) for each in stored if each.part_of is None]
 
     async def report(
         self, batch: Batch[Any] | None = None, *, by_model: bool = False
     ) -> list[CallDay]:
-        """The calls that were spent, by quota day and account; of `batch`, or of all."""
+        """Returns the calls by quota day and account, of `batch` or of all batches."""
         stored = None if batch is None else batch.stored
-        found = await self._program.report(batch=stored, by_model=by_model)
-        return [call_day_of(day) for day in found]
+        days = await self._program.report(batch=stored, by_model=by_model)
+        return [call_day_of(day) for day in days]
 
     async def quality(self, batch: Batch[Any]) -> Quality:
-        """How far answers agree: of votes, with the right ones (`gold`), packed with single."""
+        """Returns the agreement of votes, with the right answers (`gold`), and of packed rows."""
         return await self._program.quality(batch.stored)
 
     async def quota(self) -> list[Allowance]:
-        """Every allowance: what is left of it, and when it comes back."""
+        """Returns every allowance, with the remaining amount and the time of its reset."""
         return [allowance_of(line) for line in await self._program.quota()]
 
     async def retry(self, batch: Batch[Any]) -> int:
-        """Queue the rows that failed again; how many."""
+        """Queues the failed rows again; returns their number."""
         queued = await self._program.retry(batch.stored)
         await self.refresh(batch)
         return queued
 
     async def pause(self, batch: Batch[Any]) -> None:
-        """Start no more calls for the batch, whoever runs it."""
+        """Pauses the batch: no process starts more calls for it."""
         await self._set_state(batch, BatchState.PAUSED)
 
     async def resume(self, batch: Batch[Any]) -> None:
-        """Let a batch that was paused or cancelled go on, when it is run."""
+        """Activates a paused or cancelled batch, so that a run continues it."""
         await self._set_state(batch, BatchState.ACTIVE)
 
     async def cancel(self, batch: Batch[Any]) -> None:
-        """Ask no more rows of the batch; its results stay."""
+        """Cancels the remaining rows of the batch; its results are kept."""
         await self._set_state(batch, BatchState.CANCELLED)
 
     def stop(self) -> None:
-        """Stop every run in the background; calls in flight may end."""
+        """Stops every run in the background; calls in flight may finish."""
         for run in self._started:
             run.stop()
 
@@ -308,7 +308,7 @@ class Midnight:
         self, batch: Batch[Any], *, wait: bool, pace: PaceName | None, tell: OnProgress | None
     ) -> BackgroundRun:
         run = BackgroundRun(partial(self._drain, batch, wait=wait, pace=pace, tell=tell))
-        self._started = [one for one in self._started if not one.over] + [run]
+        self._started = [each for each in self._started if not each.over] + [run]
         self._tasks.start_soon(run.run)
         return run
 
@@ -322,16 +322,16 @@ class Midnight:
         pace: PaceName | None,
         tell: OnProgress | None,
     ) -> None:
-        """Run what is left of the batch, if anything is."""
+        """Runs the remaining jobs of the batch, if there are any."""
         await self.refresh(batch)
         reporter = None
         if tell is not None:
             reporter = ProgressReporter(batch.family, tell, watcher)
             watcher, on_start = reporter, reporter.on_start(on_start)
         if not batch.done:
-            how = Pace(pace) if pace is not None else None if wait else Pace.ASAP
+            run_pace = Pace(pace) if pace is not None else None if wait else Pace.ASAP
             await self._program.run(
-                only=batch.stored, wait=wait, pace=how, watcher=watcher, on_start=on_start
+                only=batch.stored, wait=wait, pace=run_pace, watcher=watcher, on_start=on_start
             )
         if reporter is None:
             return
@@ -341,8 +341,8 @@ class Midnight:
         if reporter.failure is not None:
             raise reporter.failure
 
-    async def _results(self, job: Job[T], found: list[RowResult]) -> list[Result[T]]:
-        jobs = [one.job_id for row in found for one in row.votes]
+    async def _results(self, job: Job[T], rows: list[RowResult]) -> list[Result[T]]:
+        jobs = [vote.job_id for row in rows for vote in row.votes]
         async with self._program.reading() as connection:
-            said = await batch_rows.invalid_replies_of(connection, jobs)
-        return [result_of(row, job, said) for row in found]
+            invalid = await batch_rows.invalid_replies_of(connection, jobs)
+        return [result_of(row, job, invalid) for row in rows]

@@ -1,4 +1,4 @@
-"""Moments as Python has them: datetimes with the zone of this machine."""
+"""Converts times in ms to datetimes in the time zone of this machine."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from datetime import datetime
 
 
 def moment(ms: int) -> datetime:
-    """The moment `ms` milliseconds after the epoch."""
+    """Returns the datetime of `ms` since the epoch."""
     return datetime.fromtimestamp(ms / 1000).astimezone()
 
 
 def moment_or_none(ms: int | None) -> datetime | None:
-    """The moment; None for none."""
+    """Returns the datetime of `ms` since the epoch, or None."""
     return None if ms is None else moment(ms)

@@ -1,4 +1,4 @@
-"""A progress bar in a terminal or in a notebook. It says what a run waits for while it sleeps."""
+"""Draws a progress bar in a terminal or a notebook, with the reason when the run waits."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ BAR_WIDTH = 30
 
 @contextmanager
 def progress_bar(also: OnProgress | None, *, wanted: bool | None) -> Iterator[OnProgress | None]:
-    """What is to be told how a run stands: a bar, if one is `wanted`, and `also`.
+    """Yields the progress callback for a run, which draws a bar and calls `also`; or None.
 
     Args:
-        also: A function of the user's.
-        wanted: Whether to draw one; None: where a person sees it, in a terminal or a notebook.
+        also: The user's callback, or None.
+        wanted: Whether to draw a bar; None means in a terminal or a notebook.
     """
     bar = _bar(wanted=wanted)
     if bar is None:
@@ -44,7 +44,7 @@ def progress_bar(also: OnProgress | None, *, wanted: bool | None) -> Iterator[On
 
 
 def line_of(progress: BatchProgress) -> str:
-    """``146 of 300 rows, 2 failed, 9 calls in flight``, or what is waited for."""
+    """Returns the text of a bar: ``146 of 300 rows, 2 failed, 9 calls in flight``, or the wait."""
     rows = _("{done} of {rows}").format(
         done=fmt.number(progress.done), rows=fmt.count(progress.rows, "row")
     )
@@ -62,9 +62,9 @@ def line_of(progress: BatchProgress) -> str:
 
 
 class Bar(ABC):
-    """A bar that is drawn at most ten times a second, however fast virtual time passes.
+    """A bar that is drawn at most ten times a second of real time.
 
-    What comes sooner is drawn a moment later, by a timer: a run that falls asleep tells so once.
+    A sooner update is drawn later by a timer, because a run that begins to sleep reports only once.
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Bar(ABC):
         self._latest: BatchProgress | None = None
 
     def show(self, progress: BatchProgress) -> None:
-        """Show how the run stands, now or soon."""
+        """Shows the progress, immediately or within `DRAW_EVERY_S`."""
         with self._lock:
             self._latest = progress
             early = self._drawn_at + DRAW_EVERY_S - time.monotonic()
@@ -98,10 +98,10 @@ class Bar(ABC):
 
     @abstractmethod
     def draw(self, progress: BatchProgress) -> None:
-        """Draw it now."""
+        """Draws the bar immediately."""
 
     def close(self) -> None:
-        """Draw what is left to draw."""
+        """Draws a pending update."""
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()
@@ -109,18 +109,18 @@ class Bar(ABC):
 
 
 class TerminalBar(Bar):
-    """A bar below whatever is printed meanwhile, on standard error."""
+    """A bar on standard error, which stays below other output."""
 
     def __init__(self) -> None:
         super().__init__()
-        from rich.console import Console  # noqa: PLC0415 - only who wants a bar
+        from rich.console import Console  # noqa: PLC0415 - only for a bar
         from rich.live import Live  # noqa: PLC0415
 
         self._live = Live(console=Console(stderr=True), auto_refresh=False)
         self._live.start()
 
     def draw(self, progress: BatchProgress) -> None:
-        """Draw the bar and its line."""
+        """Draws the bar and its line."""
         from rich.progress_bar import ProgressBar  # noqa: PLC0415
         from rich.table import Table  # noqa: PLC0415
 
@@ -133,22 +133,22 @@ class TerminalBar(Bar):
         self._live.update(grid, refresh=True)
 
     def close(self) -> None:
-        """Leave the bar where it is."""
+        """Draws a pending update, and leaves the bar on the screen."""
         super().close()
         self._live.stop()
 
 
 class NotebookBar(Bar):
-    """A bar in the output of a cell; it needs nothing but IPython, which is there."""
+    """A bar in the output of a notebook cell, drawn with IPython alone."""
 
     def __init__(self, display: Callable[..., Any]) -> None:
         super().__init__()
         self._display = display
-        # Made here, in the thread of the cell, so that it stands below it.
+        # Created in the thread of the cell, so that it belongs to the cell's output.
         self._handle = display({"text/plain": ""}, raw=True, display_id=True)
 
     def draw(self, progress: BatchProgress) -> None:
-        """Draw the bar and its line."""
+        """Draws the bar and its line."""
         name, line = escape(progress.name), escape(line_of(progress))
         html = f'{name} <progress max="1" value="{progress.share:.4f}"></progress> {line}'
         text = f"{progress.name}: {progress.share:.0%}, {line_of(progress)}"
@@ -165,11 +165,11 @@ def _bar(*, wanted: bool | None) -> Bar | None:
 
 
 def _notebook_display() -> Callable[..., Any] | None:
-    """What shows something below a cell, where this runs in a notebook's kernel."""
+    """Returns IPython's display function in a notebook's kernel, else None."""
     shell = sys.modules.get("IPython")
     running = shell.get_ipython() if shell is not None else None
     if running is None or not hasattr(running, "kernel"):
         return None
-    from IPython.display import display  # noqa: PLC0415 - it is loaded already
+    from IPython.display import display  # noqa: PLC0415 - already loaded here
 
     return display  # type: ignore[no-any-return,unused-ignore]

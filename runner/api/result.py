@@ -1,4 +1,4 @@
-"""The result of a row, with Python's types, as it stood when it was read."""
+"""The result of a row, with Python's types, at the time at which it was read."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ class Result(Generic[T]):
     """One row and its result.
 
     Attributes:
-        number: Which row it is, in the order they were given, from 1.
-        row: The row as it was queued: values are JSON's, so a date is a text.
+        number: The number of the row in the order of submission, from 1.
+        row: The row as it was queued; its values are JSON's, so that a date is a text.
         state: ``succeeded`` or ``failed``; before that ``queued``, ``running``, ``pending`` or
             ``cancelled``.
-        answer: The answer, of most votes if there are several; of a person who has reviewed the
-            row; None unless it succeeded.
-        error: Why it failed.
-        model: The model that gave the answer; of votes, all that gave it.
-        account: Whose allowance it cost.
-        call: The number of the call, in the ledger, that brought it.
-        reused: Whether that call was another row's, which asked the same.
-        replies: What the model said, in order: each reply that was not valid, and the valid one
-            where it is not the answer itself.
-        votes: The answer of each vote, None where it has none; empty where nobody votes.
-        agreement: The share of the votes that are the answer, 0 to 1; None where nobody votes.
-        review: Whether a person should look, and none has: a tie, too little agreement, no answer,
-            or one that differs from the right one, or from that of the row asked alone.
-        reviewed_by: The person whose answer it is.
-        model_answer: The answer of the model, whatever a person has answered.
+        answer: The reviewer's answer, or the model's, with votes that of the majority; None unless
+            the row succeeded.
+        error: The reason of the failure.
+        model: The model that gave the answer; with votes, all that gave it.
+        account: The account that was charged for the call.
+        call: The number, in the ledger, of the call that returned the answer.
+        reused: Whether that call was made for another row with the same request.
+        replies: The model's replies in order: each invalid reply, and the valid one if it differs
+            from the answer.
+        votes: The answer of each vote, or None if it has none; empty without votes.
+        agreement: The share of the votes for the answer, 0 to 1; None without votes.
+        review: Whether the row needs a review and has none: because of a tie, too little agreement,
+            no answer, or one that differs from the right one or from that of the unpacked row.
+        reviewed_by: The person who reviewed the row.
+        model_answer: The model's answer, also where a reviewer has replaced it.
     """
 
     number: int
@@ -63,38 +63,38 @@ class Result(Generic[T]):
         return self.state == JobState.SUCCEEDED
 
 
-def result_of(found: RowResult, job: Job[T], said: Mapping[int, tuple[str, ...]]) -> Result[T]:
-    """A result of `job`; `said` has, by job id, the replies that were not valid."""
-    state, error, answer = str(found.state), found.error, None
-    if found.answer is not None:
+def result_of(row: RowResult, job: Job[T], invalid: Mapping[int, tuple[str, ...]]) -> Result[T]:
+    """Returns a result of `job`; `invalid` has the invalid replies by job id."""
+    state, error, answer = str(row.state), row.error, None
+    if row.answer is not None:
         try:
-            answer = job.read(found.answer)
+            answer = job.read(row.answer)
         except ValueError as refused:
             state, error = JobState.FAILED.value, f"the answer cannot be read: {refused}"
-    first, votes = found.first, found.votes if found.vote else ()
-    vote = None if found.open else found.vote
+    first, votes = row.first, row.votes if row.vote else ()
+    vote = None if row.open else row.vote
     return Result(
-        number=found.number,
+        number=row.number,
         row=exact_json.loads(first.payload),
         state=state,
         answer=answer,
         error=error,
-        model=found.model,
+        model=row.model,
         account=first.account,
         call=first.call_id,
         reused=first.reused,
-        replies=tuple(reply for one in found.votes for reply in _replies(one, said)),
-        votes=tuple(_read(job, one.answer) for one in votes),
+        replies=tuple(reply for each in row.votes for reply in _replies(each, invalid)),
+        votes=tuple(_read(job, each.answer) for each in votes),
         agreement=vote.share if vote else None,
-        review=bool(found.reasons),
-        reviewed_by=found.review.reviewer if found.review else None,
-        model_answer=answer if found.review is None else _read(job, found.model_answer),
+        review=bool(row.reasons),
+        reviewed_by=row.review.reviewer if row.review else None,
+        model_answer=answer if row.review is None else _read(job, row.model_answer),
     )
 
 
-def _replies(row: ExportRow, said: Mapping[int, tuple[str, ...]]) -> tuple[str, ...]:
+def _replies(row: ExportRow, invalid: Mapping[int, tuple[str, ...]]) -> tuple[str, ...]:
     last = () if row.reply is None else (row.reply,)
-    return (*said.get(row.job_id, ()), *last)
+    return (*invalid.get(row.job_id, ()), *last)
 
 
 def _read(job: Job[T], text: str | None) -> T | None:

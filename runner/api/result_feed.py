@@ -1,7 +1,7 @@
-"""The rows of a batch that have ended since the feed was last read.
+"""Feeds the rows of a batch that have succeeded or failed since the last read.
 
-Rows are found in the database, so it does not matter who ended them: this run, an earlier one, or
-another process. The feed remembers one byte a row.
+Rows are read from the database, so they may have ended in this run, in an earlier one, or in
+another process. The feed uses one byte of memory a row.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class ResultFeed:
     """Returns every row that has ended, once.
 
     Rows end roughly in their order, but a few may take until tomorrow. So the feed searches in
-    blocks and skips those that it has returned whole: a read costs the same at ten rows and at a
-    million.
+    blocks, and skips those of which it has returned all rows: a read costs the same at ten rows
+    and at a million.
 
     Args:
-        reading: Opens a short read of the database.
+        reading: Opens a short-lived read connection to the database.
         family: The batch and its parts.
     """
 
@@ -38,17 +38,17 @@ class ResultFeed:
         self._left = [min(BLOCK, self._rows - start) for start in starts]
 
     async def next_page(self) -> list[RowResult]:
-        """Rows that have ended and were not returned yet, at most a page of them."""
+        """Returns rows that have ended and were not returned before, at most a page of them."""
         async with self._reading() as connection:
             for first, last in self._spans():
                 if rows := await self._fresh(connection, first, last):
-                    found = await self._read(connection, rows)
+                    results = await self._read(connection, rows)
                     self._mark(rows)
-                    return found
+                    return results
         return []
 
     def _spans(self) -> Iterator[tuple[int, int]]:
-        """The first and last row of each range of blocks that were not returned whole."""
+        """Yields the first and last row of each range of blocks with rows to return."""
         start = None
         for block, left in enumerate((*self._left, 0)):
             if left and start is None:
@@ -58,7 +58,7 @@ class ResultFeed:
                 start = None
 
     async def _fresh(self, connection: AsyncConnection, first: int, last: int) -> list[int]:
-        """The next rows from `first` to `last` that have ended and were not returned."""
+        """Returns the next rows from `first` to `last` that have ended and were not returned."""
         while first <= last:
             ended, first = await self._ended(connection, first, last)
             if fresh := [row for row in ended if not self._returned[row]]:
@@ -68,7 +68,7 @@ class ResultFeed:
     async def _ended(
         self, connection: AsyncConnection, first: int, last: int
     ) -> tuple[list[int], int]:
-        """Rows of which every vote has ended; and the row from which to search on."""
+        """Returns rows of which every vote has ended, and the row at which to continue."""
         *others, lead = self._reader.voters
         rows = await _ended(connection, lead, first, last, PAGE)
         after = rows[-1] + 1 if len(rows) == PAGE else last + 1
@@ -80,10 +80,10 @@ class ResultFeed:
         return rows, after
 
     async def _read(self, connection: AsyncConnection, rows: Iterable[int]) -> list[RowResult]:
-        found: list[RowResult] = []
+        results: list[RowResult] = []
         for start, size in _runs(rows):
-            found += await self._reader.page(connection, start, size)
-        return found
+            results += await self._reader.page(connection, start, size)
+        return results
 
     def _mark(self, rows: Iterable[int]) -> None:
         for row in rows:
@@ -94,7 +94,7 @@ class ResultFeed:
 async def _ended(
     connection: AsyncConnection, part: Batch, first: int, last: int, most: int
 ) -> list[int]:
-    """Rows of which `part` has a result; a part that votes has a job for every row."""
+    """Returns the rows whose jobs in `part` have ended; such a part has a job for every row."""
     zero = part.first_job
     return [
         job - zero for job in await batch_rows.ended(connection, zero + first, zero + last, most)
@@ -102,7 +102,7 @@ async def _ended(
 
 
 def _runs(rows: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """The runs of consecutive numbers: the first of each, and how many."""
+    """Yields the first number and the length of each run of consecutive numbers."""
     start = size = 0
     for row in rows:
         if size and row == start + size:

@@ -1,4 +1,4 @@
-"""Results as a list, which becomes a table of pandas, Polars, PyArrow or Hugging Face Datasets."""
+"""A list of results that converts to pandas, Polars, PyArrow and Hugging Face Datasets."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _DETAILS = ("account", "call", "reused", "replies")
 class Results(list[Result[T]]):
     """The results of a batch, in the order of its rows.
 
-    A table has the columns of the rows, then ``answer``, ``model``, ``state`` and ``error``; with
-    votes, ``agreement`` and ``review``. Where the rows have a column of that name, ours is called
-    ``midnight_answer``, and so on. Models and dataclasses become dictionaries.
+    A table has the columns of the rows, then ``answer``, ``model``, ``state`` and ``error``, and
+    with votes ``agreement`` and ``review``. If the rows have a column of that name, the added one
+    is called ``midnight_answer``, and so on. Models and dataclasses become dictionaries.
     """
 
     def to_dicts(self, *, details: bool = False) -> list[dict[str, Any]]:
-        """A dictionary for each row; `details` adds account, call, reused and replies."""
+        """Returns a dictionary for each row; `details` adds account, call, reused and replies."""
         voted = any(result.votes for result in self)
         added = (*_COLUMNS, *(_VOTES if voted else ()), *(_DETAILS if details else ()))
         columns = list(dict.fromkeys(name for result in self for name in result.row))
@@ -49,17 +49,17 @@ class Results(list[Result[T]]):
         ]
 
     def to_pandas(self, *, details: bool = False) -> pd.DataFrame:
-        """A table of pandas.
+        """Returns a DataFrame of pandas.
 
         Raises:
             ConfigError: pandas is not installed.
         """
         with _needing("pandas"):
-            import pandas as pd  # noqa: PLC0415 - only who wants one has it
+            import pandas as pd  # noqa: PLC0415 - optional
         return pd.DataFrame(self.to_dicts(details=details))
 
     def to_polars(self, *, details: bool = False) -> pl.DataFrame:
-        """A table of Polars.
+        """Returns a DataFrame of Polars.
 
         Raises:
             ConfigError: Polars is not installed.
@@ -69,18 +69,18 @@ class Results(list[Result[T]]):
         return pl.DataFrame(_columns(self.to_dicts(details=details)), strict=False)
 
     def to_arrow(self, *, details: bool = False) -> pa.Table:
-        """A table of PyArrow.
+        """Returns a table of PyArrow.
 
         Raises:
             ConfigError: PyArrow is not installed.
         """
         with _needing("pyarrow"):
             import pyarrow as pa  # noqa: PLC0415
-        found = _columns(self.to_dicts(details=details))
-        return pa.table({name: _array(pa, values) for name, values in found.items()})
+        columns = _columns(self.to_dicts(details=details))
+        return pa.table({name: _array(pa, values) for name, values in columns.items()})
 
     def to_dataset(self, *, details: bool = False) -> datasets.Dataset:
-        """A dataset of Hugging Face Datasets.
+        """Returns a dataset of Hugging Face Datasets.
 
         Raises:
             ConfigError: datasets is not installed.
@@ -94,21 +94,21 @@ class Results(list[Result[T]]):
 def _needing(library: str) -> Iterator[None]:
     try:
         yield
-    except ImportError as absent:
+    except ImportError as missing:
         what = _("this needs {library}, which is not installed").format(library=library)
-        raise ConfigError(what, remedy=f"pip install {library}") from absent
+        raise ConfigError(what, remedy=f"pip install {library}") from missing
 
 
 def _columns(rows: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
+    columns: dict[str, list[Any]] = {}
     for row in rows:
         for name, value in row.items():
-            found.setdefault(name, []).append(value)
-    return found
+            columns.setdefault(name, []).append(value)
+    return columns
 
 
 def _array(pa: Any, values: list[Any]) -> Any:
-    """A column; one with values of several kinds becomes one of texts, as in a Parquet file."""
+    """Returns a column; values of different types become JSON texts, as in a Parquet file."""
     try:
         return pa.array(values)
     except (pa.ArrowException, OverflowError):
@@ -116,7 +116,7 @@ def _array(pa: Any, values: list[Any]) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A value as a table can hold it."""
+    """Converts a value to one that a table can contain."""
     if value is None or isinstance(value, str | int | float | bool):
         return value
     if isinstance(value, Path):

@@ -1,7 +1,7 @@
-"""Rows as Python has them, made into a dataset: dictionaries, a table, or files.
+"""Converts Python's rows (dictionaries, a table, or files) to a dataset.
 
 Rows are not kept in memory: they are written to a temporary file, one a line, and read from there.
-The same rows again are the same batch.
+The same rows give the same batch again.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ class TableLike(Protocol):
 
     @property
     def columns(self) -> Any:
-        """Its columns."""
+        """The columns of the table."""
 
 
 Rows: TypeAlias = Iterable[Mapping[str, Any]] | TableLike | str | os.PathLike[str]
 """Mappings; a table of pandas, Polars or PyArrow; a dataset of Hugging Face Datasets; or the path
 of a dataset, or a pattern of paths.
 
-Values are what JSON has. Dates and times become ISO 8601, decimals texts, an image's bytes a
-``data:`` URL, other bytes base64, NumPy's numbers numbers, and NaN null.
+Values are JSON's. Dates and times become ISO 8601, decimals texts, an image's bytes a ``data:``
+URL, other bytes base64, NumPy's numbers numbers, and NaN null.
 """
 
-_AT_ONCE = 1_000  # rows written before the event loop gets a turn
+_AT_ONCE = 1_000  # rows written between two checkpoints of the event loop
 
 
 @asynccontextmanager
 async def checked(jobfile: JobFile, rows: Rows) -> AsyncIterator[Checked]:
-    """Check the job with all of its rows; their file exists as long as the block lasts.
+    """Checks the job and all of its rows; their temporary file exists during the block.
 
     Raises:
-        InputError: They cannot be used; it says which.
-        JobFileError: The job reads what they lack.
+        InputError: Rows are invalid; the error lists them.
+        JobFileError: The job reads a key that the rows lack.
     """
     if isinstance(rows, str | os.PathLike):
         paths = files.find_inputs([Path(rows)])
@@ -89,10 +89,10 @@ def _line(number: int, row: Any) -> str:
 
 
 def _check(jobfile: JobFile, path: Path) -> Checked:
-    alias = Path.cwd() / "rows"  # there is no such file; paths in rows start beside it
+    alias = Path.cwd() / "rows"  # no such file exists; relative paths in rows start in its folder
     try:
         return check_submission(jobfile, path, alias=alias)
-    except InputError as error:  # of rows, not of lines of a file that nobody knows
+    except InputError as error:  # name rows instead of lines of the temporary file
         where = (error.where or "").replace(str(path), "rows").replace(str(alias), "rows")
         what = error.what.replace("\n  line ", "\n  row ")
         remedy = (
@@ -102,7 +102,7 @@ def _check(jobfile: JobFile, path: Path) -> Checked:
 
 
 def _mappings(rows: Any) -> Iterator[Any]:
-    """The rows of a list, a generator or a table; a table is recognised by its methods."""
+    """Returns the rows of a list, a generator or a table, which is recognised by its methods."""
     if isinstance(rows, Mapping) and rows and all(map(_is_hugging_face, rows.values())):
         remedy = _("give one of its splits: {splits}").format(splits=", ".join(map(str, rows)))
         raise InputError(_("this is a dataset with splits"), where="rows", remedy=remedy)
@@ -121,5 +121,5 @@ def _mappings(rows: Any) -> Iterator[Any]:
 
 
 def _is_hugging_face(rows: Any) -> bool:
-    """Whether it is a dataset of Hugging Face Datasets, in memory or streamed."""
+    """Whether `rows` is a dataset of Hugging Face Datasets, in memory or streamed."""
     return hasattr(rows, "features") and hasattr(rows, "column_names")

@@ -1,6 +1,6 @@
-"""A simulated provider to try things with: no token, no network, nothing spent.
+"""A simulated provider for trials, without token, network or cost.
 
-It connects the library to `runner.simulator` in place of the network.
+It connects the library to `runner.simulator` instead of the network.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ _ACCOUNT = "simulator"
 
 
 class Simulator:
-    """A provider of your own, in this process, with a daily allowance and faults if you like.
+    """A simulated provider in this process, with a daily allowance and optional faults.
 
-    Its answers are of the right kind, and made up: a function of the question. It remembers what
-    was spent for as long as it lives, whichever `open_midnight` it is given to.
+    Its answers are valid but invented, as a function of the question. It remembers what was spent
+    during its life time, across several `open_midnight`.
 
     Args:
-        calls_per_day: The account's allowance; None: no limit.
+        calls_per_day: The account's daily allowance; None means no limit.
         faults: The probability of each fault: ``{"error_500": 0.1, "bad_answer": 0.1}``.
-        latency_ms: The least and the most time that an answer takes.
-        start: When virtual time begins; now, unless given.
-        seed: Decides every draw.
+        latency_ms: The minimum and maximum latency of an answer.
+        start: The start of virtual time; by default now.
+        seed: The seed of every random draw.
         more: Other fields of `runner.simulator.SimulatorConfig`.
 
     Raises:
-        ConfigError: A value makes no sense.
+        ConfigError: A value is out of range.
     """
 
     def __init__(
@@ -60,38 +60,38 @@ class Simulator:
         seed: int = 0,
         **more: Any,
     ) -> None:
-        usual: dict[str, Any] = {"calls_per_day_per_model": None, "models": ()}
+        defaults: dict[str, Any] = {"calls_per_day_per_model": None, "models": ()}
         self._config = SimulatorConfig(
             calls_per_day=calls_per_day,
             faults=dict(faults or {}),
             latency_ms=latency_ms,
             seed=seed,
-            **(usual | more),
+            **(defaults | more),
         )
         self._clock: Clock = SystemClock()
         self._reached = int(start.timestamp() * 1000) if start else self._clock.now()
         self._provider = SimulatedProvider(self._config, self._now)
 
     def _now(self) -> int:
-        """The present moment of the last program that was opened with it."""
-        with suppress(RuntimeError):  # virtual time stands still where its loop does not run
+        """Returns the time, in ms, of the program that was last opened with the simulator."""
+        with suppress(RuntimeError):  # virtual time stands still while its loop does not run
             self._reached = self._clock.now()
         return self._reached
 
     def stats(self) -> Stats:
-        """What it has seen so far: ``calls``, ``refused``, and more."""
+        """Returns the counts so far: ``calls``, ``refused``, and others."""
         return self._provider.stats()
 
     def rehearse(self, main: Callable[[], Awaitable[T]]) -> T:
-        """Run `main`, an async function of yours, in virtual time: a week passes in seconds.
+        """Runs the async function `main` in virtual time, in which a week passes in seconds.
 
-        Not where an event loop is running already.
+        It must not be called in a running event loop.
         """
         return virtual.run(main)
 
     @asynccontextmanager
     async def open(self, db: Path | None) -> AsyncIterator[application.Application]:
-        """The program with this provider, on `db`; None: on a database that is thrown away."""
+        """Opens the program with this provider on `db`; None means a temporary database."""
         loop = asyncio.get_running_loop()
         in_virtual_time = isinstance(loop, virtual.VirtualTimeLoop)
         if in_virtual_time:

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 
 def chosen(settings: Settings) -> AccountSettings:
-    """Return the settings of the first account in use."""
+    """Returns the settings of the first account in use."""
     return settings.accounts[settings.account]
 
 
 def account_of(settings: Settings, name: str) -> Account:
-    """Return one account with its quotas and prices, without a token or a connection.
+    """Returns one account with its quotas and prices, without a token or a connection.
 
     Raises:
         ConfigError: The provider is unknown, its table is incomplete, or it lacks a quota for
@@ -62,12 +62,12 @@ def account_of(settings: Settings, name: str) -> Account:
 
 
 def accounts_of(settings: Settings) -> tuple[Account, ...]:
-    """Return the accounts in use, in order of preference."""
+    """Returns the accounts in use, in order of preference."""
     return tuple(account_of(settings, name) for name in settings.used)
 
 
 def require_endpoint(settings: Settings, url: str) -> None:
-    """Check that the provider of every account in use offers `url`, a path of OpenAI's API.
+    """Checks that the provider of every account in use offers `url`, a path of OpenAI's API.
 
     Raises:
         ConfigError: A provider does not offer it; the remedy says how to declare that it does.
@@ -88,7 +88,10 @@ def require_endpoint(settings: Settings, url: str) -> None:
 
 
 def rules_for(settings: Settings, pace: Pace | None = None, *, waits: bool = False) -> Rules:
-    """How the user wants a run to spend; `pace` goes before the configured one."""
+    """Returns the rules for spending the allowance; `pace` overrides the configured pace.
+
+    `waits`: whether the run waits for the reset when the allowance is spent.
+    """
     run = settings.run
     zone = ZoneInfo(run.zone) if run.zone else LocalZone()
     hours = read_hours(run.hours, zone) if run.hours else None
@@ -106,7 +109,7 @@ async def open_endpoints(
     environ: Mapping[str, str],
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[list[Endpoint]]:
-    """Open an endpoint for each account in use, in order of preference.
+    """Opens an endpoint for each account in use, in order of preference.
 
     Raises:
         ConfigError: A token or a base URL is missing.
@@ -129,7 +132,7 @@ async def open_endpoints(
 
 
 def _token(own: AccountSettings, preset: Preset, environ: Mapping[str, str]) -> str:
-    """Return an account's token; the error for a missing one says where to create it."""
+    """Returns an account's token; the error for a missing one says where to create it."""
     try:
         return read_token(own, environ, required=needs_token(preset.name))
     except ConfigError as error:

@@ -40,12 +40,12 @@ class LineError:
     param: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the error as it is in the API's response."""
+        """Returns the error as it is in the API's response."""
         return asdict(self)
 
 
 def check_lines(path: Path, endpoint: str, models: Models) -> list[LineError]:
-    """Return the errors in a file, at most the first `MOST_ERRORS`."""
+    """Returns the errors in a file, at most the first `MOST_ERRORS`."""
     checker, errors = _Checker(endpoint, models), list[LineError]()
     with path.open("rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(MOST_LINE_BYTES), b""), 1):
@@ -57,7 +57,7 @@ def check_lines(path: Path, endpoint: str, models: Models) -> list[LineError]:
 
 
 def checked(path: Path, batch_id: str, name: str, models: Models) -> Checked:
-    """Return the file as a dataset ready to queue; the same batch gives the same dataset.
+    """Returns the file as a dataset ready to queue; the same batch gives the same dataset.
 
     Raises:
         InputError: The file cannot be read as a dataset of requests.
@@ -81,7 +81,7 @@ class _Checker:
         self._seen: set[int] = set()  # hashes of custom ids: they take a tenth of the memory
 
     def errors(self, number: int, line: bytes) -> Iterator[LineError]:
-        """Yield the first error in a line, if there is one."""
+        """Yields the first error in a line, if there is one."""
         self.requests += 1
         try:
             request: Any = orjson.loads(line)
@@ -97,7 +97,7 @@ class _Checker:
             yield LineError(code, message, number, param)
 
     def errors_of_all(self) -> Iterator[LineError]:
-        """Yield the errors of the file as a whole."""
+        """Yields the errors of the file as a whole."""
         if not self.requests:
             yield LineError("empty_file", "the file holds no request")
         if self.requests > MOST_REQUESTS:
@@ -144,5 +144,5 @@ class _Checker:
 
 
 def as_text(errors: Sequence[LineError]) -> str:
-    """Return the errors as JSON, as the database stores them."""
+    """Returns the errors as JSON, as the database stores them."""
     return orjson.dumps([error.as_json() for error in errors]).decode()

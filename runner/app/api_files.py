@@ -37,7 +37,7 @@ class ApiFiles:
         self._folder = Path(f"{database.path}-files")
 
     def new_part(self, suffix: str = "") -> Path:
-        """Return a new path to write to before `keep`; its name ends with `suffix`.
+        """Returns a new path to write to before `keep`; its name ends with `suffix`.
 
         Raises:
             OutputError: The folder cannot be created.
@@ -47,7 +47,7 @@ class ApiFiles:
         return self._folder / f"{secrets.token_hex(12)}{_PART}{suffix}"
 
     def path_of(self, file_id: str) -> Path:
-        """Return the path of a file's contents."""
+        """Returns the path of a file's contents."""
         return self._folder / f"{file_id}.jsonl"
 
     async def keep(
@@ -60,7 +60,7 @@ class ApiFiles:
         file_id: str | None = None,
         life_s: int | None = None,
     ) -> ApiFile:
-        """Move the file at `part` into place and enter it in the database.
+        """Moves the file at `part` into place and enters it in the database.
 
         Args:
             part: The path that was written to.
@@ -83,7 +83,7 @@ class ApiFiles:
         return file
 
     async def get(self, client: str, file_id: str) -> ApiFile:
-        """Return a file of a client.
+        """Returns a file of a client.
 
         Raises:
             NotFoundError: The client has no file with this id.
@@ -96,12 +96,12 @@ class ApiFiles:
         raise NotFoundError(f"no such file: {file_id[:80]!r}")
 
     async def page(self, client: str, paging: Paging, purpose: str | None) -> Sequence[ApiFile]:
-        """Return a page of a client's files, with one extra file if there are more."""
+        """Returns a page of a client's files, with one extra file if there are more."""
         async with self._database.read() as connection:
             return await api_files.page(connection, client, paging, purpose)
 
     async def delete(self, client: str, file_id: str) -> None:
-        """Delete a file of a client.
+        """Deletes a file of a client.
 
         Raises:
             NotFoundError: The client has no file with this id, or a batch is about to read it.
@@ -114,7 +114,7 @@ class ApiFiles:
         self._unlink(file_id)
 
     async def delete_expired(self) -> None:
-        """Delete the files whose lifetime is over."""
+        """Deletes the files whose lifetime is over."""
         async with self._database.read() as connection:
             expired = await api_files.expired(connection, self._clock.now())
         for file in expired:
@@ -122,7 +122,7 @@ class ApiFiles:
                 await self.delete(file.client, file.id)
 
     def remove_parts(self, older_than_s: float) -> None:
-        """Remove partial files that interrupted uploads have left."""
+        """Removes partial files that interrupted uploads have left."""
         before = self._clock.now() / 1000 - older_than_s
         with suppress(OSError):
             for part in self._folder.glob(f"*{_PART}*"):
@@ -130,7 +130,7 @@ class ApiFiles:
                     part.unlink(missing_ok=True)
 
     def _put_in_place(self, part: Path, file_id: str) -> int:
-        """Sync a file to disk and rename it to its final path; return its size in bytes."""
+        """Syncs a file to disk and renames it to its final path; returns its size in bytes."""
         with as_output_errors(part):
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
@@ -155,6 +155,6 @@ def has_content(path: Path) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Remove a file that was not kept; errors are ignored."""
+    """Removes a file that was not kept; errors are ignored."""
     with suppress(OSError):
         path.unlink(missing_ok=True)

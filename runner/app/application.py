@@ -55,7 +55,7 @@ async def open_application(
     virtual: bool = False,
     on_upgrade: Callable[[Path], None] | None = None,
 ) -> AsyncIterator[Application]:
-    """Open the database, migrating it if necessary, and yield the application.
+    """Opens the database, migrating it if necessary, and yields the application.
 
     Args:
         settings: The database, the accounts and the rules for spending.
@@ -98,7 +98,7 @@ class Application(LedgerReports):
         self._status = StatusReader(database, settings, self._forecaster)
 
     def now(self) -> int:
-        """Return the current time (ms since the epoch), virtual if the clock is."""
+        """Returns the current time (ms since the epoch), virtual if the clock is."""
         return self._clock.now()
 
     async def submit(
@@ -107,7 +107,7 @@ class Application(LedgerReports):
         on_progress: OnProgress | None = None,
         policy: ReusePolicy = DEFAULT_REUSE,
     ) -> Submitted:
-        """Queue a checked dataset, or return the batch if it is queued already.
+        """Queues a checked dataset, or returns the batch if it is queued already.
 
         Args:
             checked: The result of `check_submission`.
@@ -152,7 +152,7 @@ class Application(LedgerReports):
         observer: Observer | None = None,
         on_start: OnStart | None = None,
     ) -> Ran:
-        """Process the queue, or one batch of it.
+        """Processes the queue, or one batch of it.
 
         Args:
             only: The batch to process, with its parts; None for all.
@@ -198,7 +198,7 @@ class Application(LedgerReports):
         *,
         signals: bool,
     ) -> Ran:
-        """Run the engine with the services that accompany a run, and collect its result."""
+        """Runs the engine with the services that accompany a run, and collects its result."""
         from runner.app.attendance import Attendance  # noqa: PLC0415 - only a run
 
         touched = {batch.id for batch in in_play}
@@ -209,18 +209,18 @@ class Application(LedgerReports):
         return Ran(ending, tuple(worked_on), waiting, unserved, tuple(written))
 
     async def watched(self) -> list[Progress]:
-        """How the runs of all processes stand, as far as they tell."""
+        """Returns the progress that the runs of all processes publish."""
         return await self._status.watched(self._clock.now())
 
     async def notify_test(self) -> list[Sent]:
-        """Send a test event through every configured channel; return the outcomes."""
+        """Sends a test event through every configured channel; returns the outcomes."""
         from runner.app.events import sample  # noqa: PLC0415 - seldom needed
         from runner.app.notifying import send  # noqa: PLC0415
 
         return await send(sample(self._clock.now()), self.settings.notify, self._environ)
 
     def _unserved(self, in_play: Sequence[Batch]) -> dict[int, tuple[str, ...]]:
-        """Return, by batch, the models of batches that no account serves; other batches run.
+        """Returns, by batch, the models of batches that no account serves; other batches run.
 
         Raises:
             ConfigError: No account serves any of the batches that would be run.
@@ -232,7 +232,7 @@ class Application(LedgerReports):
         return missing
 
     def gateway(self) -> Gateway:
-        """Return the operations for clients of `midnight serve`."""
+        """Returns the operations for clients of `midnight serve`."""
         from runner.app.gateway import Gateway  # noqa: PLC0415 - only a server has clients
 
         return Gateway(
@@ -240,23 +240,23 @@ class Application(LedgerReports):
         )
 
     async def status(self) -> Status:
-        """Return every batch with its wait reason and forecast, and the quota windows."""
+        """Returns every batch with its wait reason and forecast, and the quota windows."""
         return await self._status.status(self._clock.now())
 
     async def forecast(
         self, models: Sequence[str], calls: int, most: int | None = None
     ) -> Forecast:
-        """Forecast the end of `calls` calls to any of `models`, started now; `most` caps them."""
+        """Forecasts the end of `calls` calls to any of `models`, started now; `most` caps them."""
         return await self._status.forecast(models, calls, most, self._clock.now())
 
     async def purchases(self, models: Sequence[str], rows_a_call: int) -> tuple[Purchase, ...]:
-        """Return what the credits pay for on each route to `models`, at the known prices."""
+        """Returns what the credits pay for on each route to `models`, at the known prices."""
         return await self._status.purchases(models, rows_a_call, self._clock.now())
 
     async def suggestions(
         self, models: Sequence[str], environ: Mapping[str, str] = os.environ
     ) -> tuple[Suggestion, ...]:
-        """Suggest other models with more allowance or a lower cost; no calls are spent."""
+        """Suggests other models with more allowance or a lower cost; no calls are spent."""
         from runner.app.suggestions import suggest  # noqa: PLC0415 - a status asks nobody
 
         now = self._clock.now()
@@ -268,15 +268,15 @@ class Application(LedgerReports):
         )
 
     async def windows(self, models: Sequence[str]) -> tuple[Window, ...]:
-        """Return the windows, without duplicates, that calls to any of `models` would use now."""
+        """Returns the windows, without duplicates, that calls to any of `models` would use now."""
         return await self._status.windows(models, self._clock.now())
 
     async def quota(self) -> list[QuotaLine]:
-        """Return the newest window of every quota, as it is or would be opened now."""
+        """Returns the newest window of every quota, as it is or would be opened now."""
         return await self._status.quota(self._clock.now())
 
     async def report_page(self, wanted: Wanted) -> str:
-        """Return a report of the ledger as an HTML page with charts."""
+        """Returns a report of the ledger as an HTML page with charts."""
         from runner.app.report_extras import extras  # noqa: PLC0415 - only a report page
         from runner.app.report_page import page  # noqa: PLC0415
 
@@ -287,28 +287,28 @@ class Application(LedgerReports):
         return page(report, additions, moment(self._clock.now()))
 
     async def answered_before(self, fingerprints: Sequence[bytes]) -> set[bytes]:
-        """Return those of `fingerprints` that any batch has an answer for."""
+        """Returns those of `fingerprints` that any batch has an answer for."""
         from runner.store import reuse  # noqa: PLC0415 - only a plan
 
         async with self._database.read() as connection:
             return await reuse.answered_before(connection, fingerprints)
 
     async def set_aside(self) -> list[SetAside]:
-        """Return the settlements that could not be stored, with their replies, oldest first."""
+        """Returns the settlements that could not be stored, with their replies, oldest first."""
         async with self._database.read() as connection:
             return await set_aside.read(connection)
 
     async def forget_set_aside(self, settlements: Sequence[SetAside]) -> None:
-        """Delete set-aside settlements."""
+        """Deletes set-aside settlements."""
         async with self._database.write() as connection:
             await set_aside.forget(connection, [each.call_id for each in settlements])
 
     async def backup(self, target: Path) -> None:
-        """Copy the database to `target`; it may be in use."""
+        """Copies the database to `target`; it may be in use."""
         await copy_to(self._database, target)
 
     async def check(self) -> list[str]:
-        """Return the defects found inside the database; empty if there are none."""
+        """Returns the defects found inside the database; empty if there are none."""
         from runner.store import integrity  # noqa: PLC0415 - only to check
 
         async with self._database.read() as connection:

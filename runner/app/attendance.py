@@ -21,6 +21,7 @@ from runner.app.notifying import Notifier
 from runner.app.outputs import OutputKeeper, Written, with_output
 from runner.app.publishing import Publisher
 from runner.app.responses import QuotaLine
+from runner.app.sent_events import SentEvents
 from runner.core.states import BatchState
 from runner.engine.run import RunOptions
 from runner.errors import RunnerError
@@ -50,7 +51,7 @@ class Attendance:
     async def watching(
         self, options: RunOptions, touched: Collection[int], *, attended: bool
     ) -> AsyncIterator[tuple[RunOptions, list[Written]]]:
-        """Provide the services while the block runs.
+        """Provides the services while the block runs.
 
         Args:
             options: The options of the run.
@@ -62,23 +63,23 @@ class Attendance:
             output files, which is filled at the end.
         """
         if not attended:
-            async with self._outputs_kept(options, touched) as found:
-                yield found
+            async with self._outputs_kept(options, touched) as prepared:
+                yield prepared
             return
         path = publishing.place(self._database, os.getpid())
         publisher = Publisher(path, self._since, options.watcher)
         try:
             async with (
-                self._notified(replace(options, watcher=publisher)) as told,
-                self._outputs_kept(told, touched) as found,
+                self._notified(replace(options, watcher=publisher)) as notified,
+                self._outputs_kept(notified, touched) as prepared,
             ):
-                yield found
+                yield prepared
         finally:
             publisher.close()
 
     @asynccontextmanager
     async def _notified(self, options: RunOptions) -> AsyncIterator[RunOptions]:
-        """Pause batches that fail too often, and send notifications.
+        """Pauses batches that fail too often, and sends notifications.
 
         Yields the options with the notifier as the watcher.
         """
@@ -86,10 +87,11 @@ class Attendance:
             EventFinder(
                 int(self._settings.run.max_failed.removesuffix("%")) / 100,
                 _options(self._settings),
+                options.wait,
             ),
             self._settings.notify,
             self._environ,
-            publishing.folder(self._database) / "told.json",
+            SentEvents(publishing.folder(self._database) / "sent-events"),
             lambda batch, reason: self._catalogue.set_state(batch, BatchState.PAUSED, reason),
             self._catalogue.batches,
             self._quota,
@@ -111,7 +113,7 @@ class Attendance:
     async def _outputs_kept(
         self, options: RunOptions, touched: Collection[int]
     ) -> AsyncIterator[tuple[RunOptions, list[Written]]]:
-        """Write the output files of the batches during the run and at its end.
+        """Writes the output files of the batches during the run and at its end.
 
         Yields the options with the keeper as the watcher, and the list of written files, which is
         filled at the end.
@@ -150,6 +152,6 @@ class Attendance:
 
 
 def _options(settings: Settings) -> tuple[invocation.Option, ...]:
-    """With what a command finds this database and this configuration, wherever it is typed."""
+    """Returns the options with which a command finds this database from any working directory."""
     places = (("db", settings.db), ("config", settings.config))
     return tuple((f"--{key}", at) for key, at in places if settings.origins[key] != DEFAULT)

@@ -26,6 +26,7 @@ from runner.app.submission import Checked
 from runner.clock import Clock
 from runner.core.states import ApiBatchState, BatchState
 from runner.errors import InputError, NotFoundError, RunnerError
+from runner.language import in_english
 from runner.store import api_batches, batch_updates, batches
 from runner.store.api_batches import ApiBatch
 from runner.store.api_files import Paging
@@ -59,9 +60,9 @@ class NewApiBatch:
 
 @dataclass(frozen=True, slots=True)
 class ApiBatchStatus:
-    """A batch of the API, its batch in the queue, and when it expires (ms since the epoch)."""
+    """A batch of the API (`entry`), its batch in the queue, and its expiry (ms since the epoch)."""
 
-    found: ApiBatch
+    entry: ApiBatch
     batch: Batch | None
     expires_at: int
 
@@ -98,13 +99,13 @@ class BatchApi:
     # ---- what clients ask for
 
     async def create(self, client: Client, new: NewApiBatch) -> ApiBatchStatus:
-        """Create a batch; its file is checked and queued in the background.
+        """Creates a batch; its file is checked and queued in the background.
 
         Raises:
             NotFoundError: The client has no such file.
         """
         await self._files.get(client.name, new.input_file_id)
-        made = ApiBatch(
+        new_batch = ApiBatch(
             id=f"batch_{secrets.token_hex(12)}",
             client=client.name,
             state=ApiBatchState.VALIDATING,
@@ -117,12 +118,12 @@ class BatchApi:
             output_expires_s=new.output_expires_s,
         )
         async with self._database.write() as connection:
-            found = await api_batches.add(connection, made)
+            entry = await api_batches.add(connection, new_batch)
         self._woken.set()
-        return await self._one_status(found)
+        return await self._one_status(entry)
 
     async def get(self, client: Client, batch_id: str) -> ApiBatchStatus:
-        """Return a batch of a client.
+        """Returns a batch of a client.
 
         Raises:
             NotFoundError: The client has no batch with this id.
@@ -130,164 +131,165 @@ class BatchApi:
         return await self._one_status(await self._get(client, batch_id))
 
     async def page(self, client: Client, paging: Paging) -> Sequence[ApiBatchStatus]:
-        """Return a page of a client's batches, newest first, with one extra if there are more."""
+        """Returns a page of a client's batches, newest first, with one extra if there are more."""
         async with self._database.read() as connection:
-            found = await api_batches.page(connection, client.name, paging)
-        return await self._statuses(found)
+            page = await api_batches.page(connection, client.name, paging)
+        return await self._statuses(page)
 
     async def cancel(self, client: Client, batch_id: str) -> ApiBatchStatus | None:
-        """Cancel a batch; calls in flight finish, answers are kept. None: it has ended already.
+        """Cancels a batch; calls in flight finish, answers are kept. None: it has ended already.
 
         Raises:
             NotFoundError: The client has no batch with this id.
         """
-        found, now = await self._get(client, batch_id), self._clock.now()
-        while found.state in (ApiBatchState.VALIDATING, ApiBatchState.IN_PROGRESS):
+        entry, now = await self._get(client, batch_id), self._clock.now()
+        while entry.state in (ApiBatchState.VALIDATING, ApiBatchState.IN_PROGRESS):
             # Its state may have changed since it was read; then `_set` changes nothing.
-            await self._set(found, ApiBatchState.CANCELLING, cancelling_at_ms=now)
-            found = await self._get(client, batch_id)
+            await self._set(entry, ApiBatchState.CANCELLING, cancelling_at_ms=now)
+            entry = await self._get(client, batch_id)
         self._woken.set()
-        return await self._one_status(found) if found.state is ApiBatchState.CANCELLING else None
+        return await self._one_status(entry) if entry.state is ApiBatchState.CANCELLING else None
 
     async def _get(self, client: Client, batch_id: str) -> ApiBatch:
         async with self._database.read() as connection:
-            found = await api_batches.get(connection, batch_id, client.name)
-        if found is None:
+            entry = await api_batches.get(connection, batch_id, client.name)
+        if entry is None:
             raise NotFoundError(f"no such batch: {batch_id[:80]!r}")
-        return found
+        return entry
 
-    async def _one_status(self, found: ApiBatch) -> ApiBatchStatus:
-        return (await self._statuses([found]))[0]
+    async def _one_status(self, entry: ApiBatch) -> ApiBatchStatus:
+        return (await self._statuses([entry]))[0]
 
-    async def _statuses(self, found: Sequence[ApiBatch]) -> list[ApiBatchStatus]:
+    async def _statuses(self, entries: Sequence[ApiBatch]) -> list[ApiBatchStatus]:
         now = self._clock.now()
-        waiting = any(one.is_open and one.batch_id is not None for one in found)
+        waiting = any(entry.is_open and entry.batch_id is not None for entry in entries)
         finish_times = await self._finish_times(now) if waiting else {}
         return [
-            ApiBatchStatus(one, await self._batch_of(one), _expires_at(one, finish_times, now))
-            for one in found
+            ApiBatchStatus(own, await self._batch_of(own), _expires_at(own, finish_times, now))
+            for own in entries
         ]
 
-    async def _batch_of(self, found: ApiBatch) -> Batch | None:
-        if found.batch_id is None:
+    async def _batch_of(self, entry: ApiBatch) -> Batch | None:
+        if entry.batch_id is None:
             return None
         async with self._database.read() as connection:
-            return await batches.get_batch(connection, found.batch_id)
+            return await batches.get_batch(connection, entry.batch_id)
 
     # ---- what is done for them
 
     async def work(self) -> None:
-        """Bring every batch on, until cancelled."""
+        """Advances open batches until cancelled; errors are stored in English, for programs."""
         self._files.remove_parts(24 * 3_600)
         delete_at = float("-inf")
         while True:
             self._woken, is_open = anyio.Event(), True
             try:
                 async with self._database.read() as connection:
-                    found = await api_batches.still_open(connection)
-                for one in found:
-                    await self._advance_safely(one)
+                    open_batches = await api_batches.still_open(connection)
+                with in_english():
+                    for entry in open_batches:
+                        await self._advance_safely(entry)
                 if anyio.current_time() >= delete_at:
                     delete_at = anyio.current_time() + DELETE_EVERY_S
                     await self._files.delete_expired()
-                is_open = bool(found)
+                is_open = bool(open_batches)
             except RunnerError as error:  # the engine reports it as well
                 log.warning("batches of clients cannot be read: %s", error.what)
             with anyio.move_on_after(LOOK_EVERY_S if is_open else DELETE_EVERY_S):
                 await self._woken.wait()
 
-    async def _advance_safely(self, found: ApiBatch) -> None:
-        """Advance one batch; a failure is logged, retried later, and does not affect others."""
+    async def _advance_safely(self, entry: ApiBatch) -> None:
+        """Advances one batch; a failure is logged, retried later, and does not affect others."""
         try:
-            await self._advance(found)
+            await self._advance(entry)
         except RunnerError as error:
             log.warning("batch of a client not brought on: %s", error.what)
         except Exception:
             log.exception("batch of a client not brought on")
 
-    async def _advance(self, found: ApiBatch) -> None:
-        batch = await self._batch_of(found)
-        match found.state:
+    async def _advance(self, entry: ApiBatch) -> None:
+        batch = await self._batch_of(entry)
+        match entry.state:
             case ApiBatchState.VALIDATING:
-                await self._queue(found)
+                await self._queue(entry)
             case ApiBatchState.IN_PROGRESS if batch is not None:
                 if batch.state is BatchState.CANCELLED:
                     now = self._clock.now()
-                    await self._set(found, ApiBatchState.CANCELLING, cancelling_at_ms=now)
+                    await self._set(entry, ApiBatchState.CANCELLING, cancelling_at_ms=now)
                 elif batch.done:
                     now = self._clock.now()
-                    await self._set(found, ApiBatchState.FINALIZING, finalizing_at_ms=now)
-                    await self._finish(found, batch)
+                    await self._set(entry, ApiBatchState.FINALIZING, finalizing_at_ms=now)
+                    await self._finish(entry, batch)
             case ApiBatchState.FINALIZING if batch is not None:
-                await self._finish(found, batch)
+                await self._finish(entry, batch)
             case ApiBatchState.IN_PROGRESS | ApiBatchState.FINALIZING:
-                await self._fail(found, [LineError("batch_deleted", "the batch was deleted here")])
+                await self._fail(entry, [LineError("batch_deleted", "the batch was deleted here")])
             case ApiBatchState.CANCELLING:
-                await self._wind_up(found, batch)
+                await self._wind_up(entry, batch)
             case _:
                 pass
 
-    async def _queue(self, found: ApiBatch) -> None:
-        """Check the file and queue it, or fail the batch with the errors of the file."""
-        path, models = self._files.path_of(found.input_file_id), self._models_for(found.client)
+    async def _queue(self, entry: ApiBatch) -> None:
+        """Checks the file and queues it, or fails the batch with the errors of the file."""
+        path, models = self._files.path_of(entry.input_file_id), self._models_for(entry.client)
         try:
-            errors = await in_thread(check_lines, path, found.endpoint, models)
+            errors = await in_thread(check_lines, path, entry.endpoint, models)
         except OSError as error:
             errors = [LineError("invalid_file", f"the file cannot be read ({error.strerror})")]
         if errors:
-            await self._fail(found, errors)
+            await self._fail(entry, errors)
             return
-        name = f"{found.client}: {found.id}"
+        name = f"{entry.client}: {entry.id}"
         try:
-            dataset = await in_thread(partial(checked, path, found.id, name, models))
+            dataset = await in_thread(partial(checked, path, entry.id, name, models))
         except InputError as error:
-            await self._fail(found, [LineError("invalid_file", error.what)])
+            await self._fail(entry, [LineError("invalid_file", error.what)])
             return
-        if not await self._link(found, dataset):
+        if not await self._link(entry, dataset):
             return
         await queueing.submit(self._database, dataset, self._clock.now())
         now = self._clock.now()
-        await self._set(found, ApiBatchState.IN_PROGRESS, in_progress_at_ms=now)
+        await self._set(entry, ApiBatchState.IN_PROGRESS, in_progress_at_ms=now)
         self._changed()
 
-    async def _link(self, found: ApiBatch, dataset: Checked) -> bool:
-        """Store the id of its batch in the queue before any row is queued; False: it is cancelled.
+    async def _link(self, entry: ApiBatch, dataset: Checked) -> bool:
+        """Stores the id of its batch in the queue before any row is queued; False: it is cancelled.
 
         After a crash, the rows that are queued already can then be cancelled.
         """
         async with self._database.write() as connection:
             if not await api_batches.change(
-                connection, found.id, ApiBatchState.VALIDATING, total=dataset.dataset.rows
+                connection, entry.id, ApiBatchState.VALIDATING, total=dataset.dataset.rows
             ):
                 return False
             batch = await queueing.find_or_create_whole(connection, dataset, self._clock.now())
             return await api_batches.change(
-                connection, found.id, batch_id=batch.id, model=batch.models[0]
+                connection, entry.id, batch_id=batch.id, model=batch.models[0]
             )
 
-    async def _fail(self, found: ApiBatch, errors: Sequence[LineError]) -> None:
+    async def _fail(self, entry: ApiBatch, errors: Sequence[LineError]) -> None:
         now = self._clock.now()
-        await self._set(found, ApiBatchState.FAILED, errors_json=as_text(errors), failed_at_ms=now)
+        await self._set(entry, ApiBatchState.FAILED, errors_json=as_text(errors), failed_at_ms=now)
 
-    async def _wind_up(self, found: ApiBatch, batch: Batch | None) -> None:
-        """Cancel it; once no call of it is in flight, write the answers that there are."""
+    async def _wind_up(self, entry: ApiBatch, batch: Batch | None) -> None:
+        """Cancels it; once no call of it is in flight, writes the answers that there are."""
         if batch is None:
             now = self._clock.now()
-            await self._set(found, ApiBatchState.CANCELLED, cancelled_at_ms=now)
+            await self._set(entry, ApiBatchState.CANCELLED, cancelled_at_ms=now)
             return
         if batch.state is not BatchState.CANCELLED:
             async with self._database.write() as connection:
                 await batch_updates.set_batch_state(connection, batch.id, BatchState.CANCELLED)
             self._changed()
         elif not batch.counts.running:
-            await self._finish(found, batch, cancelled=True)
+            await self._finish(entry, batch, cancelled=True)
 
-    async def _finish(self, found: ApiBatch, batch: Batch, *, cancelled: bool = False) -> None:
-        """Write the result files, and mark the batch as ended."""
-        output, errors = await self._write_results(found, batch)
+    async def _finish(self, entry: ApiBatch, batch: Batch, *, cancelled: bool = False) -> None:
+        """Writes the result files, and marks the batch as ended."""
+        output, errors = await self._write_results(entry, batch)
         now = self._clock.now()
         async with self._database.write() as connection:
-            told = await api_batches.tokens(connection, batch)
+            tokens = await api_batches.tokens(connection, batch)
             ended: dict[str, Any] = (
                 {"state": ApiBatchState.CANCELLED, "cancelled_at_ms": now}
                 if cancelled
@@ -296,24 +298,24 @@ class BatchApi:
             # Another server on this database may have finished it in the meantime.
             await api_batches.change(
                 connection,
-                found.id,
+                entry.id,
                 ApiBatchState.CANCELLING if cancelled else ApiBatchState.FINALIZING,
                 output_file_id=output,
                 error_file_id=errors,
                 completed=batch.counts.succeeded,
                 failed=batch.counts.failed,
-                prompt_tokens=told[0],
-                completion_tokens=told[1],
+                prompt_tokens=tokens[0],
+                completion_tokens=tokens[1],
                 **ended,
             )
 
-    async def _write_results(self, found: ApiBatch, batch: Batch) -> tuple[str | None, str | None]:
-        """Write the answers and the failures; return the ids of the files, None if empty."""
+    async def _write_results(self, entry: ApiBatch, batch: Batch) -> tuple[str | None, str | None]:
+        """Writes the answers and the failures; returns the ids of the files, None if empty."""
         output, errors = (self._files.new_part(".jsonl") for _ in range(2))
         try:
             await request_results.write_results(self._database.read, [batch], output, errors)
             kept = [
-                await self._keep(found, path, kind) if has_content(path) else None
+                await self._keep(entry, path, kind) if has_content(path) else None
                 for path, kind in ((output, "output"), (errors, "error"))
             ]
         finally:
@@ -321,27 +323,27 @@ class BatchApi:
                 remove(path)
         return kept[0], kept[1]
 
-    async def _keep(self, found: ApiBatch, path: Path, kind: str) -> str:
-        """Keep a result file under a deterministic id, so that writing it again replaces it."""
-        drawn = hashlib.sha256(f"{found.id} {kind}".encode()).hexdigest()[:24]
-        name, life_s = f"{found.id}_{kind}.jsonl", found.output_expires_s
+    async def _keep(self, entry: ApiBatch, path: Path, kind: str) -> str:
+        """Keeps a result file under a deterministic id, so that writing it again replaces it."""
+        digest = hashlib.sha256(f"{entry.id} {kind}".encode()).hexdigest()[:24]
+        name, life_s = f"{entry.id}_{kind}.jsonl", entry.output_expires_s
         file = await self._files.keep(
-            path, found.client, OUTPUT, name, file_id=f"file-{drawn}", life_s=life_s
+            path, entry.client, OUTPUT, name, file_id=f"file-{digest}", life_s=life_s
         )
         return file.id
 
-    async def _set(self, found: ApiBatch, state: ApiBatchState, **values: object) -> None:
-        """Change the state of a batch, unless it has changed since it was read."""
+    async def _set(self, entry: ApiBatch, state: ApiBatchState, **values: object) -> None:
+        """Changes the state of a batch, unless it has changed since it was read."""
         async with self._database.write() as connection:
-            await api_batches.change(connection, found.id, found.state, state=state, **values)
+            await api_batches.change(connection, entry.id, entry.state, state=state, **values)
 
 
-def _expires_at(found: ApiBatch, finish_times: Mapping[int, int], now: int) -> int:
-    """Return when the batch expires: a day after its creation, or its forecast end if later.
+def _expires_at(entry: ApiBatch, finish_times: Mapping[int, int], now: int) -> int:
+    """Returns when the batch expires: a day after its creation, or its forecast end if later.
 
     An open batch without a forecast expires a day from `now`.
     """
-    tomorrow = found.created_at + DAY_MS
-    if not found.is_open:
+    tomorrow = entry.created_at + DAY_MS
+    if not entry.is_open:
         return tomorrow
-    return max(tomorrow, finish_times.get(found.batch_id or 0, now + DAY_MS))
+    return max(tomorrow, finish_times.get(entry.batch_id or 0, now + DAY_MS))

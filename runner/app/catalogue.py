@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runner.app.profile import Profile
     from runner.app.pruning import Pruned
     from runner.app.quality import Quality
+    from runner.app.review_rows import ReviewCounts
     from runner.app.reviewing import Reviewing
     from runner.app.rows import Reading, RowResult
     from runner.app.story import RowStory
@@ -57,17 +58,17 @@ class Catalogue:
         return self._database.read
 
     async def batches(self) -> list[Batch]:
-        """Return every batch, oldest first."""
+        """Returns every batch, oldest first."""
         async with self._database.read() as connection:
             return await batches.list_batches(connection)
 
     async def family(self, batch: Batch) -> list[Batch]:
-        """Return `batch` and its parts, the batch itself first; a part is returned alone."""
+        """Returns `batch` and its parts, the batch itself first; a part is returned alone."""
         async with self._database.read() as connection:
             return await batches.parts_of(connection, batch.id)
 
     async def batch(self, name: str) -> Batch:
-        """Return the batch with this id, or else the newest with this name.
+        """Returns the batch with this id, or else the newest with this name.
 
         Raises:
             NotFoundError: There is no such batch.
@@ -88,7 +89,7 @@ class Catalogue:
         raise NotFoundError(_("no batch {name!r}").format(name=name), remedy=remedy)
 
     async def quality(self, batch: Batch) -> Quality:
-        """Return agreement figures of `batch`: votes, known answers, packed against single rows."""
+        """Returns the agreement of `batch`: votes, known answers, packed against single rows."""
         from runner.app.quality import quality  # noqa: PLC0415 - only a report of a batch
 
         return await quality(self._database.read, await self.family(batch))
@@ -102,7 +103,7 @@ class Catalogue:
         errors: Path | None = None,
         details: bool = False,
     ) -> int:
-        """Write the results so far, in the input's order; return the number of rows.
+        """Writes the results so far, in the input's order; returns the number of rows.
 
         Results of OpenAI Batch API requests that go to a ``.jsonl`` file are written as OpenAI's
         output file and error file.
@@ -134,7 +135,7 @@ class Catalogue:
         return bool(await liveness.alive(self._database))
 
     async def rename(self, batch: Batch, name: str) -> Batch:
-        """Rename `batch` and its parts."""
+        """Renames `batch` and its parts."""
         async with self._database.write() as connection:
             for part in await batches.parts_of(connection, batch.id):
                 own = f"{name}, {part.part}" if part.part else name
@@ -142,37 +143,37 @@ class Catalogue:
         return replace(batch, name=name)
 
     async def set_priority(self, batch: Batch, priority: int) -> Batch:
-        """Set the priority of `batch` and its parts; lower numbers run first."""
+        """Sets the priority of `batch` and its parts; lower numbers run first."""
         async with self._database.write() as connection:
             for part in await batches.parts_of(connection, batch.id):
                 await batch_updates.set_priority(connection, part.id, priority)
         return replace(batch, priority=priority)
 
     async def browse(self, batch: Batch, wanted: Wanted) -> RowPage:
-        """Return a page of the rows of `batch`; of a batch with votes, those of the first vote."""
+        """Returns a page of the rows of `batch`; of a batch with votes, those of the first vote."""
         from runner.store import browsing  # noqa: PLC0415 - only to look at rows
 
         async with self._database.read() as connection:
             return await browsing.rows_page(connection, batch, wanted)
 
-    async def delete(self, found: Sequence[Batch]) -> Pruned:
-        """Delete batches with their rows and results; their cost stays in the ledger.
+    async def delete(self, selected: Sequence[Batch]) -> Pruned:
+        """Deletes batches with their rows and results; their cost stays in the ledger.
 
         Raises:
             BusyError: A runner is working on one of them.
         """
         from runner.app import pruning  # noqa: PLC0415 - only to delete
 
-        return await pruning.delete(self._database, found, self._clock.now())
+        return await pruning.delete(self._database, selected, self._clock.now())
 
     async def old_batches(self, age_ms: int) -> list[Batch]:
-        """Return the finished batches without any activity in the last `age_ms`."""
+        """Returns the finished batches without any activity in the last `age_ms`."""
         from runner.app import pruning  # noqa: PLC0415 - only to delete
 
         return await pruning.old_batches(self._database, self._clock.now() - age_ms)
 
     async def story(self, batch: Batch, number: int) -> RowStory:
-        """Return everything recorded about row `number` (from 1) of `batch` and about its votes.
+        """Returns everything recorded about row `number` (from 1) of `batch` and about its votes.
 
         Raises:
             NotFoundError: The batch has no such row.
@@ -181,8 +182,14 @@ class Catalogue:
 
         return await story(self._database.read, await self.family(batch), number)
 
+    async def review_counts(self, batch: Batch) -> ReviewCounts:
+        """Returns how many rows of `batch` need a review, and how many failures have one."""
+        from runner.app.review_rows import review_counts  # noqa: PLC0415 - only at the end of a run
+
+        return await review_counts(self._database.read, await self.family(batch))
+
     async def reviewing(self, batch: Batch, reviewer: str, *, reopens: bool = False) -> Reviewing:
-        """Return a review of the rows of `batch` by `reviewer`.
+        """Returns a review of the rows of `batch` by `reviewer`.
 
         With `reopens` it outlives this database: it opens the database for each step, and holds no
         connection in between.
@@ -198,13 +205,13 @@ class Catalogue:
         return Reviewing(opened, self._clock, await self.family(whole), reviewer)
 
     async def profile(self, batch: Batch) -> Profile:
-        """Return the job, the outcome and the cost of `batch`."""
+        """Returns the job, the outcome and the cost of `batch`."""
         from runner.app.profile import profile  # noqa: PLC0415 - only to show a batch
 
         return await profile(self._database.read, await self.batches(), await self.family(batch))
 
     async def difference(self, first: Batch, second: Batch) -> Difference:
-        """Compare the answers of two batches to the same rows."""
+        """Compares the answers of two batches to the same rows."""
         from runner.app.difference import difference  # noqa: PLC0415 - only to compare
 
         families = [await self.family(one) for one in (first, second)]
@@ -213,7 +220,7 @@ class Catalogue:
     async def name_output(
         self, batch: Batch, path: Path, errors: Path | None = None
     ) -> tuple[Batch, Path | None]:
-        """Set the output file of `batch`, which runs write to from now on.
+        """Sets the output file of `batch`, which runs write to from now on.
 
         An existing file with more answers that is not the batch's own is kept under another name.
 
@@ -238,7 +245,7 @@ class Catalogue:
             return await batches.get_batch(connection, batch.id) or batch, kept
 
     async def write_output(self, batch: Batch) -> int:
-        """Write the output file of `batch`; return the number of rows, 0 if it has no output.
+        """Writes the output file of `batch`; returns the number of rows, 0 if it has no output.
 
         Raises:
             OutputError: The file cannot be written; an existing one is unchanged.
@@ -249,7 +256,7 @@ class Catalogue:
         return await self.export(batch, to_path(batch.output), errors=errors)
 
     async def rows(self, batch: Batch) -> AsyncIterator[RowResult]:
-        """Yield every queued row with its result, in the input's order."""
+        """Yields every queued row with its result, in the input's order."""
         from runner.app.rows import results  # noqa: PLC0415 - only those who look need it
 
         async for page in results(self._database.read, await self.family(batch)):
@@ -257,17 +264,17 @@ class Catalogue:
                 yield row
 
     async def failures(self, batch: Batch, limit: int = 100) -> list[Failure]:
-        """Return the first failed rows of `batch` and its parts, with the reasons."""
+        """Returns the first failed rows of `batch` and its parts, with the reasons."""
         from runner.store import batch_rows  # noqa: PLC0415 - only to show failures
 
-        found: list[Failure] = []
+        failures: list[Failure] = []
         for part in await self.family(batch):
             async with self._database.read() as connection:
-                found += await batch_rows.failures(connection, part, limit - len(found))
-        return found
+                failures += await batch_rows.failures(connection, part, limit - len(failures))
+        return failures
 
     async def causes(self, batch: Batch) -> list[Cause]:
-        """Return the causes of failure of `batch` and its parts, the most frequent first."""
+        """Returns the causes of failure of `batch` and its parts, the most frequent first."""
         from runner.store import batch_rows  # noqa: PLC0415 - only to show failures
 
         family = await self.family(batch)
@@ -275,19 +282,19 @@ class Catalogue:
             return await batch_rows.causes(connection, family)
 
     async def example(self, batch: Batch, cause: Cause) -> Failure | None:
-        """Return the first row that failed for a cause; None if there is no such row any more."""
+        """Returns the first row that failed for a cause; None if there is no such row any more."""
         from runner.store import batch_rows  # noqa: PLC0415 - only to show failures
 
         job_id = cause.job_ids[0]
         for part in await self.family(batch):
             if part.first_job <= job_id <= part.last_job:
                 async with self._database.read() as connection:
-                    found = await batch_rows.failures(connection, part, 1, job_id)
-                return found[0] if found else None
+                    failures = await batch_rows.failures(connection, part, 1, job_id)
+                return failures[0] if failures else None
         return None
 
     async def retry(self, batch: Batch, cause: Cause | None = None) -> int:
-        """Queue failed rows again, all or those of one cause; return how many."""
+        """Queues failed rows again, all or those of one cause; returns how many."""
         from runner.store import results  # noqa: PLC0415 - only to retry
 
         async with self._database.write() as connection:
@@ -299,7 +306,7 @@ class Catalogue:
             return await results.retry_jobs(connection, cause.job_ids)
 
     async def set_state(self, batch: Batch, state: BatchState, reason: str = "") -> Batch:
-        """Pause, resume or cancel `batch` and its parts; rows in flight finish."""
+        """Pauses, resumes or cancels `batch` and its parts; rows in flight finish."""
         async with self._database.write() as connection:
             for part in await batches.parts_of(connection, batch.id):
                 await batch_updates.set_batch_state(connection, part.id, state, reason)

@@ -55,7 +55,7 @@ class _SettingsFile:
 
 
 def check_has_file(program: str) -> None:
-    """Check that a program has a documented settings file.
+    """Checks that a program has a documented settings file.
 
     Raises:
         ConfigError: It has none that is documented.
@@ -69,7 +69,7 @@ def check_has_file(program: str) -> None:
 
 
 def write(program: str, connection: Connection, path: Path | None = None) -> Written:
-    """Add the server to the settings file of a program; its other contents are kept.
+    """Adds the server to the settings file of a program; its other contents are kept.
 
     Args:
         program: One of `client_setups.PROGRAMS`.
@@ -105,7 +105,7 @@ class _NotUnderstood(Exception):  # noqa: N818 - it becomes a ConfigError
 
 
 def _check_json(target: Path) -> None:
-    """Refuse to create Continue's YAML file beside an old JSON file, which would be ignored."""
+    """Refuses to create Continue's YAML file beside an old JSON file, which would be ignored."""
     old = target.with_suffix(".json")
     if old.exists() and not target.exists():
         what = _(
@@ -160,7 +160,7 @@ def _in_yaml(
     entry: Callable[[str], dict[str, Any]],
     is_ours: Callable[[Any, str], bool],
 ) -> str:
-    """Add an entry for each model to the list at `key`; comments and order are kept."""
+    """Adds an entry for each model to the list at `key`; comments and order are kept."""
     from ruamel.yaml import YAML  # noqa: PLC0415 - only here
     from ruamel.yaml.comments import CommentedSeq  # noqa: PLC0415
     from ruamel.yaml.error import YAMLError  # noqa: PLC0415
@@ -193,13 +193,13 @@ def _in_yaml(
 
 
 def _indent_of_lists(text: str) -> int:
-    """Return the indentation of the first list's dashes relative to its key."""
-    found = _LIST.search(text)
-    return 2 if found is None else max(0, len(found[2]) - len(found[1]))
+    """Returns the indentation of the first list's dashes relative to its key."""
+    match = _LIST.search(text)
+    return 2 if match is None else max(0, len(match[2]) - len(match[1]))
 
 
 def _update(known: Any, wanted: Mapping[str, Any]) -> None:
-    """Update the values that differ; a name set by the user is kept."""
+    """Updates the values that differ; a name set by the user is kept."""
     for name, value in wanted.items():
         if isinstance(value, dict):
             _update(known[name], value)
@@ -211,10 +211,10 @@ def _update(known: Any, wanted: Mapping[str, Any]) -> None:
 
 
 def _in_environment(text: str, connection: Connection) -> str:
-    """Add a connection to those of Open WebUI, whose URLs and keys are lists separated by ``;``."""
+    """Adds a connection to those of Open WebUI, whose URLs and keys are separated by ``;``."""
     urls = _value(text, "OPENAI_API_BASE_URLS") or _value(text, "OPENAI_API_BASE_URL")
     keys = _value(text, "OPENAI_API_KEYS") or _value(text, "OPENAI_API_KEY")
-    split = [one.strip() for one in urls.split(";")] if urls else []
+    split = [each.strip() for each in urls.split(";")] if urls else []
     pairs = dict(zip_longest(split, keys.split(";")[: len(split)] if keys else [], fillvalue=""))
     pairs[connection.base] = connection.key
     text = _with_value(text, "OPENAI_API_BASE_URLS", ";".join(pairs))
@@ -228,20 +228,20 @@ def _assignment(name: str) -> re.Pattern[str]:
 
 
 def _value(text: str, name: str) -> str:
-    """Return the last assigned value of a variable; empty if there is none."""
-    found = _assignment(name).findall(text)
-    value: str = found[-1][1] if found else ""
+    """Returns the last assigned value of a variable; empty if there is none."""
+    matches = _assignment(name).findall(text)
+    value: str = matches[-1][1] if matches else ""
     quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
     return value[1:-1] if quoted else value
 
 
 def _with_value(text: str, name: str, value: str) -> str:
-    found = list(_assignment(name).finditer(text))
-    if not found:
+    matches = list(_assignment(name).finditer(text))
+    if not matches:
         return f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{name}={value}\n"
     if _value(text, name) == value:
         return text
-    last = found[-1]
+    last = matches[-1]
     return f"{text[: last.start()]}{last[1]}{value}{text[last.end() :]}"
 
 
@@ -256,7 +256,7 @@ _FILES: Mapping[str, _SettingsFile] = {
 
 
 def _read(path: Path) -> str | None:
-    """Return the text of a file; None if there is none."""
+    """Returns the text of a file; None if there is none."""
     try:
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
@@ -270,7 +270,7 @@ def _read(path: Path) -> str | None:
 
 
 def _back_up(path: Path) -> Path:
-    """Copy a file to an unused name beside it."""
+    """Copies a file to an unused name beside it."""
     with as_output_errors(path):
         data = path.read_bytes()
         for number in count(1):
@@ -294,6 +294,6 @@ def _write(path: Path, text: str, *, is_new: bool) -> None:
 
 
 def _diff(before: str, after: str, name: str) -> str:
-    """Return the changes as a diff with keys redacted."""
+    """Returns the changes as a diff with keys redacted."""
     lines = unified_diff(before.splitlines(), after.splitlines(), name, name, lineterm="", n=2)
     return "\n".join(_SECRET.sub(r"\1…", line) for line in lines)

@@ -126,7 +126,7 @@ PROGRAMS = tuple(_SETUPS)
 
 
 def setup(program: str, connection: Connection) -> Setup:
-    """Return the instructions for `program`, one of `PROGRAMS`."""
+    """Returns the instructions for `program`, one of `PROGRAMS`."""
     template = _SETUPS[program]
     values = {
         "base": connection.base,
@@ -144,7 +144,7 @@ def setup(program: str, connection: Connection) -> Setup:
 
 
 def cherry_link(connection: Connection) -> str:
-    """Return a link that adds the provider to Cherry Studio, after a confirmation there."""
+    """Returns a link that adds the provider to Cherry Studio, after a confirmation there."""
     provider = {
         "id": "midnight",
         "name": "Midnight",
@@ -157,6 +157,6 @@ def cherry_link(connection: Connection) -> str:
 
 
 def connection(url: str, key: str, models: Sequence[str]) -> Connection:
-    """Return the connection to the server at `url`, given with or without ``/v1``."""
+    """Returns the connection to the server at `url`, given with or without ``/v1``."""
     base = url.rstrip("/").removesuffix("/v1").rstrip("/")
     return Connection(f"{base}/v1", key or ANY_KEY, tuple(models))

@@ -39,7 +39,7 @@ class Client:
 
 
 def hashed(key: str) -> str:
-    """Return the hash stored for a key. A key has 256 random bits, so a plain SHA-256 is safe."""
+    """Returns the hash stored for a key. A key has 256 random bits, so a plain SHA-256 is safe."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
@@ -68,7 +68,7 @@ class Clients:
         return bool(self._by_hash)
 
     async def add_key(self, name: str, now: int) -> str:
-        """Create a key for a client, replacing its old one; only its hash is stored.
+        """Creates a key for a client, replacing its old one; only its hash is stored.
 
         Raises:
             ConfigError: The name is not valid.
@@ -84,7 +84,7 @@ class Clients:
         return key
 
     async def remove_key(self, name: str) -> None:
-        """Revoke a client's key.
+        """Revokes a client's key.
 
         Raises:
             NotFoundError: The client has no key.
@@ -98,26 +98,26 @@ class Clients:
             )
 
     async def keys(self) -> list[ClientKey]:
-        """Return all keys, sorted by client name."""
+        """Returns all keys, sorted by client name."""
         async with self._database.read() as connection:
             return await client_keys.read(connection)
 
     async def read(self) -> None:
-        """Reload the keys from the database."""
+        """Reloads the keys from the database."""
         self._read_at = anyio.current_time()
         self._by_hash = {key.key_hash: key.client for key in await self.keys()}
         self._known = {}
 
     def named(self, name: str) -> Client:
-        """Return the client with this name."""
+        """Returns the client with this name."""
         return Client(name, self._settings.get(name) or ClientSettings())
 
     def name_of(self, key: str) -> str | None:
-        """Return the name of the client with this key, as last read; None if there is none."""
+        """Returns the name of the client with this key, as last read; None if there is none."""
         return self._by_hash.get(hashed(key))
 
     async def find(self, key: str) -> Client | None:
-        """Return the client with this key; None if there is none."""
+        """Returns the client with this key; None if there is none."""
         if anyio.current_time() - self._read_at > REREAD_S:
             await self.read()
         if (known := self._known.get(key)) is not None:
@@ -137,7 +137,7 @@ def _is_name(name: str) -> bool:
 
 
 def client_caps(settings: Settings) -> ClientCaps:
-    """Return each client's cap on calls per day, in the user's time zone."""
+    """Returns each client's cap on calls per day, in the user's time zone."""
     most = {
         name: own.max_calls_per_day
         for name, own in settings.serve.clients.items()
@@ -150,7 +150,7 @@ def client_caps(settings: Settings) -> ClientCaps:
 async def used_today(
     database: Database, settings: Settings, clients: Iterable[str], now: int
 ) -> list[ClientUse]:
-    """Return each client's calls of today, from the ledger."""
+    """Returns each client's calls of today, from the ledger."""
     caps = client_caps(settings)
     begins, _ = day_of(now, caps.zone)
     async with database.read() as connection:
@@ -163,6 +163,6 @@ async def used_today(
 
 
 def wait_ms(client: Client, settings: Settings) -> int:
-    """Return how long a client's requests wait for allowance by default, in ms."""
+    """Returns how long a client's requests wait for allowance by default, in ms."""
     text = client.settings.wait or settings.serve.wait
     return read_length(text) if text else 0

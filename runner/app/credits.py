@@ -77,7 +77,7 @@ def purchases_of(
     accounts: Sequence[Account],
     rows_a_call: int,
 ) -> tuple[Purchase, ...]:
-    """Return what the credits pay for on each route that consumes or may consume credits."""
+    """Returns what the credits pay for on each route that consumes or may consume credits."""
     purchases = []
     for (name, model), own in windows.items():
         account = next(candidate for candidate in accounts if candidate.name == name)
@@ -92,7 +92,7 @@ def purchases_of(
 
 
 async def priced(connection: AsyncConnection, account: Account, now: int) -> Account:
-    """Return `account` with prices learned from its balances; configured prices take precedence."""
+    """Returns `account` with prices learned from its balances; configured prices override them."""
     if account.credits is None:
         return account
     since = now - 3 * DAY_MS
@@ -106,7 +106,7 @@ async def priced(connection: AsyncConnection, account: Account, now: int) -> Acc
 async def credits_of(
     connection: AsyncConnection, account: Account, window: Window, now: int
 ) -> Credits | None:
-    """Return the credits of `account`; None if it has no balance sample.
+    """Returns the credits of `account`; None if it has no balance sample.
 
     `window` is the window of its credits.
     """

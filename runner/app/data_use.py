@@ -30,7 +30,7 @@ class DataUse:
 
 
 def data_uses(settings: Settings) -> list[DataUse]:
-    """Return the policy of each provider in use.
+    """Returns the policy of each provider in use.
 
     Self-hosted servers are left out, and accounts whose `base_url` is not the provider's.
 
@@ -46,7 +46,7 @@ def data_uses(settings: Settings) -> list[DataUse]:
 
 
 def sentence(preset: Preset) -> str | None:
-    """Return a provider's policy as a clause; None for a self-hosted server."""
+    """Returns a provider's policy as a clause; None for a self-hosted server."""
     if preset.data_use is None:
         return None
     note = f" ({preset.data_note})" if preset.data_note else ""

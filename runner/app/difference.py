@@ -57,7 +57,7 @@ class Difference:
 async def difference(
     reading: Reading, first: Sequence[Batch], second: Sequence[Batch]
 ) -> Difference:
-    """Compare two batches, each given with its parts.
+    """Compares two batches, each given with its parts.
 
     Rows are paired by their contents. Memory stays constant while equal rows have equal numbers.
     """
@@ -86,7 +86,7 @@ class _Pairing:
     late: list[tuple[bytes, RowResult]] = field(default_factory=list)
 
     def add(self, old: RowResult | None, new: RowResult | None) -> None:
-        """Pair the rows at one number if their contents are equal."""
+        """Pairs the rows at one number if their contents are equal."""
         if old and new and old.first.payload == new.first.payload:
             self._compare(old.answer, new)
             return
@@ -96,7 +96,7 @@ class _Pairing:
             self.late.append((_key(new), new))
 
     def result(self, first: Batch, second: Batch) -> Difference:
-        """Pair the remaining rows regardless of their numbers, and return the comparison."""
+        """Pairs the remaining rows regardless of their numbers, and returns the comparison."""
         unpaired = 0
         for key, row in self.late:
             if waiting := self.early.get(key):

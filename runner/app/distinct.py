@@ -55,7 +55,7 @@ class DistinctKeys:
                 file.close()
 
     def add(self, keys: Iterable[bytes]) -> None:
-        """Add keys.
+        """Adds keys.
 
         Raises:
             OutputError: A temporary file cannot be written.
@@ -69,7 +69,7 @@ class DistinctKeys:
                 writes[key[0] & mask](key)
 
     def partitions(self) -> Iterator[set[bytes]]:
-        """Yield the distinct keys as disjoint sets.
+        """Yields the distinct keys as disjoint sets.
 
         Raises:
             OutputError: A temporary file cannot be written.
@@ -83,7 +83,7 @@ class DistinctKeys:
             yield {key for (key,) in iter_unpack(f"{KEY_BYTES}s", data)}
 
     def count(self) -> int:
-        """Return the number of distinct keys."""
+        """Returns the number of distinct keys."""
         return sum(map(len, self.partitions()))
 
 

@@ -50,7 +50,7 @@ class Check:
 async def examine(
     settings: Settings, environ: Mapping[str, str], clock: Clock | None = None
 ) -> list[Check]:
-    """Check the configuration, the database, the tokens, the network and the clock."""
+    """Checks the configuration, the database, the tokens, the network and the clock."""
     checks = [_configuration(settings), *idle_providers(settings)]
     checks += [_sqlite(), await _database(settings), _disk(settings)]
     for name in settings.used:
@@ -59,7 +59,7 @@ async def examine(
 
 
 def idle_providers(settings: Settings) -> list[Check]:
-    """Report providers that are described but not used by any account, perhaps misspelt."""
+    """Reports providers that are described but not used by any account, perhaps misspelt."""
     used = {account.provider for account in settings.accounts.values()}
     return [_idle(name, used) for name in settings.providers if name not in used]
 
@@ -91,7 +91,7 @@ async def _account(
 
 
 def _preset(settings: Settings, name: str, clock: Clock) -> list[Check]:
-    """Report the age of the provider's preset, and its policy on submitted data."""
+    """Reports the age of the provider's preset, and its policy on submitted data."""
     known = presets.known_preset(name, settings)
     checks = []
     if (about := known.preset).as_of:
@@ -111,7 +111,7 @@ def _preset(settings: Settings, name: str, clock: Clock) -> list[Check]:
 
 
 def months_since(as_of: str, now: int) -> int:
-    """Return the number of months from `as_of`, YYYY-MM, to `now` (ms since the epoch)."""
+    """Returns the number of months from `as_of`, YYYY-MM, to `now` (ms since the epoch)."""
     today = datetime.fromtimestamp(now / 1000, UTC)
     year, month = map(int, as_of.split("-"))
     return (today.year - year) * 12 + today.month - month
@@ -147,22 +147,22 @@ async def _database(settings: Settings) -> Check:
 
 
 async def _refused_formats(settings: Settings) -> list[Check]:
-    """The types of ``response_format`` that models have refused, and when each is tried again."""
+    """Reports the kinds of ``response_format`` that models refused, and when they are retried."""
     if not settings.db.is_file():
         return []
     try:
         async with open_database(settings.db) as database, database.read() as connection:
-            found = await refused_formats.read(connection, settings.used)
+            refused = await refused_formats.read(connection, settings.used)
     except RunnerError:
-        return []  # the check of the database tells
-    return [_refused_format(settings, one) for one in found]
+        return []  # the check of the database reports it
+    return [_refused_format(settings, each) for each in refused]
 
 
 def _refused_format(settings: Settings, refused: RefusedFormat) -> Check:
     about = presets.known_preset(settings.accounts[refused.account].provider, settings).preset
-    told = _("refuses {name} since {when}, asked for in words; tried again from {again} on")
+    template = _("refuses {name} since {when}, asked for in words; tried again from {again} on")
     again = answer_formats.retried_at(refused.at, about.as_of)
-    detail = told.format(name=refused.type, when=_day(refused.at), again=_day(again))
+    detail = template.format(name=refused.type, when=_day(refused.at), again=_day(again))
     name = _("format of {model} on {account}").format(model=refused.model, account=refused.account)
     return Check(name, True, detail)
 
@@ -185,7 +185,7 @@ def _disk(settings: Settings) -> Check:
 
 
 async def _provider(endpoint: Endpoint, clock: Clock) -> list[Check]:
-    """Request the balance, or else the model list, and check the reply."""
+    """Requests the balance, or else the model list, and checks the reply."""
     url, sent_at = balance_url(endpoint), clock.now()
     reply = await endpoint.get(url or f"{endpoint.base_url}/models", TIMEOUT_S)
     if not isinstance(reply, Response):

@@ -33,7 +33,7 @@ class DraftFolders:
         self._top = Path(f"{midnight.database_path}-inputs").resolve()
 
     def make(self) -> Path:
-        """Create an empty folder.
+        """Creates an empty folder.
 
         Raises:
             OutputError: It cannot be created.
@@ -46,7 +46,7 @@ class DraftFolders:
         return folder
 
     def touch(self, folder: Path) -> None:
-        """Keep a folder for another hour."""
+        """Keeps a folder for another hour."""
         now = self._clock.now() / 1000
         with suppress(OSError):
             os.utime(folder, (now, now))
@@ -56,12 +56,12 @@ class DraftFolders:
         return path.parent.parent == self._top
 
     async def remove_unused(self) -> None:
-        """Remove the folders that no batch refers to and that were not used for an hour."""
+        """Removes the folders that no batch refers to and that were not used for an hour."""
         remembered, before = await self._remembered(), self._clock.now() / 1000 - LIFE_S
         await in_thread(self._remove, remembered, before)
 
     async def remove(self, folder: Path) -> None:
-        """Remove a folder, unless a batch refers to it."""
+        """Removes a folder, unless a batch refers to it."""
         if folder not in await self._remembered():
             await in_thread(remove_folder, folder)
 
@@ -78,12 +78,12 @@ class DraftFolders:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder and its contents; errors are ignored."""
+    """Removes a folder and its contents; errors are ignored."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def file_name(name: str) -> str:
-    """Return the file name to store an upload under: the last component of the browser's name.
+    """Returns the file name to store an upload under: the last component of the browser's name.
 
     Raises:
         InputError: It is not a valid file name.

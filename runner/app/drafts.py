@@ -20,6 +20,7 @@ from runner.app.accounts import require_endpoint
 from runner.app.application import Application
 from runner.app.data_use import data_uses
 from runner.app.draft_folders import DraftFolders
+from runner.app.draft_rows import DraftRows
 from runner.app.images import put_into
 from runner.app.planning import Plan, full_plan
 from runner.app.responses import Submitted
@@ -28,7 +29,6 @@ from runner.app.trial import Trial, run_trial
 from runner.clock import Clock
 from runner.core.states import BatchState
 from runner.errors import EngineError, InputError, JobFileError, NotFoundError, RunnerError
-from runner.files import Selection
 from runner.language import _, gettext_noop
 from runner.path_text import to_path
 from runner.threads import in_thread
@@ -67,6 +67,7 @@ class Draft:
         folder: The folder of its files.
         dataset: The name of the dataset in the folder.
         job: The name of the job file in the folder; empty if the dataset holds whole requests.
+        rows: The selection of rows, and the options for reading the dataset.
         doing: The operation in progress.
         done: The completed part of `total`.
         total: The amount of work; 0 if unknown.
@@ -83,6 +84,7 @@ class Draft:
     folder: Path
     dataset: str
     job: str
+    rows: DraftRows = field(default_factory=DraftRows)
     doing: Activity = Activity.NOTHING
     done: int = 0
     total: int = 0
@@ -122,7 +124,7 @@ class Drafts:
         self._tasks: TaskGroup | None = None
 
     async def work(self) -> None:
-        """Run the operations of drafts, and remove unused folders, until cancelled."""
+        """Runs the operations of drafts, and removes unused folders, until cancelled."""
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             tasks.start_soon(self._queue_interrupted)
@@ -134,13 +136,14 @@ class Drafts:
                 await anyio.sleep(SWEEP_EVERY_S)
 
     async def _queue_interrupted(self) -> None:
-        """Finish the queueing that a previous server did not complete."""
+        """Finishes the queueing that a previous server did not complete."""
         for batch in await self._midnight.batches():
             dataset = to_path(batch.input)
             begun = batch.state is BatchState.LOADING and not (batch.part_of or batch.is_trial)
             if begun and self.folders.has(dataset):
                 job = to_path(batch.job_path).name if batch.job_path else ""
-                draft = Draft(dataset.parent.name, dataset.parent, dataset.name, job)
+                rows = DraftRows.read(dataset.parent)
+                draft = Draft(dataset.parent.name, dataset.parent, dataset.name, job, rows)
                 draft.doing = Activity.CHECKING
                 self._drafts[draft.id] = draft
                 await self._do(draft, self._check_and_queue)
@@ -152,12 +155,12 @@ class Drafts:
             log.warning("inputs were not looked through", exc_info=True)
 
     def add(self, folder: Path, dataset: str, job: str) -> Draft:
-        """Create a draft from the files in a folder, and start to check and plan it.
+        """Creates a draft from the files in a folder, and starts to check and plan it.
 
         Raises:
             InputError: All drafts in memory have an operation in progress.
         """
-        draft = Draft(folder.name, folder, dataset, job)
+        draft = Draft(folder.name, folder, dataset, job, DraftRows.read(folder))
         while len(self._drafts) >= MOST_DRAFTS:
             oldest = next((one for one in self._drafts.values() if not one.doing), None)
             if oldest is None:
@@ -170,7 +173,7 @@ class Drafts:
         return draft
 
     def get(self, draft_id: str) -> Draft:
-        """Return a draft, and mark it as used.
+        """Returns a draft, and marks it as used.
 
         Raises:
             NotFoundError: The draft was evicted or removed.
@@ -184,7 +187,7 @@ class Drafts:
         return draft
 
     def check(self, draft: Draft) -> None:
-        """Start to check and plan a draft from the beginning.
+        """Starts to check and plan a draft from the beginning.
 
         Raises:
             InputError: Another operation is in progress.
@@ -192,7 +195,7 @@ class Drafts:
         self._start(draft, self._check_and_plan)
 
     def try_rows(self, draft: Draft) -> None:
-        """Start a trial of a few rows.
+        """Starts a trial of a few rows.
 
         Raises:
             InputError: Something else is being done, or it is not right yet.
@@ -200,7 +203,7 @@ class Drafts:
         self._start(draft, self._try)
 
     def queue(self, draft: Draft) -> None:
-        """Start to queue the draft.
+        """Starts to queue the draft.
 
         Raises:
             InputError: Something else is being done, or it is not right yet.
@@ -208,7 +211,7 @@ class Drafts:
         self._start(draft, self._queue)
 
     async def discard(self, draft: Draft) -> None:
-        """Delete a draft, and its files unless a batch refers to them.
+        """Deletes a draft, and its files unless a batch refers to them.
 
         Raises:
             InputError: An operation is in progress.
@@ -218,7 +221,7 @@ class Drafts:
         await self.folders.remove(draft.folder)
 
     def require_idle(self, draft: Draft) -> None:
-        """Check that no operation is in progress for a draft.
+        """Checks that no operation is in progress for a draft.
 
         Raises:
             InputError: One is in progress.
@@ -251,7 +254,7 @@ class Drafts:
 
     async def _check_and_plan(self, draft: Draft) -> None:
         draft.checked = draft.plan = draft.trial = draft.queued = None
-        checked = await in_thread(_checked, draft, Selection())
+        checked = await in_thread(_checked, draft)
         settings = self._midnight.settings
         require_endpoint(settings, checked.url)
         uses = [found.told for found in data_uses(settings)]
@@ -260,12 +263,12 @@ class Drafts:
         draft.plan = await full_plan(self._midnight, checked, partial(_set_progress, draft))
 
     async def _check_and_queue(self, draft: Draft) -> None:
-        draft.checked = await in_thread(_checked, draft, Selection())
+        draft.checked = await in_thread(_checked, draft)
         await self._queue(draft)
 
     async def _try(self, draft: Draft) -> None:
         draft.trial, draft.doing = None, Activity.TRYING
-        few = await in_thread(_checked, draft, Selection(limit=TRIED_ROWS))
+        few = await in_thread(_checked, draft, TRIED_ROWS)
         self._changed()
         draft.trial = await run_trial(self._midnight, few, signals=False)
         self._changed()
@@ -282,23 +285,29 @@ def _set_progress(draft: Draft, done: int, total: int) -> None:
     draft.done, draft.total = done, total
 
 
-def _checked(draft: Draft, selection: Selection) -> Checked:
-    """Read the uploaded files; the job file may refer to files in its folder only."""
+def _checked(draft: Draft, limit: int | None = None) -> Checked:
+    """Reads the uploaded files; the job file may refer to files in its folder only."""
+    selection, options = draft.rows.selection(limit), draft.rows.options()
     tick = partial(_set_progress, draft)
     if not draft.job:
         return check_batch_file([draft.dataset_path], None, tick, selection=selection)
     submission = check_submission(
-        draft.job_path, draft.dataset_path, tick, selection=selection, inside_folder=True
+        draft.job_path,
+        draft.dataset_path,
+        tick,
+        options=options,
+        selection=selection,
+        inside_folder=True,
     )
     own = put_into(submission.jobfile, draft.folder / "images")
     return replace(submission, jobfile=own, beside=draft.folder, job_path=draft.job_path)
 
 
 def message_of(error: Exception, folder: Path) -> str:
-    """Return an error's message with paths relative to the draft's folder."""
+    """Returns an error's message with paths relative to the draft's folder."""
     return str(error).replace(f"{folder}/", "").replace(str(folder), "the dataset's folder")
 
 
 def _field_of(error: RunnerError) -> Field:
-    """Return the form field that an error is about."""
+    """Returns the form field that an error is about."""
     return Field.DATASET if isinstance(error, InputError) else Field.JOB

@@ -74,7 +74,7 @@ class EngineHost:
     async def run(
         self, options: RunOptions, on_start: OnStart | None = None, *, signals: bool = False
     ) -> tuple[Ending, tuple[Waiting, ...]]:
-        """Run the engine; return the reason of its end, and what its batches wait for.
+        """Runs the engine; returns the reason of its end, and what its batches wait for.
 
         Args:
             options: The options of the run.
@@ -95,7 +95,7 @@ class EngineHost:
         return ending, run.waiting
 
     async def ask(self, question: ClientQuestion) -> ClientRequest:
-        """Start a client's call.
+        """Starts a client's call.
 
         Raises:
             ConfigError: A token or a base URL is missing.
@@ -105,12 +105,12 @@ class EngineHost:
         return engine.ask(question)
 
     def reread(self) -> None:
-        """Tell the engine, if it is running, that the queue has changed."""
+        """Tells the engine, if it is running, that the queue has changed."""
         if self._engine is not None:
             self._engine.reread()
 
     async def endpoints(self) -> Mapping[str, Endpoint]:
-        """Return the endpoints by account name, for requests that are not charged.
+        """Returns the endpoints by account name, for requests that are not charged.
 
         Raises:
             ConfigError: A token or a base URL is missing.

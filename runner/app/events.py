@@ -20,6 +20,7 @@ from runner.settings import EventKind
 from runner.store.batches import Batch
 
 UNREACHABLE_MS = 3_600_000
+DAY_MS = 86_400_000
 EXPIRING_MS = 3 * 3_600_000
 # The number of finished rows from which on the share of failures is judged.
 JUDGED_ROWS = 50
@@ -44,13 +45,13 @@ class Event:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def as_object(self) -> dict[str, Any]:
-        """Return the event as the JSON object that is sent."""
+        """Returns the event as the JSON object that is sent."""
         at = _spelt(self.at)
         return {"event": self.kind, "id": self.key, "at": at, "text": self.text, **self.facts}
 
 
 def _spelt(ms: int) -> str:
-    """Return a time in RFC 3339."""
+    """Returns a time in RFC 3339."""
     return moment(ms).isoformat(timespec="seconds")
 
 
@@ -60,39 +61,43 @@ class EventFinder:
 
     Attributes:
         max_failed: The share of failures, from 0 to 1, above which a batch is paused.
+        waits: Whether the run waits for the reset when an allowance is spent.
         options: The options with which a command finds the database from anywhere.
     """
 
     max_failed: float
     options: tuple[invocation.Option, ...] = ()
+    waits: bool = True
     _offline_since: int | None = None
     _base: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def found(self, progress: Progress) -> Iterator[Event]:
-        """Yield the events in the progress; an event is repeated while its condition lasts."""
+        """Yields the events in the progress; an event is repeated while its condition lasts."""
         for reason in progress.waiting:
-            yield from _spent(reason, progress.at)
+            yield from self._spent(reason, progress.at)
             if reason.cause is ParkReason.REFUSED and reason.window is not None:
                 yield refused(reason.window.account, reason.why, progress.at)
         yield from self._unreachable(progress)
-        yield from (self._paused(one, progress.at) for one in progress.paused if one.pause_reason)
+        yield from (
+            self._paused(batch, progress.at) for batch in progress.paused if batch.pause_reason
+        )
 
     def failing(self, progress: Progress) -> dict[Batch, str]:
-        """Return the batches with too many failed rows in this run, each with its pause reason."""
+        """Returns the batches with too many failed rows in this run, each with its pause reason."""
         known = {batch.id for batch in progress.batches}
         self._base = {key: base for key, base in self._base.items() if key in known}
-        found = {}
+        failing = {}
         for batch in progress.batches:
             succeeded, failed = batch.counts.succeeded, batch.counts.failed
             before = self._base.setdefault(batch.id, (succeeded, failed))
             new_failed = failed - before[1]
             ended = new_failed + succeeded - before[0]
             if ended >= JUDGED_ROWS and new_failed > self.max_failed * ended:
-                found[batch] = f"{new_failed} of the last {ended} rows have failed"
-        return found
+                failing[batch] = f"{new_failed} of the last {ended} rows have failed"
+        return failing
 
     def _unreachable(self, progress: Progress) -> Iterator[Event]:
-        offline = [one for one in progress.waiting if one.cause is ParkReason.OFFLINE]
+        offline = [reason for reason in progress.waiting if reason.cause is ParkReason.OFFLINE]
         if not offline:
             if progress.in_flight or not progress.waiting:
                 self._offline_since = None
@@ -102,46 +107,50 @@ class EventFinder:
             text = _("the provider cannot be reached for an hour ({why})").format(
                 why=offline[0].why
             )
-            yield Event("unreachable", f"unreachable {self._offline_since}", text, progress.at)
+            key = f"unreachable {self._offline_since // DAY_MS}"  # however many runners notice
+            yield Event("unreachable", key, text, progress.at)
+
+    def _spent(self, reason: Waiting, at: int) -> Iterator[Event]:
+        window = reason.window
+        if reason.cause is not ParkReason.SPENT or window is None or reason.until is None:
+            return
+        text = _("the allowance of {whose} is spent; the run goes on at {moment:%a %H:%M}")
+        if not self.waits:
+            text = _(
+                "the allowance of {whose} is spent until {moment:%a %H:%M}; the run ends, since "
+                "it was asked not to wait"
+            )
+        whose, moment_ = window.model or window.account, moment(reason.until)
+        key = f"spent {window.account} {window.model} {window.quota} {window.period_key}"
+        until = _spelt(reason.until)
+        facts = {"account": window.account, "model": window.model or None, "until": until}
+        yield Event("spent", key, text.format(whose=whose, moment=moment_), at, facts)
 
     def _paused(self, batch: Batch, at: int) -> Event:
-        number, key = batch.part_of or batch.id, f"failing {batch.id} {batch.pause_reason}"
-        told = _("{name} (batch {id}) is paused: {reason}").format(
+        number = batch.part_of or batch.id
+        key = f"failing {number} {batch.pause_reason}"
+        text = _("{name} (batch {id}) is paused: {reason}").format(
             name=batch.name, id=number, reason=reasons.told(batch.pause_reason)
         )
         if batch.counts.failed:
             failures = invocation.spelt(self.options, "failures", number)
-            told += _("; see why with: {command}").format(command=failures)
+            text += _("; see why with: {command}").format(command=failures)
         resume = invocation.spelt(self.options, "resume", number)
-        told += _("; it goes on with: {command}").format(command=resume)
-        return Event("failing", key, told, at, {"batch": number})
-
-
-def _spent(reason: Waiting, at: int) -> Iterator[Event]:
-    window = reason.window
-    if reason.cause is not ParkReason.SPENT or window is None or reason.until is None:
-        return
-    whose = window.model or window.account
-    text = _("the allowance of {whose} is spent; the run goes on at {moment:%a %H:%M}").format(
-        whose=whose, moment=moment(reason.until)
-    )
-    key = f"spent {window.account} {window.model} {window.quota} {window.period_key}"
-    until = _spelt(reason.until)
-    facts = {"account": window.account, "model": window.model or None, "until": until}
-    yield Event("spent", key, text, at, facts)
+        text += _("; it goes on with: {command}").format(command=resume)
+        return Event("failing", key, text, at, {"batch": number})
 
 
 def refused(account: str, why: str, at: int) -> Event:
-    """Return the event of an account that the provider refuses."""
+    """Returns the event of an account that the provider refuses."""
     said = f' ("{why}")' if why else ""
     text = _("the provider refuses the account {account}{said}; mend it or its token").format(
         account=account, said=said
     )
-    return Event("refused", f"refused {account} {at // 86_400_000}", text, at, {"account": account})
+    return Event("refused", f"refused {account} {at // DAY_MS}", text, at, {"account": account})
 
 
 def done(batch: Batch, at: int) -> Event:
-    """Return the event of a finished batch."""
+    """Returns the event of a finished batch."""
     counts = batch.counts
     failed = _(", {failed:,} failed").format(failed=counts.failed) if counts.failed else ""
     output = _("; results in {output}").format(output=to_path(batch.output)) if batch.output else ""
@@ -153,7 +162,7 @@ def done(batch: Batch, at: int) -> Event:
 
 
 def expiring(lines: Sequence[QuotaLine], at: int) -> Iterator[Event]:
-    """Yield an event for credits that expire soon while rows wait that could use them."""
+    """Yields an event for credits that expire soon while rows wait that could use them."""
     for line in lines:
         soon = None if line.credits is None else line.credits.expiring
         if soon is None or not 0 < soon.by - at <= EXPIRING_MS or soon.amount < CREDIT:
@@ -168,5 +177,5 @@ def expiring(lines: Sequence[QuotaLine], at: int) -> Iterator[Event]:
 
 
 def sample(at: int) -> Event:
-    """Return the event that `midnight notify test` sends."""
+    """Returns the event that `midnight notify test` sends."""
     return Event("test", f"test {at}", _("a test of midnight: this is how an event looks"), at)

@@ -8,17 +8,14 @@ from pathlib import Path
 
 import orjson
 
-from runner.app.rows import (
+from runner.app.output_columns import (
     AGREEMENT_COLUMN,
     DETAIL_COLUMNS,
     REVIEW_COLUMN,
     REVIEW_DETAIL_COLUMNS,
     REVIEWER_COLUMN,
-    Reading,
-    RowReader,
-    RowResult,
-    results,
 )
+from runner.app.rows import Reading, RowReader, RowResult, results
 from runner.app.submission import OnProgress
 from runner.clock import moment
 from runner.files import RESULT_COLUMNS, CellValue, open_output
@@ -48,7 +45,7 @@ class AddedColumns:
 
     @classmethod
     def of(cls, family: Sequence[Batch], *, details: bool = False) -> AddedColumns:
-        """Return the added columns of a batch, which is given with its parts."""
+        """Returns the added columns of a batch, which is given with its parts."""
         reader = RowReader.of(family)
         replies_are_answers = details and JobFile.from_json(family[0].job_json).job.kind == "chat"
         reviewed = family[0].reviews_made > 0
@@ -67,7 +64,7 @@ class AddedColumns:
         )
 
     def values(self, row: RowResult) -> list[CellValue]:
-        """Return the values of a row."""
+        """Returns the values of a row."""
         first = row.first
         values: list[CellValue]
         if row.vote is None and row.review is None:  # the common case, in a fifth of the time
@@ -105,7 +102,7 @@ async def write_results(
     vectors: bool = False,
     details: bool = False,
 ) -> int:
-    """Write the results of a batch and its parts so far; return the number of rows.
+    """Writes the results of a batch and its parts so far; returns the number of rows.
 
     Raises:
         OutputError: The file cannot be written; an existing one is unchanged.

@@ -33,14 +33,14 @@ Windows = Mapping[Route, tuple[Window, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The demands of a queue at one moment, and the state they meet.
+    """The demands of a queue at one moment, and the state of its routes.
 
     Attributes:
-        demands: What the batches want.
-        state: What they meet.
+        demands: The demands of the batches.
+        state: The state of the routes.
         now: The moment (ms since the epoch).
-        daily_grants: The credits that each account is granted a day.
-        most_a_day: By client of the server, how many calls it may make in a day.
+        daily_grants: The daily grant of each account, in credits.
+        most_a_day: The daily cap on calls of each client of the server.
     """
 
     demands: tuple[Demand, ...]
@@ -57,7 +57,7 @@ class Outlook:
         return {reason.key: reason for reason in reasons}
 
     def routes(self, batch: Batch) -> dict[Route, Waiting | None]:
-        """Return, for each route of `batch`, why it waits there; None where it may run."""
+        """Returns, for each route of `batch`, why it waits there; None where it may run."""
         demand = self._demand(batch)
         if demand is None:
             return {}
@@ -65,7 +65,7 @@ class Outlook:
         return {route: None if isinstance(why, Start) else why for route, why in reasons.items()}
 
     def finish(self, batch: Batch) -> Forecast | None:
-        """When `batch` will be done; None if nothing of it may run."""
+        """Forecasts the end of `batch`; None if no part of it may run."""
         demand = self._demand(batch)
         if demand is None:
             return None
@@ -73,7 +73,7 @@ class Outlook:
         calls = batch.calls_needed
         before = sum(_before(calls, demand, other) for other in self.demands if other is not demand)
         most = None if demand.left is None else demand.left + before
-        found = forecast(
+        result = forecast(
             calls + before,
             states,
             demand.rules,
@@ -83,14 +83,14 @@ class Outlook:
         )
         for cap in demand.caps:
             if cap.until is not None and isinstance(cap.whose, str):
-                theirs = sum(_before(calls, demand, one) for one in self._beside(demand, cap))
+                theirs = sum(_before(calls, demand, other) for other in self._sharing(demand, cap))
                 left, a_day = cap.left, self.most_a_day[cap.whose]
-                found = bounded(replace(found, calls=calls + theirs), left, a_day, cap.until)
-        return replace(found, calls=calls)
+                result = bounded(replace(result, calls=calls + theirs), left, a_day, cap.until)
+        return replace(result, calls=calls)
 
-    def _beside(self, demand: Demand, cap: Cap) -> list[Demand]:
-        """The other demands that share a cap."""
-        return [one for one in self.demands if one is not demand and cap in one.caps]
+    def _sharing(self, demand: Demand, cap: Cap) -> list[Demand]:
+        """Returns the other demands that share a cap."""
+        return [other for other in self.demands if other is not demand and cap in other.caps]
 
     def _demand(self, batch: Batch) -> Demand | None:
         return next((demand for demand in self.demands if demand.key == batch.id), None)
@@ -108,7 +108,7 @@ class Forecaster:
         return bool(routes_of(batch.models, self.accounts))
 
     def routes(self, models: Sequence[str]) -> tuple[Route, ...]:
-        """Return the routes to `models`.
+        """Returns the routes to `models`.
 
         Raises:
             ConfigError: No account in use serves any of them.
@@ -126,7 +126,7 @@ class Forecaster:
         return routes
 
     def forecast(self, calls: int, windows: Windows, now: int, most: int | None) -> Forecast:
-        """Forecast the end of `calls` calls through `windows`; `most` caps how many are made."""
+        """Forecasts the end of `calls` calls through `windows`; `most` caps how many are made."""
         return forecast(
             calls,
             route_states(windows, self.accounts),
@@ -139,15 +139,15 @@ class Forecaster:
     def outlook(
         self, snapshot: Snapshot, now: int, caps: Mapping[str, Cap], most_a_day: Mapping[str, int]
     ) -> Outlook:
-        """The outlook of a queue at `now`; `caps` are what is left to clients of the server."""
+        """Returns the outlook of a queue at `now`; `caps` are the calls left to server clients."""
         demands, state = outlook_of(snapshot, self.accounts, self.rules, now)
-        owners = {one.id: one.client for one in snapshot.batches.values() if one.client}
+        owners = {batch.id: batch.client for batch in snapshot.batches.values() if batch.client}
         bounded_demands = tuple(capped(demands, owners, caps))
         return Outlook(bounded_demands, state, now, daily_grants(self.accounts), most_a_day)
 
 
 def _before(calls: int, demand: Demand, other: Demand) -> int:
-    """Estimate the calls of another batch that precede the end of `calls` calls of `demand`.
+    """Estimates the calls of another batch that precede the end of `calls` calls of `demand`.
 
     A batch with a higher priority goes first entirely; one with the same priority alternates.
     """
@@ -158,5 +158,5 @@ def _before(calls: int, demand: Demand, other: Demand) -> int:
 
 
 def place(window: Window) -> tuple[str, str, bool, str]:
-    """Return the sort key of a window in a list: the primary one of its scope first."""
+    """Returns the sort key of a window in a list: the primary one of its scope first."""
     return window.account, window.model, not window.primary, window.quota

@@ -71,7 +71,7 @@ class Gateway:
     async def run(
         self, on_start: OnStart, *, signals: bool = False, watcher: Watcher | None = None
     ) -> Ending:
-        """Make calls for clients and for the queue, until stopped.
+        """Makes calls for clients and for the queue, until stopped.
 
         Raises:
             ConfigError: A token or a base URL is missing.
@@ -83,18 +83,18 @@ class Gateway:
         return ending
 
     def reread(self) -> None:
-        """Tell the engine that this process has changed the queue."""
+        """Tells the engine that this process has changed the queue."""
         self._host.reread()
 
     async def used_today(self) -> list[ClientUse]:
-        """Return the calls of today by client, for clients that made some or have a key."""
+        """Returns the calls of today by client, for clients that made some or have a key."""
         keys = {key.client for key in await self.clients.keys()}
         names = sorted({NOBODY, *self.settings.serve.clients, *keys})
-        found = await used_today(self._database, self.settings, names, self._clock.now())
-        return [one for one in found if one.calls or one.name in keys]
+        usage = await used_today(self._database, self.settings, names, self._clock.now())
+        return [each for each in usage if each.calls or each.name in keys]
 
     async def models(self, client: Client) -> list[ListedModel]:
-        """Return the models that `client` may call, with the calls left today; no call is spent."""
+        """Returns the models that `client` may call, with the calls left today; this is free."""
         return await self._models.models(client)
 
     async def ask(
@@ -106,7 +106,7 @@ class Gateway:
         stream: bool = False,
         waits_ms: int | None = None,
     ) -> ClientRequest | Refusal:
-        """Start a call for a client, or refuse it without making one.
+        """Starts a call for a client, or refuses it without making one.
 
         Args:
             client: The client.
@@ -126,11 +126,11 @@ class Gateway:
         return await self._host.ask(question)
 
     async def images(self, answered: Answered, *, as_base64: bool) -> bytes | Refusal:
-        """Wait until the images of a reply are made, and return the body."""
+        """Waits until the images of a reply are made, and returns the body."""
         return await self._images.finished(answered, as_base64=as_base64)
 
     def refusal(self, outcome: Outcome, model: str) -> Refusal | None:
-        """Return the error to send instead of an answer; None if there is an answer."""
+        """Returns the error to send instead of an answer; None if there is an answer."""
         if isinstance(outcome, NotAdmitted):
             if outcome.waiting is not None:
                 return refusals.of_waiting(outcome.waiting, self._clock.now())
@@ -140,18 +140,18 @@ class Gateway:
         return None
 
     def _models_of(self, name: str) -> Models:
-        """Return the function that resolves the models of a client's requests."""
+        """Returns the function that resolves the models of a client's requests."""
         client = self.clients.named(name)
         accounts_ = accounts.accounts_of(self.settings)
 
         def models(model: str) -> tuple[str, ...] | None:
-            found = self._models_for(client, model)
-            return found if found is not None and routes_of(found, accounts_) else None
+            resolved = self._models_for(client, model)
+            return resolved if resolved is not None and routes_of(resolved, accounts_) else None
 
         return models
 
     def _models_for(self, client: Client, model: str) -> tuple[str, ...] | None:
-        """Return the models that serve the one that `client` names; None if it is not served."""
+        """Returns the models that serve the one that `client` names; None if it is not served."""
         if own := client.settings.models:
             return own.get(model)
         return self.settings.serve.models.get(model, (model,))

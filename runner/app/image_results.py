@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 import anyio
-import orjson
 
 from runner.app.refusals import SERVER, Refusal
 from runner.clock import Clock
 from runner.engine.client_call import Answered
-from runner.providers.downloads import Image
+from runner.engine.image_replies import image_reply
 from runner.providers.endpoint import Endpoint
-from runner.providers.images import MOST_REPLY_BYTES, TaskDone, TaskFailed, TaskLost
+from runner.providers.images import TaskDone, TaskFailed, TaskLost
 
 POLL_EVERY_S = 1.0  # short, because a client waits
 POLL_TIMEOUT_S = 30.0
-FETCH_TIMEOUT_S = 120.0
 LONGEST_TASK_S = 600.0
 
 
@@ -32,7 +29,7 @@ class ImageResults:
         self._clock = clock
 
     async def finished(self, answered: Answered, *, as_base64: bool) -> bytes | Refusal:
-        """Return the body of the reply, or the reason why there is no image.
+        """Returns the body of the reply, or the reason why there is no image.
 
         The call is charged in either case.
         """
@@ -43,18 +40,13 @@ class ImageResults:
         urls = await self._wait_for_task(endpoint, reply.task_id)
         if isinstance(urls, Refusal):
             return urls
-        data: list[dict[str, str]] = [{"url": url} for url in urls]
-        if as_base64:
-            data = []
-            for url in urls:
-                image = await endpoint.fetch(url, MOST_REPLY_BYTES, FETCH_TIMEOUT_S)
-                if not isinstance(image, Image):
-                    return Refusal(502, "the image was made, and cannot be fetched", SERVER)
-                data.append({"b64_json": base64.b64encode(image.data).decode()})
-        return orjson.dumps({"created": self._clock.now() // 1000, "data": data})
+        body = await image_reply(endpoint, urls, self._clock.now(), as_base64=as_base64)
+        if not isinstance(body, str):
+            return Refusal(502, "the image was made, and cannot be fetched", SERVER)
+        return body.encode()
 
     async def _wait_for_task(self, endpoint: Endpoint, task_id: str) -> tuple[str, ...] | Refusal:
-        """Poll the task, and return the URLs of the images once they are made."""
+        """Polls the task, and returns the URLs of the images once they are made."""
         poll = partial(endpoint.task, task_id, POLL_TIMEOUT_S)
         with anyio.move_on_after(LONGEST_TASK_S):
             while True:

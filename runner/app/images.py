@@ -22,7 +22,7 @@ _UNFIT = re.compile(r"[^\w .-]+")  # in the name of a folder, on one system or a
 
 
 def with_image_folder(jobfile: JobFile, beside: Path | None = None) -> JobFile:
-    """Return the job file with an absolute path for the folder of generated images.
+    """Returns the job file with an absolute path for the folder of generated images.
 
     It is resolved now because a later run may have another working directory. A folder named in the
     job file is relative to the working directory; the default one is beside the results, or else in
@@ -33,7 +33,7 @@ def with_image_folder(jobfile: JobFile, beside: Path | None = None) -> JobFile:
 
 
 def put_into(jobfile: JobFile, folder: Path) -> JobFile:
-    """Return the job file with another folder for generated images."""
+    """Returns the job file with another folder for generated images."""
     if jobfile.job.kind != "image":
         return jobfile
     whole = os.path.abspath(folder)  # noqa: PTH100 - keeps links
@@ -42,7 +42,7 @@ def put_into(jobfile: JobFile, folder: Path) -> JobFile:
 
 
 def check_folder(jobfile: JobFile) -> None:
-    """Create the folder of generated images, and check that it is writable before any call.
+    """Creates the folder of generated images, and checks that it is writable before any call.
 
     Raises:
         OutputError: It cannot be created or written to.
@@ -69,7 +69,7 @@ def check_folder(jobfile: JobFile) -> None:
 def check_shown(
     jobfile: JobFile, prompt: Prompt, rows: Iterable[str], folder: Path, where: str
 ) -> None:
-    """Check, before any call, that the images that the rows show exist.
+    """Checks, before any call, that the images that the rows show exist.
 
     Args:
         jobfile: The job file.

@@ -27,24 +27,24 @@ class LabelCounts:
     _too_many: bool = False
 
     def add(self, answer: str | None, number: int = 1) -> None:
-        """Add `number`, which may be negative, to the count of an answer."""
+        """Adds `number`, which may be negative, to the count of an answer."""
         for label in self._labels(answer):
             self._counts[label] += number
         if len(self._counts) > _MOST_COUNTED or not self._is_short(answer):
             self.give_up()
 
     def give_up(self) -> None:
-        """Stop counting, because the answers are not labels."""
+        """Stops counting, because the answers are not labels."""
         self._too_many = True
         self._counts.clear()
 
     def replace(self, old: str | None, new: str) -> None:
-        """Move one row from the count of `old` to that of `new`."""
+        """Moves one row from the count of `old` to that of `new`."""
         self.add(old, -1)
         self.add(new)
 
     def listed(self) -> tuple[tuple[str, int], ...]:
-        """Return the answers with their counts: numbers in order, labels by falling frequency.
+        """Returns the answers with their counts: numbers in order, labels by falling frequency.
 
         Empty if the answers are not labels.
         """
@@ -68,7 +68,7 @@ class LabelCounts:
 
 
 async def count_stored(reading: Reading, batch: Batch, counts: LabelCounts) -> None:
-    """Count the models' stored answers of a batch without votes."""
+    """Counts the models' stored answers of a batch without votes."""
     longest = _LONGEST if counts.spec.labels else stories.LONGEST_LABEL
     async with reading() as connection:
         answers = await stories.common_answers(

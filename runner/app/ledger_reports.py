@@ -1,4 +1,4 @@
-"""What calls were spent on, day by day: the reports of a database, and what makes them quick."""
+"""Reports of the calls spent, from totals that are computed once."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class LedgerReports(Catalogue):
     """The reports of one database."""
 
     async def ledger_report(self, wanted: Wanted) -> Report:
-        """The ledger, added up as is wanted."""
+        """Returns a report of the ledger, grouped as `wanted` says."""
         from runner.app.reporting import make_report  # noqa: PLC0415 - only a report
 
         await self.add_up_calls()
         return await make_report(self.reading, wanted)
 
     async def latest_days(self, number: int) -> Report:
-        """The ledger of the last days up to the newest call, without what they have cost."""
+        """Returns a report of the last `number` days with calls, without credit balances."""
         from runner.app.reporting import Wanted  # noqa: PLC0415 - only a report
         from runner.store import ledger  # noqa: PLC0415
 
@@ -41,7 +41,7 @@ class LedgerReports(Catalogue):
     async def report(
         self, *, batch: Batch | None = None, by_model: bool = False
     ) -> list[DayReport]:
-        """The ledger, by quota day and account."""
+        """Returns the ledger's totals by quota day and account."""
         from runner.store import reports  # noqa: PLC0415 - only a report
 
         await self.add_up_calls()
@@ -50,9 +50,10 @@ class LedgerReports(Catalogue):
             return await reports.daily(connection, batch_ids=family, by_model=by_model)
 
     async def add_up_calls(self) -> None:
-        """Keep what ended calls came to, so that no report has to read them again.
+        """Stores the totals of ended calls, so that reports need not read these again.
 
-        A report is as right without it; so a database that cannot be written is no error here.
+        Reports are correct without the totals, so a database that cannot be written is not an
+        error.
         """
         from runner.store import call_totals  # noqa: PLC0415 - only a report
 

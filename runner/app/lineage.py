@@ -38,7 +38,7 @@ class Resemblance:
 
 
 def resemblance(old: Batch, new: Batch, kept: int) -> Resemblance:
-    """Return how `new`, which has `kept` rows answered, differs from `old`, which it replaces."""
+    """Returns how `new`, which has `kept` rows answered, differs from `old`, which it replaces."""
     before, after = (JobFile.from_json(batch.job_json) for batch in (old, new))
     changes = tuple(_changes(before, after))
     return Resemblance(old, new.rows - old.rows, changes, kept, not after.job.reuse)

@@ -47,7 +47,7 @@ class LiveOverview:
         self._read_at = float("-inf")
 
     def watch(self, progress: Progress) -> None:
-        """Store the engine's progress; called several times a second while calls are made."""
+        """Stores the engine's progress; called several times a second while calls are made."""
         self._progress = progress
         for batch in progress.batches:
             self._rates.setdefault(batch.id, Rates()).add(progress.at, [batch])
@@ -55,12 +55,12 @@ class LiveOverview:
             del self._rates[gone]
 
     def changed(self) -> None:
-        """Invalidate the cache after a change of the queue, and notify the engine."""
+        """Invalidates the cache after a change of the queue, and notifies the engine."""
         self._read_at = float("-inf")
         self._gateway.reread()
 
     async def latest(self) -> Overview:
-        """Return the overview, at most a second old."""
+        """Returns the overview, at most a second old."""
         async with self._reading:
             if self._latest is None or anyio.current_time() - self._read_at >= _FRESH_S:
                 self._read_at = anyio.current_time()

@@ -67,7 +67,7 @@ class ModelList:
         self._read_at = float("-inf")
 
     async def models(self, client: Client) -> list[ListedModel]:
-        """Return the models that `client` may call, refreshing the providers' lists if due."""
+        """Returns the models that `client` may call, refreshing the providers' lists if due."""
         async with self._asking:
             if anyio.current_time() >= self._ask_at:
                 await self._ask()
@@ -79,7 +79,7 @@ class ModelList:
         return [ListedModel(name, left.get(name)) for name in wanted]
 
     async def _ask(self) -> None:
-        """Refresh the list of every account; those that do not answer keep their last one."""
+        """Refreshes the list of every account; those that do not answer keep their last one."""
         self._ask_at = anyio.current_time() + ASK_EVERY_S
         try:
             endpoints = await self._host.endpoints()
@@ -97,7 +97,7 @@ class ModelList:
             self._listed[name] = read_names(reply.body) or self._listed.get(name, ())
 
     def _served(self) -> list[str]:
-        """Return the models that the accounts serve, by their names in job files."""
+        """Returns the models that the accounts serve, by their names in job files."""
         return [
             model
             for account in self._accounts
@@ -105,7 +105,7 @@ class ModelList:
         ]
 
     async def _windows(self) -> Mapping[Key, Window]:
-        """Return the current windows, from a short-lived cache."""
+        """Returns the current windows, from a short-lived cache."""
         now = anyio.current_time()
         if now - self._read_at >= READ_EVERY_S:
             names = [account.name for account in self._accounts]
@@ -119,7 +119,7 @@ class ModelList:
     def _count(
         self, wanted: Mapping[str, Sequence[str]], known: Mapping[Key, Window]
     ) -> dict[str, int | None]:
-        """Return the number of calls left today by name; None where no limit is known."""
+        """Returns the number of calls left today by name; None where no limit is known."""
         routes = {name: routes_of(models, self._accounts) for name, models in wanted.items()}
         every = {route for windows in routes.values() for route in windows}
         windows = windows_of(known, self._accounts, every, self._clock.now())

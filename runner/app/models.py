@@ -31,7 +31,7 @@ class Models:
 
 
 async def list_models(settings: Settings, environ: Mapping[str, str]) -> list[Models]:
-    """Request the model list of every account in use.
+    """Requests the model list of every account in use.
 
     Raises:
         ConfigError: A token or a base URL is missing.
@@ -41,7 +41,7 @@ async def list_models(settings: Settings, environ: Mapping[str, str]) -> list[Mo
 
 
 async def models_of(endpoint: Endpoint) -> Models:
-    """Request the model list of one account."""
+    """Requests the model list of one account."""
     account = endpoint.account
     reply = await endpoint.get(f"{endpoint.base_url}/models", TIMEOUT_S)
     if not isinstance(reply, Response):
@@ -53,22 +53,22 @@ async def models_of(endpoint: Endpoint) -> Models:
 
 
 def read_names(body: bytes) -> tuple[str, ...]:
-    """Return the sorted ``id`` values of ``{"data": [...]}``; empty if invalid, never raises."""
+    """Returns the sorted ``id`` values of ``{"data": [...]}``; empty if invalid, never raises."""
     try:
         data: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
         return ()
-    entries = data.get("data") if isinstance(data, dict) else data
-    found = entries if isinstance(entries, list) else []
-    names = {entry.get("id") for entry in found if isinstance(entry, dict)}
+    listed = data.get("data") if isinstance(data, dict) else data
+    items = listed if isinstance(listed, list) else []
+    names = {entry.get("id") for entry in items if isinstance(entry, dict)}
     return tuple(sorted(name for name in names if isinstance(name, str) and name))
 
 
-def nothing_listed(found: list[Models]) -> RunnerError | None:
-    """Return the error to raise if no account lists any model; None if one does."""
-    if any(each.names for each in found):
+def nothing_listed(lists: list[Models]) -> RunnerError | None:
+    """Returns the error to raise if no account lists any model; None if one does."""
+    if any(each.names for each in lists):
         return None
-    reasons = "; ".join(f"{each.account}: {each.why_not}" for each in found)
+    reasons = "; ".join(f"{each.account}: {each.why_not}" for each in lists)
     return RunnerError(
         _("no models are listed"), where=reasons, remedy=invocation.command("doctor")
     )

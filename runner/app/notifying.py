@@ -7,13 +7,13 @@ import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import anyio
 import orjson
 
 from runner.app.events import Event, EventFinder, done, expiring, refused
 from runner.app.responses import QuotaLine
+from runner.app.sent_events import SentEvents
 from runner.engine.progress import Progress, Watcher
 from runner.errors import ConfigError, RunnerError, UnauthorisedError
 from runner.language import _
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 COMMAND_S = 60.0
 LONGEST_S = 150.0
-REMEMBERED_MS = 30 * 86_400_000
 CREDITS_EVERY_S = 600.0
 
 
@@ -38,7 +37,7 @@ class Sent:
 
 
 async def send(event: Event, settings: NotifySettings, environ: Mapping[str, str]) -> list[Sent]:
-    """Send an event through every configured channel."""
+    """Sends an event through every configured channel."""
     body = orjson.dumps(event.as_object())
     sent: list[Sent] = []
     if settings.command:
@@ -104,7 +103,7 @@ class Notifier:
         finder: Finds events.
         settings: The channels and the kinds of events to send.
         environ: Environment variables; the source of secrets.
-        memory: The file with the keys of sent events, kept for `REMEMBERED_MS`.
+        memory: The events that were sent already, by any runner.
         pause: Pauses a batch, given a reason.
         batches: Returns all batches.
         quota: Returns the windows, with the credits.
@@ -114,7 +113,7 @@ class Notifier:
     finder: EventFinder
     settings: NotifySettings
     environ: Mapping[str, str]
-    memory: Path
+    memory: SentEvents
     pause: Callable[[Batch, str], Awaitable[object]]
     batches: Callable[[], Awaitable[list[Batch]]]
     quota: Callable[[], Awaitable[list[QuotaLine]]]
@@ -123,16 +122,10 @@ class Notifier:
     _has_news: anyio.Event = field(default_factory=anyio.Event)
     _events: dict[str, Event] = field(default_factory=dict)
     _seen_batches: set[int] = field(default_factory=set)
-    _sent_at: dict[str, int] = field(default_factory=dict)
     _credits_read_at: float = float("-inf")
 
-    def __post_init__(self) -> None:
-        with suppress(OSError, ValueError):
-            sent_at = orjson.loads(self.memory.read_bytes())
-            self._sent_at = {str(key): int(at) for key, at in sent_at.items()}
-
     def __call__(self, progress: Progress) -> None:
-        """Store the progress and its events, which `work` processes."""
+        """Stores the progress and its events, which `work` processes."""
         self._latest = progress
         for event in self.finder.found(progress):
             self._events.setdefault(event.key, event)
@@ -143,7 +136,7 @@ class Notifier:
             self.watcher(progress)
 
     async def work(self) -> None:
-        """Pause batches and send events, until cancelled."""
+        """Pauses batches and sends events, until cancelled."""
         while True:
             await self._has_news.wait()
             self._has_news = anyio.Event()
@@ -151,7 +144,7 @@ class Notifier:
                 await self._step()
 
     async def finish(self, failure: Exception | None = None) -> None:
-        """Send the remaining events at the end of a run, including its failure."""
+        """Sends the remaining events at the end of a run, including its failure."""
         at = self._latest.at if self._latest is not None else 0
         if isinstance(failure, UnauthorisedError):
             event = refused(failure.where or "", failure.what, at)
@@ -175,7 +168,7 @@ class Notifier:
         await self._send_new()
 
     async def _find_done(self, at: int, *, ended: bool = False) -> None:
-        """Find the batches that were completed since they were last in progress."""
+        """Finds the batches that were completed since they were last in progress."""
         latest = self._latest
         present = set() if ended or latest is None else {batch.id for batch in latest.batches}
         gone = self._seen_batches - present
@@ -193,20 +186,13 @@ class Notifier:
     async def _send_new(self) -> None:
         for key, event in list(self._events.items()):
             del self._events[key]
-            if not self.settings or event.kind not in self.settings.events or key in self._sent_at:
+            if not self.settings or event.kind not in self.settings.events:
                 continue
-            self._sent_at[key] = event.at
-            self._write(event.at)
+            if not self.memory.claim(key):
+                continue
             # Shielded, so that the end of a run does not interrupt a message that is being sent.
             with anyio.move_on_after(LONGEST_S, shield=True):
                 _log(event, await send(event, self.settings, self.environ))
-
-    def _write(self, now: int) -> None:
-        kept = {key: at for key, at in self._sent_at.items() if now - at < REMEMBERED_MS}
-        with suppress(OSError):  # then an event may be sent twice
-            part = self.memory.with_suffix(".part")
-            part.write_bytes(orjson.dumps(kept))
-            part.replace(self.memory)
 
 
 def _log(event: Event, outcomes: list[Sent]) -> None:

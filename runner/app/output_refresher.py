@@ -25,12 +25,12 @@ class OutputRefresher:
         self._has_changes = anyio.Event()
 
     def changed(self, batch_id: int) -> None:
-        """Mark a batch as changed."""
+        """Marks a batch as changed."""
         self._changed[batch_id] = anyio.current_time()
         self._has_changes.set()
 
     async def work(self) -> None:
-        """Write outputs until cancelled, then those that are still pending."""
+        """Writes outputs until cancelled, then those that are still pending."""
         try:
             while True:
                 await self._has_changes.wait()

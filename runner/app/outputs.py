@@ -50,12 +50,12 @@ class Written:
 
 
 def named(path: Path) -> str:
-    """Return the absolute path of an output file as the database stores it."""
+    """Returns the absolute path of an output file as the database stores it."""
     return path_text.to_text(Path(os.path.abspath(path)))  # noqa: PTH100 - keeps links
 
 
 def set_aside(path: Path, answers: int, state_column: str, owner: Batch | None) -> Path | None:
-    """Keep the file at `path` under another name too, if it holds more than `answers` answers.
+    """Keeps the file at `path` under another name too, if it holds more than `answers` answers.
 
     Args:
         path: An output file that is about to be overwritten.
@@ -87,7 +87,7 @@ def set_aside(path: Path, answers: int, state_column: str, owner: Batch | None) 
 
 
 def answers_in(path: Path, state_column: str) -> int:
-    """Return the number of answered rows in an output file; 0 if it is not a readable one."""
+    """Returns the number of answered rows in an output file; 0 if it is not a readable one."""
     from runner import exact_json, files  # noqa: PLC0415 - seldom needed
 
     with suppress(InputError):
@@ -134,7 +134,7 @@ class OutputKeeper:
         self.written: dict[int, Written] = {}
 
     def __call__(self, progress: Progress) -> None:
-        """Note whether the run sleeps, and pass the progress on."""
+        """Notes whether the run sleeps, and passes the progress on."""
         asleep = _sleeps(progress)
         if asleep and not self._was_asleep:
             self._asleep.set()
@@ -143,7 +143,7 @@ class OutputKeeper:
             self._watcher(progress)
 
     async def keep_up(self) -> None:
-        """Write changed outputs when the run falls asleep, and periodically, until cancelled."""
+        """Writes changed outputs when the run falls asleep, and periodically, until cancelled."""
         pause = EVERY_S
         while True:
             with anyio.move_on_after(pause):
@@ -155,7 +155,7 @@ class OutputKeeper:
             pause = max(EVERY_S, (anyio.current_time() - began) / SHARE_OF_TIME)
 
     async def write_changed(self) -> Sequence[Written]:
-        """Write the outputs of changed batches; return all that were written so far."""
+        """Writes the outputs of changed batches; returns all that were written so far."""
         for batch in await self._find():
             family = await self._family(batch)
             signature = tuple((part.counts, part.calls_made) for part in family)
@@ -181,5 +181,5 @@ def _sleeps(progress: Progress) -> bool:
 
 
 def with_output(batches: Collection[Batch], only: frozenset[int] | None) -> list[Batch]:
-    """Return the batches that have an output and that a run limited to `only` includes."""
+    """Returns the batches that have an output and that a run limited to `only` includes."""
     return [b for b in batches if b.output is not None and (only is None or b.id in only)]

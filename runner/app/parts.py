@@ -12,11 +12,11 @@ from itertools import islice
 from pathlib import Path
 
 from runner import exact_json
-from runner.app.rows import CHECK
 from runner.core.packing import ALONE, Packing
 from runner.errors import JobFileError
 from runner.jobfile import JobFile, Prompt, RequestKeys
 from runner.language import _
+from runner.store.batches import CHECK
 from runner.store.enqueue import FINGERPRINT_BYTES
 
 # A rough estimate for English and Chinese alike: one token is four bytes of UTF-8.
@@ -45,12 +45,12 @@ class Part:
     stride: int = 1
 
     def rows(self, of: int) -> int:
-        """Return the number of its rows, for a dataset of `of` rows."""
+        """Returns the number of its rows, for a dataset of `of` rows."""
         return -(-of // self.stride)
 
 
 def parts_of(jobfile: JobFile, packing: Packing) -> tuple[Part, ...]:
-    """Return the parts of a batch, the batch itself first."""
+    """Returns the parts of a batch, the batch itself first."""
     job = jobfile.job
     models = job.choices
     voters: list[tuple[str, ...]] = [models]
@@ -63,7 +63,7 @@ def parts_of(jobfile: JobFile, packing: Packing) -> tuple[Part, ...]:
 
 
 def packing_of(jobfile: JobFile, prompt: Prompt, rows: Callable[[], Iterable[str]]) -> Packing:
-    """Return how rows share calls; `rows` returns the rows, the first of which may be measured.
+    """Returns how rows share calls; `rows` returns the rows, the first of which may be measured.
 
     Raises:
         JobFileError: Packing is configured and the prompt does not permit it.
@@ -84,7 +84,7 @@ def packing_of(jobfile: JobFile, prompt: Prompt, rows: Callable[[], Iterable[str
 
 
 def _measured_packing(budget: int, prompt: Prompt, rows: Iterable[str]) -> Packing:
-    """Return the packing with as many rows of average size as `budget` bytes hold."""
+    """Returns the packing with as many rows of average size as `budget` bytes hold."""
     stored = asked = number = 0
     for row in islice(rows, MEASURED):
         stored, number = stored + len(row.encode()), number + 1
@@ -115,14 +115,14 @@ class Fingerprints:
         self._salted = hashlib.blake2b(salt, digest_size=FINGERPRINT_BYTES)
 
     def of(self, key: bytes) -> bytes:
-        """Return the fingerprint of rows with this request key."""
+        """Returns the fingerprint of rows with this request key."""
         hashed = self._salted.copy()
         hashed.update(key)
         return hashed.digest()
 
 
 def request_keys(jobfile: JobFile, prompt: Prompt, folder: Path) -> RequestKeys:
-    """Return the request keys of a job's rows; paths of images are relative to `folder`."""
+    """Returns the request keys of a job's rows; paths of images are relative to `folder`."""
     if not jobfile.prompt.image_templates:
         return RequestKeys(jobfile, prompt)
     from runner.files.image_urls import image_identity  # noqa: PLC0415 - few jobs show images

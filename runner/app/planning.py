@@ -13,10 +13,10 @@ from runner.app.credits import Purchase
 from runner.app.distinct import DistinctKeys
 from runner.app.parts import BYTES_PER_TOKEN, Fingerprints, Part, request_keys
 from runner.app.queueing import CHUNK
-from runner.app.rows import CHECK
 from runner.app.submission import Checked, OnProgress, unseen_progress
 from runner.app.suggestions import Suggestion
 from runner.core.forecast import Forecast
+from runner.store.batches import CHECK
 from runner.threads import in_thread
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Packed:
 async def full_plan(
     midnight: Application, checked: Checked, on_progress: OnProgress = unseen_progress
 ) -> Plan:
-    """Make a plan, with what the credits pay for and suggestions of other models.
+    """Makes a plan, with what the credits pay for and suggestions of other models.
 
     Raises:
         RunnerError: As `make_plan` raises it.
@@ -106,7 +106,7 @@ async def make_plan(
     known: Known,
     on_progress: OnProgress = unseen_progress,
 ) -> Plan:
-    """Read every row, and estimate the cost.
+    """Reads every row, and estimates the cost.
 
     Memory stays constant in the number of rows, and every count is exact.
 
@@ -153,7 +153,7 @@ async def make_plan(
 async def _packed(
     checked: Checked, left: Sequence[int], foretell: Callable[[int], Awaitable[Forecast]]
 ) -> Packed | None:
-    """Forecast the batch with packed rows, if the job file could pack its rows and does not."""
+    """Forecasts the batch with packed rows, if the job file could pack its rows and does not."""
     jobfile = checked.jobfile
     can_pack = jobfile.job.kind == "chat" and not checked.prompt.unpackable
     if not can_pack or jobfile.job.rows_per_call != 1 or sum(left) < WORTH_PACKING:
@@ -170,7 +170,7 @@ class _Size:
     shared: float
 
     def tokens(self, rows: int, calls: int) -> int:
-        """Return the estimated tokens of `rows` rows in `calls` calls."""
+        """Returns the estimated tokens of `rows` rows in `calls` calls."""
         alone = self.request - self.shared
         return int((rows * alone + calls * self.shared) / BYTES_PER_TOKEN)
 
@@ -178,7 +178,7 @@ class _Size:
 async def _read(
     checked: Checked, keys: Mapping[int, DistinctKeys], on_progress: OnProgress
 ) -> _Size:
-    """Add the rows' keys to `keys`, by stride; return the average size of a distinct request."""
+    """Adds the rows' keys to `keys`, by stride; returns the average size of a distinct request."""
     request_key = request_keys(checked.jobfile, checked.prompt, checked.folder).of
     sample, rows = _Sample(checked), iter(checked.rows())
     number, total = 0, checked.dataset.rows
@@ -220,7 +220,7 @@ class _Sample:
         return sum(self._sizes.values()) / max(1, len(self._sizes))
 
     def add(self, start: int, rows: Sequence[str], keys: Sequence[bytes]) -> None:
-        """Render the sampled ones of some rows, the first of which has the number `start`.
+        """Renders the sampled ones of some rows, the first of which has the number `start`.
 
         Raises:
             JobFileError: The prompt fails on a row.
@@ -235,7 +235,7 @@ class _Sample:
                     self._texts += ITEM_BYTES + len(text.encode("utf-8", "surrogatepass"))
 
     def _size(self, row: str) -> int:
-        """Return the size of a row's request in bytes."""
+        """Returns the size of a row's request in bytes."""
         values, prompt = exact_json.loads(row), self._checked.prompt
         match self._checked.jobfile.job.kind:
             case "chat":
@@ -250,7 +250,7 @@ class _Sample:
 
 
 async def _answered(checked: Checked, part: Part, keys: DistinctKeys, known: Known) -> int:
-    """Return how many distinct requests of a part have an answer that may be reused."""
+    """Returns how many distinct requests of a part have an answer that may be reused."""
     if not checked.jobfile.job.reuse:
         return 0
     prints = Fingerprints(checked.jobfile, part)

@@ -40,7 +40,7 @@ class Update:
 
 
 async def update_presets(source: str, environ: Mapping[str, str]) -> Update:
-    """Install the presets of the file or https URL `source`.
+    """Installs the presets of the file or https URL `source`.
 
     All of it is validated before anything is stored. Presets with other names are unchanged.
 
@@ -58,7 +58,7 @@ async def update_presets(source: str, environ: Mapping[str, str]) -> Update:
 
 
 def _install(data: bytes, source: str, origin: str) -> Update:
-    """Store the presets in `data`; `source` names it in errors, `origin` is stored with them."""
+    """Stores the presets in `data`; `source` names it in errors, `origin` is stored with them."""
     path = presets_path()
     received, installed = read_presets(data, source), load_installed(path)
     before = {name: one.table for name, one in installed.items()}
@@ -125,7 +125,7 @@ def _read(path: Path) -> bytes:
 
 
 async def _fetch(url: str, environ: Mapping[str, str]) -> bytes:
-    """Download the content of a URL, without a token and without following redirects.
+    """Downloads the content of a URL, without a token and without following redirects.
 
     Raises:
         ConfigError: It is not an https URL, or the download fails.

@@ -30,7 +30,7 @@ class KnownPreset:
 
 
 def installed_tables() -> dict[str, ProviderTable]:
-    """Return the tables of the presets that the user has installed.
+    """Returns the tables of the presets that the user has installed.
 
     Raises:
         ConfigError: The file of the installed presets cannot be read.
@@ -39,12 +39,12 @@ def installed_tables() -> dict[str, ProviderTable]:
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of all presets, shipped ones first."""
+    """Returns the names of all presets, shipped ones first."""
     return tuple(dict.fromkeys((*shipped(), *installed_tables())))
 
 
 def known_presets(settings: Settings) -> list[KnownPreset]:
-    """Return every preset, and every provider described in midnight.toml.
+    """Returns every preset, and every provider described in midnight.toml.
 
     Raises:
         ConfigError: A table is incomplete, or the file of the installed presets cannot be read.
@@ -55,7 +55,7 @@ def known_presets(settings: Settings) -> list[KnownPreset]:
 
 
 def known_preset(name: str, settings: Settings) -> KnownPreset:
-    """Return the preset, or the provider of midnight.toml, called `name`.
+    """Returns the preset, or the provider of midnight.toml, called `name`.
 
     Raises:
         ConfigError: There is none, or as `known_presets` raises it.

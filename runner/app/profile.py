@@ -43,7 +43,7 @@ class Profile:
 
 
 async def profile(reading: Reading, every: Sequence[Batch], family: Sequence[Batch]) -> Profile:
-    """Read the profile of a batch, given with its parts; `every` holds all batches."""
+    """Reads the profile of a batch, given with its parts; `every` holds all batches."""
     whole = family[0]
     async with reading() as connection:
         answers = await stories.common_answers(

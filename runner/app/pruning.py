@@ -27,15 +27,15 @@ class Pruned:
     bytes_freed: int | None
 
 
-async def delete(database: Database, found: Sequence[Batch], now: int) -> Pruned:
-    """Delete batches with their rows and results; their cost stays in the ledger.
+async def delete(database: Database, selected: Sequence[Batch], now: int) -> Pruned:
+    """Deletes batches with their rows and results; their cost stays in the ledger.
 
     Raises:
         BusyError: A runner is working on one of them.
     """
     alive = await liveness.alive(database)
     async with database.write() as connection:
-        families = [await batches.parts_of(connection, batch.id) for batch in found]
+        families = [await batches.parts_of(connection, batch.id) for batch in selected]
         busy = [part for family in families for part in family if part.counts.running]
         if alive and busy:
             number = busy[0].part_of or busy[0].id
@@ -44,11 +44,11 @@ async def delete(database: Database, found: Sequence[Batch], now: int) -> Pruned
             raise BusyError(_("a runner works on {name}").format(name=name), remedy=remedy)
         ids = [part.id for family in families for part in family]
         await pruning.hide(connection, ids, now)
-    return Pruned(tuple(found), await _empty(database, may_shrink=not alive))
+    return Pruned(tuple(selected), await _empty(database, may_shrink=not alive))
 
 
 async def old_batches(database: Database, before: int) -> list[Batch]:
-    """Return the batches that are finished, cancelled or trials, unused since `before`."""
+    """Returns the batches that are finished, cancelled or trials, unused since `before`."""
     async with database.read() as connection:
         every = await batches.list_batches(connection)
         families = {b.id: [p for p in every if b.id in (p.id, p.part_of)] for b in every}

@@ -64,7 +64,7 @@ class Published:
     rows_a_call: float | None = None
 
     def waits(self, windows: Mapping[Key, Window]) -> tuple[Waiting, ...]:
-        """Return the wait reasons with the windows as they are in the database."""
+        """Returns the wait reasons with the windows as they are in the database."""
         return tuple(
             Waiting(
                 waiting.key,
@@ -77,7 +77,7 @@ class Published:
         )
 
     def progress(self, batches: Mapping[int, Batch], windows: Mapping[Key, Window]) -> Progress:
-        """Return the progress as the run's own process shows it."""
+        """Returns the progress as the run's own process shows it."""
         return Progress(
             at=self.at,
             batches=tuple(batches[number] for number in self.batches if number in batches),
@@ -93,12 +93,12 @@ class Published:
 
 
 def folder(database: Path) -> Path:
-    """Return the folder with the runners' locks and published files."""
+    """Returns the folder with the runners' locks and published files."""
     return Path(f"{database}-runners")
 
 
 def place(database: Path, pid: int) -> Path:
-    """Return the path of a runner's published file."""
+    """Returns the path of a runner's published file."""
     return folder(database) / f"{pid}.json"
 
 
@@ -120,7 +120,7 @@ class Publisher:
     rested: bool = False
 
     def __call__(self, progress: Progress) -> None:
-        """Publish the progress, unless that was done in the last second."""
+        """Publishes the progress, unless that was done in the last second."""
         self.rates.add(progress.at, (*progress.batches, *progress.paused))
         # It may say nothing more for long once it rests: that is not to be missed.
         rests = not progress.in_flight
@@ -132,7 +132,7 @@ class Publisher:
             self.watcher(progress)
 
     def close(self) -> None:
-        """Remove the file at the end of the run."""
+        """Removes the file at the end of the run."""
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
 
@@ -170,7 +170,7 @@ def _waiting(waiting: Waiting) -> dict[str, Any]:
 
 
 def read(path: Path) -> Published | None:
-    """Return what a runner has published last; None if there is no readable file."""
+    """Returns what a runner has published last; None if there is no readable file."""
     try:
         value = orjson.loads(path.read_bytes())
         waiting = tuple(_read_waiting(reason) for reason in value.pop("waiting"))

@@ -48,7 +48,7 @@ class Quality:
 
 
 async def quality(reading: Reading, family: Sequence[Batch]) -> Quality:
-    """Measure the quality of a batch, given with its parts."""
+    """Measures the quality of a batch, given with its parts."""
     jobfile = JobFile.from_json(family[0].job_json)
     if jobfile.job.kind != "chat":
         return Quality()
@@ -75,7 +75,7 @@ async def quality(reading: Reading, family: Sequence[Batch]) -> Quality:
 
 
 async def _agreement(reading: Reading, family: Sequence[Batch], counts: LabelCounts) -> Agreement:
-    """Compare the models' answers row by row, and count them."""
+    """Compares the models' answers row by row, and counts them."""
     tally = Tally([_rater(part) for part in voters(family)])
     async for page in results(reading, family):
         for row in page:
@@ -93,7 +93,7 @@ def _rater(part: Batch) -> str:
 async def _reviews(
     reading: Reading, family: Sequence[Batch]
 ) -> AsyncIterator[tuple[Review, str | None]]:
-    """Yield each review with the models' answer to the same row."""
+    """Yields each review with the models' answer to the same row."""
     whole, *others = voters(family)
     first = whole.first_job
     while whole.reviews_made:
@@ -113,7 +113,7 @@ async def _reviews(
 
 
 async def _check_agreement(reading: Reading, family: Sequence[Batch]) -> Pair | None:
-    """Compare rows that shared a call with the same rows asked alone."""
+    """Compares rows that shared a call with the same rows asked alone."""
     check = check_of(family)
     if check is None:
         return None
@@ -131,5 +131,5 @@ async def _check_agreement(reading: Reading, family: Sequence[Batch]) -> Pair | 
 
 
 def _job_of_same_row(whole: Batch, check: Batch, job_id: int) -> int:
-    """Return the id of the batch's own job for the row of a job of the check."""
+    """Returns the id of the batch's own job for the row of a job of the check."""
     return whole.first_job + (job_id - check.first_job) * check.row_step

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from runner.app import charts
 from runner.app.quality import Quality
 from runner.core.agreement import Accuracy, Agreement
 from runner.language import _
@@ -14,20 +13,18 @@ WIDEST = 12
 """The largest number of labels for which a confusion table is shown."""
 
 
-def sections(found: Quality) -> Iterator[tuple[str, str]]:
-    """Yield the title and the HTML of each section; what cannot be compared has none."""
-    if found.labels:
-        yield _("Answers"), charts.bars(found.labels, _("Answers"), "answered")
-    compared = found.agreement
+def sections(quality: Quality) -> Iterator[tuple[str, str]]:
+    """Yields the title and the HTML of each section for which there are figures."""
+    compared = quality.agreement
     if compared is not None and compared.pairs:
         yield _("Agreement of the votes"), _pairs(compared)
     if compared is not None and compared.accuracy is not None:
         yield _("The right answers"), _accuracy(compared.accuracy, _("Right"))
-    if found.people is not None:
-        people = _people(found) + _accuracy(found.people, _("Person"))
+    if quality.people is not None:
+        people = _people(quality) + _accuracy(quality.people, _("Person"))
         yield _("Rows that people have looked at"), people
-    if found.to_review:
-        rows = f"{found.to_review:,}"
+    if quality.to_review:
+        rows = f"{quality.to_review:,}"
         yield _("To review"), f"<p>{rows}</p>"
 
 

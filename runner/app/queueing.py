@@ -90,7 +90,7 @@ async def submit(
     on_progress: OnProgress = unseen_progress,
     policy: ReusePolicy = DEFAULT_REUSE,
 ) -> Queued:
-    """Queue every row of every part, or return the batch if it is queued already.
+    """Queues every row of every part, or returns the batch if it is queued already.
 
     A batch that is new, incompletely queued, or replaced itself replaces the batch that it
     resembles.
@@ -134,7 +134,7 @@ async def submit(
 
 
 async def find_or_create_whole(connection: AsyncConnection, checked: Checked, now: int) -> Batch:
-    """Return the batch that `submit` queues a dataset for, without its parts."""
+    """Returns the batch that `submit` queues a dataset for, without its parts."""
     batch, _ = await _find_or_create(connection, checked.new_batch(checked.parts[0]), now)
     return batch
 
@@ -142,7 +142,7 @@ async def find_or_create_whole(connection: AsyncConnection, checked: Checked, no
 async def _fresh_number(
     connection: AsyncConnection, known: Batch | None, policy: ReusePolicy
 ) -> str:
-    """Return the suffix of the digest that numbers the repetitions of a batch; "" for the first.
+    """Returns the suffix of the digest that numbers the repetitions of a batch; "" for the first.
 
     With the policy `fresh` a new repetition starts, unless the last one is incomplete.
     """
@@ -162,13 +162,13 @@ def _nothing_to_retry(checked: Checked) -> NotFoundError:
 
 
 async def _predecessor(connection: AsyncConnection, batch: Batch, *, created: bool) -> Batch | None:
-    """Return the batch to replace, if any; a batch queued earlier has replaced it already."""
+    """Returns the batch to replace, if any; a batch queued earlier has replaced it already."""
     is_new = created or batch.state is BatchState.LOADING or batch.replaced_by is not None
     return await batches.find_predecessor(connection, batch) if is_new else None
 
 
 async def _parts_to_adopt(connection: AsyncConnection, old: Batch | None) -> dict[str, Batch]:
-    """Return the parts of the replaced batch by name; the batch itself is ""."""
+    """Returns the parts of the replaced batch by name; the batch itself is ""."""
     if old is None:
         return {}
     return {part.part: part for part in await batches.parts_of(connection, old.id)}
@@ -188,7 +188,7 @@ async def _find_or_create(
 async def _activate(
     connection: AsyncConnection, batch: Batch, old: Batch | None, *, by_row: bool
 ) -> None:
-    """Activate the batch and its parts, whose rows are all queued, and replace `old`."""
+    """Activates the batch and its parts, whose rows are all queued, and replaces `old`."""
     for part in await batches.parts_of(connection, batch.id):
         if part.state is BatchState.LOADING or part.replaced_by is not None:
             await batch_updates.set_batch_state(connection, part.id, BatchState.ACTIVE)
@@ -204,7 +204,7 @@ async def _load_all(
     now: int,
     on_progress: OnProgress,
 ) -> None:
-    """Queue the missing rows, even if another process queues some of them meanwhile."""
+    """Queues the missing rows, even if another process queues some of them meanwhile."""
     while incomplete := [loading.next_row for loading in loadings if not loading.is_complete]:
         chunks = _chunks(checked, [loading.part for loading in loadings], min(incomplete))
         loadings = await _load(database, chunks, loadings, now, on_progress)
@@ -217,7 +217,7 @@ async def _load(
     now: int,
     on_progress: OnProgress,
 ) -> Sequence[_Loading]:
-    """Queue chunks until another process has queued rows; return the state of the parts."""
+    """Queues chunks until another process has queued rows; returns the state of the parts."""
     read = partial(in_thread, next, chunks, None)
     chunk = await read()
     while chunk is not None:
@@ -232,7 +232,7 @@ async def _load(
 async def _write(
     database: Database, chunk: _Chunk, loadings: Sequence[_Loading], now: int
 ) -> tuple[Sequence[_Loading], bool]:
-    """Queue one chunk, unless another process has queued rows; return the parts and if it did."""
+    """Queues one chunk, unless another process has queued rows; returns the parts and if it did."""
     async with database.write() as connection:
         current = [
             replace(loading, batch=await _reread(connection, loading.batch)) for loading in loadings
@@ -249,7 +249,7 @@ async def _write(
 async def _add(
     connection: AsyncConnection, loading: _Loading, chunk: _Chunk, asked: Sequence[bytes], now: int
 ) -> _Loading:
-    """Queue those rows of a chunk that belong to a part and that it lacks."""
+    """Queues those rows of a chunk that belong to a part and that it lacks."""
     batch, part = loading.batch, loading.part
     known = max(0, batch.rows_loaded - -(-chunk.start // part.stride))
     asked = asked[known:]
@@ -276,7 +276,7 @@ async def _reread(connection: AsyncConnection, batch: Batch) -> Batch:
 
 
 def _chunks(checked: Checked, parts: Sequence[Part], start: int) -> Iterator[_Chunk]:
-    """Yield the rows from number `start` on."""
+    """Yields the rows from number `start` on."""
     key_of = request_keys(checked.jobfile, checked.prompt, checked.folder).of
     prints = [(part.stride, Fingerprints(checked.jobfile, part)) for part in parts]
     for bodies in _in_chunks(checked.rows(start)):
@@ -287,7 +287,7 @@ def _chunks(checked: Checked, parts: Sequence[Part], start: int) -> Iterator[_Ch
 
 
 def _in_chunks(rows: Iterator[str]) -> Iterator[list[str]]:
-    """Yield the rows in groups that share a commit."""
+    """Yields the rows in groups that share a commit."""
     chunk: list[str] = []
     size = 0
     for row in rows:

@@ -17,20 +17,26 @@ LEAST_MS = 10_000
 class Rates:
     """Samples of the rows and calls of some batches.
 
-    Finished batches leave a run, so the last counts of each batch are kept.
+    Finished batches leave a run, and others join it later. So the first and the last counts of each
+    batch are kept, and only their difference counts.
     """
 
-    known: dict[int, tuple[int, int]] = field(default_factory=dict)
+    first: dict[int, tuple[int, int]] = field(default_factory=dict)
+    last: dict[int, tuple[int, int]] = field(default_factory=dict)
     samples: deque[tuple[int, int, int]] = field(default_factory=deque)
 
     def add(self, at: int, batches: Collection[Batch]) -> None:
-        """Add a sample at a time (ms since the epoch)."""
+        """Adds a sample at a time (ms since the epoch)."""
         for batch in batches:
             # Reused answers were not computed in this run, so they do not count.
             counts = batch.counts
-            self.known[batch.id] = counts.succeeded + counts.failed - batch.reused, batch.calls_made
-        rows = sum(rows for rows, _ in self.known.values())
-        calls = sum(calls for _, calls in self.known.values())
+            latest = counts.succeeded + counts.failed - batch.reused, batch.calls_made
+            self.first.setdefault(batch.id, latest)
+            self.last[batch.id] = latest
+        rows, calls = (
+            sum(self.last[id_][each] - first[each] for id_, first in self.first.items())
+            for each in range(2)
+        )
         if self.samples and at - self.samples[-1][0] < 1_000:  # noqa: PLR2004 - a second
             return
         self.samples.append((at, rows, calls))

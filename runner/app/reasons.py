@@ -103,5 +103,5 @@ REASONS = (
 
 
 def told(reason: str) -> str:
-    """Return a stored reason in the reader's language; an unknown one is returned unchanged."""
+    """Returns a stored reason in the reader's language; an unknown one is returned unchanged."""
     return retold(reason, REASONS)

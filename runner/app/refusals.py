@@ -44,18 +44,18 @@ class Refusal:
 
 
 def unserved(model: str) -> Refusal:
-    """Return the error for a model that no account serves or this client may not use."""
+    """Returns the error for a model that no account serves or this client may not use."""
     message = f"the model {model!r} is not served here; GET /v1/models lists those that are"
     return Refusal(_NOT_FOUND, message, code="model_not_found", param="model")
 
 
 def unavailable(why: str) -> Refusal:
-    """Return the error for a server that makes no calls at present."""
+    """Returns the error for a server that makes no calls at present."""
     return Refusal(_UNAVAILABLE, why, SERVER)
 
 
 def of_waiting(waiting: Waiting, now: int) -> Refusal:
-    """Return the error for a call that would wait too long, with when to retry."""
+    """Returns the error for a call that would wait too long, with when to retry."""
     window, until = waiting.window, waiting.until
     if until is not None and until >= NEVER:
         until = None
@@ -76,7 +76,7 @@ def of_waiting(waiting: Waiting, now: int) -> Refusal:
 
 
 def of_result(result: CallResult) -> Refusal:
-    """Return the error for a call that the provider refused or failed, where a retry is useless."""
+    """Returns the error for a call that the provider refused or failed, if a retry is useless."""
     reply, verdict = result.reply, result.verdict
     status = reply.status if reply is not None else _BAD_GATEWAY
     if verdict.kind is Kind.REJECTED and reply is not None and status in _ERRORS:
@@ -95,7 +95,7 @@ def of_result(result: CallResult) -> Refusal:
 
 
 def _spent_clause(window: Window) -> str:
-    """Return a clause such as ``today's allowance of modelscope is spent (2 of 2 calls)``."""
+    """Returns a clause such as ``today's allowance of modelscope is spent (2 of 2 calls)``."""
     whose = f"{window.model} on {window.account}" if window.model else window.account
     if window.limit is None:
         return f"the allowance of {whose} is spent"
@@ -117,7 +117,7 @@ def _resume_clause(until: int, now: int) -> str:
 
 
 def _span(seconds: int) -> str:
-    """Return a duration with its two largest units, such as ``3 h 12 min``."""
+    """Returns a duration with its two largest units, such as ``3 h 12 min``."""
     parts, left = [], seconds
     for name, size in _UNITS_S:
         number, left = divmod(left, size)

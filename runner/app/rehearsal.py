@@ -56,7 +56,7 @@ class Rehearsal:
 
 
 def configured_simulator(settings: Settings, **changes: object) -> SimulatorConfig:
-    """Return a simulator with the limits of the account's preset and settings."""
+    """Returns a simulator with the limits of the account's preset and settings."""
     account = accounts.account_of(settings, settings.account)
     calls = [rule for rule in account.quotas if rule.primary and rule.unit is Unit.CALLS]
     limits = {rule.scope: rule.limit for rule in calls}
@@ -80,7 +80,7 @@ def rehearse(
     watcher: Watcher | None = None,
     on_provider: Callable[[SimulatedProvider], None] | None = None,
 ) -> Rehearsal:
-    """Run the batch from its first row to its last, starting at `start` (ms since the epoch).
+    """Runs the batch from its first row to its last, starting at `start` (ms since the epoch).
 
     It needs no token and no network, uses its own database, and spends nothing. The same seed gives
     the same run. `on_provider` is called with the provider before its first call, so that a watcher
@@ -125,7 +125,7 @@ async def _submit_and_run(midnight: Application, checked: Checked, watcher: Watc
 
 
 def _rehearsal_settings(settings: Settings, folder: Path) -> Settings:
-    """Return the user's settings with a database and accounts for the rehearsal."""
+    """Returns the user's settings with a database and accounts for the rehearsal."""
     stand_in = {"token": "env:REHEARSAL", "base_url": "http://simulator/v1"}
     return replace(
         settings,

@@ -8,7 +8,7 @@ from runner.app.report_page import Extras
 from runner.app.reporting import By, Wanted, make_report
 from runner.app.responses import Status
 from runner.app.rows import Reading
-from runner.core.rejections import pattern_of
+from runner.core.message_pattern import pattern_of
 from runner.language import _
 from runner.store import batches, ledger, stories
 from runner.store.batches import Batch
@@ -19,38 +19,37 @@ MOST_ANSWERS = 12
 
 
 async def extras(reading: Reading, wanted: Wanted, status: Status) -> Extras:
-    """Read the additional sections; `status` holds the forecasts of the queue."""
+    """Reads the additional sections; `status` holds the forecasts of the queue."""
     by_model = Wanted((By.MODEL,), wanted.since, wanted.until, wanted.batch)
     models = (await make_report(reading, by_model)).lines
     async with reading() as connection:
         every = await batches.list_batches(connection)
         own = [b for b in every if wanted.batch is None or wanted.batch.id in (b.id, b.part_of)]
         ids = None if wanted.batch is None else [batch.id for batch in own]
-        lost = [
-            (error, number)
-            for day, error, number in await ledger.reasons(connection, ids)
-            if wanted.chosen(ids).includes(day)
-        ]
+        lost = await ledger.reasons(connection, wanted.chosen(ids))
         answers = []
         for batch in _labelled(own if wanted.batch is None else []):
-            found = await stories.common_answers(
+            answers_of_batch = await stories.common_answers(
                 connection, batch.first_job, batch.last_job, MOST_ANSWERS
             )
-            if 1 < len(found) < MOST_ANSWERS:
+            if 1 < len(answers_of_batch) < MOST_ANSWERS:
                 answers.append(
-                    (_("{name} (batch {id})").format(name=batch.name, id=batch.id), found)
+                    (
+                        _("{name} (batch {id})").format(name=batch.name, id=batch.id),
+                        answers_of_batch,
+                    )
                 )
     return Extras(models, _grouped(lost), answers, _finish(status, {b.id for b in own}))
 
 
-def _labelled(found: list[Batch]) -> list[Batch]:
-    """Return the newest batches with answers."""
-    whole = [b for b in found if b.part_of is None and not b.is_trial and b.counts.succeeded]
+def _labelled(batches: list[Batch]) -> list[Batch]:
+    """Returns the newest batches with answers."""
+    whole = [b for b in batches if b.part_of is None and not b.is_trial and b.counts.succeeded]
     return whole[::-1][:MOST_BATCHES]
 
 
 def _grouped(lost: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Group reasons that differ in numbers and quoted words only, under the first of each group."""
+    """Groups reasons that differ in numbers and quoted words only, under the first of them."""
     counts, first = Counter[str](), dict[str, str]()
     for error, number in lost:
         pattern = pattern_of(error)

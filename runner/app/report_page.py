@@ -1,13 +1,14 @@
-"""A report as one HTML page: no network, no script; for light and dark screens, phones, paper."""
+"""Renders a report as one self-contained HTML page without scripts, for any theme and width."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from html import escape
 
-from runner.app import charts, quality_page
+from runner.app import charts, quality_page, report_words
 from runner.app.charts import Stack
 from runner.app.quality import Quality
 from runner.app.report_words import LABELS, OUTCOMES
@@ -27,11 +28,13 @@ p, .dim { color: var(--dim); margin: 0 0 8px; }
 .legend span { margin-right: 14px; white-space: nowrap; }
 .legend i { display: inline-block; width: 10px; height: 10px; border-radius: 2px;
   margin-right: 5px; }
-.wide { overflow-x: auto; } .wide svg { min-width: 520px; }
+.wide { overflow-x: auto; } .phone { display: none; }
+@media screen and (max-width: 600px) { .desk { display: none; } .phone { display: block; } }
 table { border-collapse: collapse; width: 100%; font-size: 13px; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
 th, td { padding: 4px 6px; text-align: right; border-bottom: 1px solid var(--line); }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0;
+  background: var(--paper); }
 tfoot td { font-weight: 600; }
 section { break-inside: avoid; }
 """
@@ -39,15 +42,15 @@ section { break-inside: avoid; }
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What a page shows beside the ledger.
+    """The sections of a page beside the ledger.
 
     Attributes:
         models: The ledger by model.
-        reasons: Why calls have failed or were refused, and how many did.
-        answers: By batch, the answers that most of its rows have.
-        quality: Of a report of one batch: how good its answers are.
-        finish: When all that is queued will be done (ms since the epoch), and how many rows that
-            is; None: nothing is queued, or it cannot be told.
+        reasons: The reasons of failed and refused calls, with their numbers.
+        answers: The most frequent answers by batch, with their numbers of rows.
+        quality: The quality of the answers, in a report of one batch.
+        finish: The forecast end of the queue (ms since the epoch), and its number of rows; None if
+            nothing is queued or there is no forecast.
     """
 
     models: Sequence[Line] = ()
@@ -58,7 +61,7 @@ class Extras:
 
 
 def page(report: Report, extras: Extras, made_at: datetime) -> str:
-    """The page, as a whole document."""
+    """Returns the page as a complete HTML document."""
     batch = report.wanted.batch
     subject = (
         _("{name} (batch {id})").format(name=batch.name, id=batch.id) if batch else _("Calls spent")
@@ -68,24 +71,26 @@ def page(report: Report, extras: Extras, made_at: datetime) -> str:
         f"<p>{escape(_span(report))}; made {made_at:%Y-%m-%d %H:%M}</p>",
         _cards(report),
     ]
+    zones = "".join(f"<p>{escape(line)}</p>" for line in report_words.zones(report.zones))
     if report.days:
         parts += [
-            _section(_("Calls per day"), days_chart(report), _legend()),
-            _section(_("Calls by hour of the provider's day"), hours_chart(report)),
-            _section(_("Rows done"), _rows(report, extras)),
-            _section(_("Seconds per answered call"), _latency(report)),
-            _section(_("Tokens per day"), _tokens(report)),
+            _chart(_("Calls per day"), partial(days_chart, report), _legend()),
+            _chart(_("Calls by hour of the provider's day"), partial(hours_chart, report), zones),
+            _chart(_("Rows done"), partial(_rows, report, extras)),
+            _latency(report),
+            _chart(_("Tokens per day"), partial(_tokens, report)),
         ]
     if extras.models:
         pairs = [(line.labels.get("model", ""), line.figures.calls) for line in extras.models]
-        parts.append(_section(_("Calls per model"), charts.bars(pairs, _("Calls per model"))))
+        parts.append(bars_section(_("Calls per model"), pairs, "series"))
     if extras.reasons:
-        drawn = charts.bars(extras.reasons, _("Why calls came to nothing"), "failed")
-        parts.append(_section(_("Why calls came to nothing"), drawn))
+        parts.append(bars_section(_("Why calls came to nothing"), extras.reasons, "failed"))
     for name, answers in extras.answers:
-        drawn = charts.bars(answers, _("Answers of {name}").format(name=name), "answered")
-        parts.append(_section(_("Answers of {name}").format(name=name), drawn))
+        title = _("Answers of {name}").format(name=name)
+        parts.append(bars_section(title, answers, "answered"))
     if extras.quality is not None:
+        if extras.quality.labels:
+            parts.append(bars_section(_("Answers"), extras.quality.labels, "answered"))
         parts += [_section(title, shown) for title, shown in quality_page.sections(extras.quality)]
     parts.append(_section(_("Figures"), _table(report)))
     return _document(subject, "".join(parts))
@@ -97,12 +102,27 @@ def _document(title: str, body: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         f"<title>{escape(title)} · Midnight Runner</title>"
-        f"<style>{charts.STYLE}{_STYLE}</style></head><body>{body}</body></html>\n"
+        f"<style>{charts.STYLE}{_STYLE}</style></head><body><main>{body}</main></body></html>\n"
     )
 
 
-def _section(title: str, drawn: str, below: str = "") -> str:
-    return f'<section><h2>{escape(title)}</h2><div class="wide">{drawn}</div>{below}</section>'
+def _section(title: str, drawn: str) -> str:
+    framed = f'<div class="wide" tabindex="0">{drawn}</div>'  # focusable, because it scrolls
+    return f"<section><h2>{escape(title)}</h2>{framed}</section>"
+
+
+def _chart(title: str, draw: Callable[[int], str], below: str = "") -> str:
+    """Returns a section with a chart in two widths, of which CSS shows one."""
+    drawn = "".join(
+        f'<div class="{name}">{draw(width)}</div>'
+        for name, width in (("desk", charts.WIDE), ("phone", charts.NARROW))
+    )
+    return f"<section><h2>{escape(title)}</h2>{drawn}{below}</section>"
+
+
+def bars_section(title: str, values: Sequence[tuple[str, int]], colour: str) -> str:
+    """Returns a section with a bar for each value."""
+    return _chart(title, partial(charts.bars, values, title, colour))
 
 
 def _span(report: Report) -> str:
@@ -136,14 +156,14 @@ def _legend() -> str:
     return f'<p class="legend">{"".join(marks)}<span>┄ {_("the limit")}</span></p>'
 
 
-def days_chart(report: Report) -> str:
-    """The calls of each day, stacked by what they came to, against the limit."""
+def days_chart(report: Report, width: int = charts.WIDE) -> str:
+    """Returns the chart of calls by day, stacked by outcome, with the limit."""
     stacks = []
     for day, lines in _by_day(report):
-        figures = [(name, sum(getattr(one.figures, name) for one in lines)) for name in OUTCOMES]
-        limits = [one.limit for one in lines if one.limit]
+        figures = [(name, sum(getattr(line.figures, name) for line in lines)) for name in OUTCOMES]
+        limits = [line.limit for line in lines if line.limit]
         stacks.append(Stack(day, tuple(figures), sum(limits) or None))
-    return charts.stacked_bars(stacks, _("Calls per day, by what they came to"))
+    return charts.stacked_bars(stacks, _("Calls per day, by what they came to"), width)
 
 
 def _by_day(report: Report) -> list[tuple[str, list[Line]]]:
@@ -153,15 +173,15 @@ def _by_day(report: Report) -> list[tuple[str, list[Line]]]:
     return sorted(days.items())[-_MOST_DAYS:]
 
 
-def hours_chart(report: Report) -> str:
-    """The calls of each hour of each day."""
-    return charts.heat_map(list(report.hours.items())[-_MOST_DAYS:], _("Calls by hour"))
+def hours_chart(report: Report, width: int = charts.WIDE) -> str:
+    """Returns the chart of calls by day and hour."""
+    return charts.heat_map(list(report.hours.items())[-_MOST_DAYS:], _("Calls by hour"), width)
 
 
-def _rows(report: Report, extras: Extras) -> str:
+def _rows(report: Report, extras: Extras, width: int) -> str:
     points, done = [], 0
     for day, lines in _by_day(report):
-        done += sum(one.figures.rows for one in lines)
+        done += sum(line.figures.rows for line in lines)
         points.append(
             (_noon(day), float(done), _("{day}: {done:,} rows done").format(day=day, done=done))
         )
@@ -169,18 +189,18 @@ def _rows(report: Report, extras: Extras) -> str:
     if extras.finish is not None:
         at, left = extras.finish
         moment = datetime.fromtimestamp(at / 1000).astimezone()
-        told = _("{moment:%Y-%m-%d}: {done:,} rows, if all goes on as it does").format(
+        label = _("{moment:%Y-%m-%d}: {done:,} rows, if all goes on as it does").format(
             moment=moment, done=done + left
         )
-        forecast = (max(at / 1000, points[-1][0]), float(done + left), told)
-    return charts.curve(points, _("Rows done over time"), forecast=forecast)
+        forecast = (max(at / 1000, points[-1][0]), float(done + left), label)
+    return charts.curve(points, _("Rows done over time"), forecast=forecast, width=width)
 
 
 def _latency(report: Report) -> str:
     points = []
     for day, lines in _by_day(report):
-        took = sum(one.figures.latency_ms for one in lines)
-        calls = sum(one.figures.succeeded for one in lines)
+        took = sum(line.figures.latency_ms for line in lines)
+        calls = sum(line.figures.succeeded for line in lines)
         if calls:
             seconds = took / calls / 1000
             points.append(
@@ -190,25 +210,28 @@ def _latency(report: Report) -> str:
                     _("{day}: {seconds:.1f} s a call").format(day=day, seconds=seconds),
                 )
             )
-    return (
-        charts.curve(points, _("Seconds per call"))
-        if points
-        else f"<p>{_('no call was answered')}</p>"
-    )
+    title = _("Seconds per answered call")
+    if not points:
+        return _section(title, f"<p>{_('no call was answered')}</p>")
+    return _chart(title, partial(_seconds, points))
 
 
-def _tokens(report: Report) -> str:
+def _seconds(points: Sequence[tuple[float, float, str]], width: int) -> str:
+    return charts.curve(points, _("Seconds per call"), width=width)
+
+
+def _tokens(report: Report, width: int) -> str:
     stacks = [
         Stack(
             day,
             (
-                ("series", sum(one.figures.prompt_tokens for one in lines)),
-                ("in_flight", sum(one.figures.completion_tokens for one in lines)),
+                ("series", sum(line.figures.prompt_tokens for line in lines)),
+                ("in_flight", sum(line.figures.completion_tokens for line in lines)),
             ),
         )
         for day, lines in _by_day(report)
     ]
-    return charts.stacked_bars(stacks, _("Tokens sent, and received above them"))
+    return charts.stacked_bars(stacks, _("Tokens sent, and received above them"), width)
 
 
 def _noon(day: str) -> float:

@@ -38,7 +38,7 @@ async def write_results(
     errors: Path | None,
     on_progress: OnProgress | None = None,
 ) -> int:
-    """Write answers to `path` and failures to `errors`; return the number of results.
+    """Writes answers to `path` and failures to `errors`; returns the number of results.
 
     Raises:
         OutputError: A file cannot be written; existing ones are unchanged.
@@ -54,7 +54,7 @@ async def write_results(
 
 
 def _write(output: ResultsWriter, row: ExportRow) -> bool:
-    """Write the result of a request; return False if there is none yet."""
+    """Writes the result of a request; returns False if there is none yet."""
     custom_id = exact_json.loads(row.payload)["custom_id"]
     if row.answer is not None:
         output.write(custom_id, row.status or OK, row.answer)

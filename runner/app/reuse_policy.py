@@ -29,7 +29,7 @@ class ReusePolicy:
         return self.fresh or self.retry_failed
 
     def check(self) -> None:
-        """Refuse a policy with contradictory options.
+        """Refuses a policy with contradictory options.
 
         Raises:
             ConfigError: Both are set.
@@ -39,7 +39,7 @@ class ReusePolicy:
             raise ConfigError(what, remedy=_("name one of them"))
 
     def apply(self, checked: Checked) -> Checked:
-        """Return `checked`, without the reuse of answers if `fresh` is set."""
+        """Returns `checked`, without the reuse of answers if `fresh` is set."""
         if not self.fresh:
             return checked
         job = checked.jobfile.job.model_copy(update={"reuse": False})

@@ -36,12 +36,12 @@ class Imported:
 
 
 def columns_of(batch: Batch) -> tuple[str, ...]:
-    """Return the names of `COLUMNS` in the file; they differ if the dataset has such columns."""
+    """Returns the names of `COLUMNS` in the file; they differ if the dataset has such columns."""
     return OutputSpec().names(COLUMNS, orjson.loads(batch.columns_json))
 
 
 async def write_rows(reviewing: Reviewing, numbers: Sequence[int], path: Path) -> int:
-    """Write the rows with these numbers; return their number.
+    """Writes the rows with these numbers; returns their number.
 
     Raises:
         OutputError: The file cannot be written; an existing one is unchanged.
@@ -69,7 +69,7 @@ def _values(question: Question) -> list[files.CellValue]:
 
 
 async def read_answers(reviewing: Reviewing, path: Path) -> Imported:
-    """Store the answers in a file: all of them, or none if one is invalid.
+    """Stores the answers in a file: all of them, or none if one is invalid.
 
     Raises:
         InputError: The file cannot be read, or one of its answers is invalid.
@@ -99,7 +99,7 @@ class _Answers:
         self._path = path
 
     def add(self, row: Any, value: Any) -> None:
-        """Parse one answer."""
+        """Parses one answer."""
         number = _number(row)
         if number is None or not 1 <= number <= self._reviewing.batch.rows_loaded:
             self._wrong.append(_("there is no row {row!r}").format(row=str(row)[:20]))
@@ -114,7 +114,7 @@ class _Answers:
             self._wrong.append(error)
 
     def valid(self) -> dict[int, str]:
-        """Return all answers.
+        """Returns all answers.
 
         Raises:
             InputError: One is invalid.

@@ -50,6 +50,8 @@ class Wanted:
 
 
 MARKED = Wanted()
+# The most rows of a batch that are searched, which takes about a second with votes.
+MOST_COUNTED = 100_000
 
 
 @dataclass(slots=True)
@@ -60,13 +62,35 @@ class Found:
     reviewed: list[int] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class ReviewCounts:
+    """The number of rows that need a review, and of failed rows that a review has answered."""
+
+    to_review: int = 0
+    answered: int = 0
+
+
+async def review_counts(reading: Reading, family: Sequence[Batch]) -> ReviewCounts:
+    """Counts the reviews of a finished batch, given with its parts; zeros for a very long one."""
+    whole = family[0]
+    if whole.rows > MOST_COUNTED or not all(part.done for part in family):
+        return ReviewCounts()
+    if JobFile.from_json(whole.job_json).job.kind != "chat":
+        return ReviewCounts()
+    answered = 0
+    if whole.reviews_made:
+        async with reading() as connection:
+            answered = await reviews.count_answered_failures(connection, whole)
+    return ReviewCounts(len((await find(reading, family)).left), answered)
+
+
 async def find(
     reading: Reading,
     family: Sequence[Batch],
     wanted: Wanted = MARKED,
     on_progress: OnProgress = unseen_progress,
 ) -> Found:
-    """Return the selected rows of a batch, which is given with its parts.
+    """Returns the selected rows of a batch, which is given with its parts.
 
     If marked rows are selected, every row with a review counts as reviewed, marked or not.
 
@@ -77,7 +101,7 @@ async def find(
         return await _find_selected(reading, family, wanted, on_progress)
     whole, reader, rows_found, searched = family[0], RowReader.of(family), Found(), 0
     while searched < whole.rows_loaded:
-        numbers, searched = await _marked(reading, reader, searched + 1)
+        numbers, searched = await _find_marked(reading, reader, searched + 1)
         rows_found.left += numbers
         on_progress(searched, whole.rows_loaded)
     async with reading() as connection:
@@ -89,25 +113,25 @@ async def find(
 async def next_marked(
     reading: Reading, family: Sequence[Batch], after: int, most: int
 ) -> tuple[int | None, int]:
-    """Return the number of the first marked row after `after`, and the last row searched.
+    """Returns the number of the first marked row after `after`, and the last row searched.
 
     The search ends after `most` pages without one; a caller may continue from there.
     """
     reader, searched = RowReader.of(family), after
     while searched < family[0].rows_loaded and most:
-        numbers, searched = await _marked(reading, reader, searched + 1, most=1)
+        numbers, searched = await _find_marked(reading, reader, searched + 1, most=1)
         if numbers:
             return numbers[0], numbers[0]
         most -= 1
     return None, searched
 
 
-async def _marked(
+async def _find_marked(
     reading: Reading, reader: RowReader, first: int, most: int = disputed.SEARCHED
 ) -> tuple[list[int], int]:
-    """Return a page of marked rows that nobody has reviewed, and how far was searched."""
+    """Returns a page of marked rows without a review, and the last row searched."""
     async with reading() as connection:
-        found, last = await disputed.search(
+        rows, last = await disputed.search(
             connection,
             reader.voters,
             reader.check,
@@ -115,7 +139,7 @@ async def _marked(
             every=bool(reader.gold),
             most=most,
         )
-    return [one.number for one in found if _is_marked(one, reader.gold)], last
+    return [row.number for row in rows if _is_marked(row, reader.gold)], last
 
 
 def _is_marked(row: Disputed, gold: str) -> bool:
@@ -162,7 +186,7 @@ def _matches(
 def _sampled(
     matching: Sequence[tuple[int, bool]], selection: Selection
 ) -> Sequence[tuple[int, bool]]:
-    """Draw the sample, which does not change while its rows are reviewed."""
+    """Draws the sample, which does not change while its rows are reviewed."""
     if selection.sample is not None:
         size = selection.sample.of(len(matching))
         drawn = Random(0).sample(range(len(matching)), size)  # noqa: S311 - repeatable

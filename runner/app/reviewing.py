@@ -90,7 +90,7 @@ class Recorded:
 
 @asynccontextmanager
 async def reopened(path: Path) -> AsyncIterator[Database]:
-    """Reopen a database.
+    """Reopens a database.
 
     Raises:
         NotFoundError: The file does not exist any more.
@@ -102,7 +102,7 @@ async def reopened(path: Path) -> AsyncIterator[Database]:
 
 
 def reviewer_named(name: str | None) -> str:
-    """Return the reviewer's name: the given one, or the system user's.
+    """Returns the reviewer's name: the given one, or the system user's.
 
     Raises:
         ConfigError: The name is empty or too long.
@@ -120,7 +120,7 @@ def reviewer_named(name: str | None) -> str:
 
 
 def choices_of(spec: AnswerSpec) -> tuple[Choice, ...]:
-    """Return the answers that have a key: the first labels, or small whole numbers."""
+    """Returns the answers that have a key: the first labels, or small whole numbers."""
     if spec.kind in ("label", "labels"):
         return tuple(Choice(*pair) for pair in zip(KEYS, spec.labels, strict=False))
     if spec.kind == "number" and spec.integer and spec.min is not None and spec.max is not None:
@@ -131,7 +131,7 @@ def choices_of(spec: AnswerSpec) -> tuple[Choice, ...]:
 
 
 def answer_of(spec: AnswerSpec, text: str) -> str:
-    """Return the answer in `text` as it is recorded.
+    """Returns the answer in `text` as it is recorded.
 
     Raises:
         InputError: `text` is not a valid answer.
@@ -143,7 +143,7 @@ def answer_of(spec: AnswerSpec, text: str) -> str:
 
 
 def _invalid_message(found: Invalid) -> str:
-    """Return the error message for an invalid answer of a reviewer."""
+    """Returns the error message for an invalid answer of a reviewer."""
     return _("this is no valid answer: {reason}").format(reason=found.reason)
 
 
@@ -152,7 +152,7 @@ def _remedy(spec: AnswerSpec) -> str | None:
 
 
 def require_answers(batch: Batch) -> JobFile:
-    """Return the job file of a batch whose rows can be reviewed.
+    """Returns the job file of a batch whose rows can be reviewed.
 
     Raises:
         ConfigError: Its answers are images, embeddings, or replies to whole requests.
@@ -185,7 +185,7 @@ class Reviewing:
         self._clock = clock
 
     async def question(self, number: int) -> Question:
-        """Return a row to review, in its present state.
+        """Returns a row to review, in its present state.
 
         Raises:
             NotFoundError: There is no such row, or the batch was deleted.
@@ -195,7 +195,7 @@ class Reviewing:
             return _question(await self._row(connection, number))
 
     async def record(self, number: int, text: str) -> Recorded:
-        """Store an answer to a row, and to all rows with the same request.
+        """Stores an answer to a row, and to all rows with the same request.
 
         Raises:
             NotFoundError: There is no such row, or the batch was deleted.
@@ -213,7 +213,7 @@ class Reviewing:
         return Recorded(tuple(self._numbers(sorted(alike))), before)
 
     async def record_all(self, answers: Mapping[int, str]) -> int:
-        """Store valid answers by row number; return how many differ from this reviewer's.
+        """Stores valid answers by row number; returns how many differ from this reviewer's.
 
         Raises:
             NotFoundError: The batch was deleted.
@@ -234,7 +234,7 @@ class Reviewing:
         return len(new)
 
     async def take_back(self) -> list[int]:
-        """Undo the reviewer's last answer; return the numbers of its rows.
+        """Undoes the reviewer's last answer; returns the numbers of its rows.
 
         Raises:
             NotFoundError: The batch was deleted.
@@ -277,7 +277,7 @@ class Reviewing:
 async def _require_ended(
     connection: AsyncConnection, part: Batch, numbers: Collection[int]
 ) -> None:
-    """Check that rows are finished in a voting part of a batch.
+    """Checks that rows are finished in a voting part of a batch.
 
     Raises:
         InputError: One is not finished.

@@ -18,31 +18,12 @@ from runner.core.review import Reason
 from runner.core.states import JobState
 from runner.store import batch_rows, reviews
 from runner.store.batch_rows import ExportRow
-from runner.store.batches import Batch
+from runner.store.batches import CHECK, Batch
 from runner.store.reviews import Review
 
 PAGE = 1_000
-# The column of batches with votes, after those of every result.
-AGREEMENT_COLUMN = "agreement"
-# The column of batches with votes, a check or known answers.
-REVIEW_COLUMN = "review"
-# The columns of batches with reviews; the latter only with details.
-REVIEWER_COLUMN = "reviewed_by"
-REVIEW_DETAIL_COLUMNS = ("model_answer", "reviewed_at")
-# The account charged for a row's answer, its call in the ledger, whether the answer was reused from
-# another row, and the model's reply.
-DETAIL_COLUMNS = ("account", "call", "reused", "reply")
-ADDED_COLUMNS = (
-    AGREEMENT_COLUMN,
-    REVIEW_COLUMN,
-    REVIEWER_COLUMN,
-    *DETAIL_COLUMNS,
-    *REVIEW_DETAIL_COLUMNS,
-)
-"""All columns that may be added to those of every result."""
 # A vote with a smaller share of agreeing answers needs a review.
 LEAST_AGREEMENT = 0.6
-CHECK = "check"
 
 Reading = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 
@@ -132,17 +113,17 @@ _ENDS = frozenset({JobState.SUCCEEDED.value, JobState.FAILED.value})
 
 
 def voters(family: Sequence[Batch]) -> list[Batch]:
-    """Return the voting parts of a batch, the batch itself first."""
+    """Returns the voting parts of a batch, the batch itself first."""
     return [part for part in family if part.part != CHECK]
 
 
 def check_of(family: Sequence[Batch]) -> Batch | None:
-    """Return the part of a batch that asks a sample of its rows alone; None if there is none."""
+    """Returns the part of a batch that asks a sample of its rows alone; None if there is none."""
     return next((part for part in family[1:] if part.part == CHECK), None)
 
 
 def right_answer(body: str, column: str) -> str | None:
-    """Return the right answer to a row, from the column of that name; None if it is empty."""
+    """Returns the right answer to a row, from the column of that name; None if it is empty."""
     value = column_names.value_of(exact_json.loads(body), column)
     if value is None or value == "":
         return None
@@ -165,7 +146,7 @@ class RowReader:
 
     @classmethod
     def of(cls, family: Sequence[Batch]) -> RowReader:
-        """Return a reader for a batch, which is given with its parts."""
+        """Returns a reader for a batch, which is given with its parts."""
         from runner.jobfile import JobFile  # noqa: PLC0415 - not needed to import `Reading`
 
         gold = JobFile.from_json(family[0].job_json).job.gold
@@ -179,7 +160,7 @@ class RowReader:
     async def page(
         self, connection: AsyncConnection, start: int, size: int = PAGE
     ) -> list[RowResult]:
-        """Return up to `size` rows from number `start` (from 0)."""
+        """Returns up to `size` rows from number `start` (from 0)."""
         pages = [
             await batch_rows.export_page(connection, part, part.first_job + start - 1, size)
             for part in self.voters
@@ -209,7 +190,7 @@ class RowReader:
     async def _alone(
         self, connection: AsyncConnection, start: int, size: int
     ) -> dict[int, str | None]:
-        """Return the answers of the check by row number."""
+        """Returns the answers of the check by row number."""
         assert self.check is not None  # noqa: S101 - guaranteed by the caller
         step, first = self.check.row_step, self.check.first_job
         places = range(-(-start // step), -(-(start + size) // step))
@@ -218,7 +199,7 @@ class RowReader:
 
 
 async def results(reading: Reading, family: Sequence[Batch]) -> AsyncIterator[list[RowResult]]:
-    """Yield every queued row, page by page, of a batch given with its parts."""
+    """Yields every queued row, page by page, of a batch given with its parts."""
     reader = RowReader.of(family)
     for start in range(0, family[0].rows_loaded, PAGE):
         async with reading() as connection:

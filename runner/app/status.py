@@ -38,7 +38,7 @@ class StatusReader:
     forecaster: Forecaster
 
     async def status(self, now: int) -> Status:
-        """Return every batch with its wait reason and forecast, and the windows."""
+        """Returns every batch with its wait reason and forecast, and the windows."""
         names = [account.name for account in self.forecaster.accounts]
         async with self.database.read() as connection:
             forecaster = await self._priced(connection, now)
@@ -46,14 +46,14 @@ class StatusReader:
             every = await batches.list_batches(connection)
             aside = await set_aside.count(connection)
             outlook = await self._outlook(connection, forecaster, snapshot, now)
-        said = await self._published()
-        waiting = {**outlook.waiting, **_said_of(said, snapshot.latest)}
+        published = await self._published()
+        waiting = {**outlook.waiting, **_published_waits(published, snapshot.latest)}
         alive = await liveness.alive(self.database)
         lines = tuple(
             BatchStatus(
                 batch,
                 waiting.get(batch.id),
-                _finish_said(said, batch) or outlook.finish(batch),
+                _published_forecast(published, batch) or outlook.finish(batch),
                 outlook.routes(batch),
                 () if batch.over or self.forecaster.serves(batch) else batch.models,
             )
@@ -66,71 +66,74 @@ class StatusReader:
                 own = {route: outlook.state.routes[route].windows for route in line.routes}
                 rows = line.batch.packing.most
                 bought |= dict.fromkeys(purchases_of(own, forecaster.accounts, rows))
-        told = tuple(each for each in bought if each.amount is not None)
+        known_purchases = tuple(each for each in bought if each.amount is not None)
         return Status(
             now,
             lines,
             windows,
             runners=len(alive),
             set_aside=aside,
-            purchases=told,
-            published=tuple(said),
+            purchases=known_purchases,
+            published=tuple(published),
         )
 
     async def finish_times(self, now: int) -> dict[int, int]:
-        """Return the forecast end (ms since the epoch) of runnable batches, by id, if known."""
+        """Returns the forecast end (ms since the epoch) of runnable batches, by id, if known."""
         async with self.database.read() as connection:
             forecaster = await self._priced(connection, now)
             names = [account.name for account in forecaster.accounts]
             snapshot = await read_snapshot(connection, names)
             every = await batches.runnable(connection)
             outlook = await self._outlook(connection, forecaster, snapshot, now)
-        said = await self._published()
-        found = {one.id: _finish_said(said, one) or outlook.finish(one) for one in every}
+        published = await self._published()
+        forecasts = {
+            batch.id: _published_forecast(published, batch) or outlook.finish(batch)
+            for batch in every
+        }
         return {
-            key: told.finish_at
-            for key, told in found.items()
-            if told is not None and told.days and told.finish_at < NEVER
+            key: forecast.finish_at
+            for key, forecast in forecasts.items()
+            if forecast is not None and forecast.days and forecast.finish_at < NEVER
         }
 
     async def _outlook(
         self, connection: AsyncConnection, forecaster: Forecaster, snapshot: Snapshot, now: int
     ) -> Outlook:
         caps = client_caps(self.settings)
-        clients = {one.client for one in snapshot.batches.values() if one.client}
+        clients = {batch.client for batch in snapshot.batches.values() if batch.client}
         left = await caps.read(connection, clients, now)
         return forecaster.outlook(snapshot, now, left, caps.most)
 
     async def watched(self, now: int) -> list[Progress]:
-        """How the runs of all processes stand at `now`, as far as they tell."""
-        said = await self._published()
+        """Returns the progress at `now` that the runs of all processes publish."""
+        published = await self._published()
         async with self.database.read() as connection:
             every = {batch.id: batch for batch in await batches.list_batches(connection)}
             known = await latest_windows(connection, [a.name for a in self.forecaster.accounts])
-        return [one.progress(every, self._touched(one, every, known, now)) for one in said]
+        return [each.progress(every, self._touched(each, every, known, now)) for each in published]
 
     def _touched(
-        self, one: Published, every: Mapping[int, Batch], known: Mapping[Key, Window], now: int
+        self, runner: Published, every: Mapping[int, Batch], known: Mapping[Key, Window], now: int
     ) -> dict[Key, Window]:
-        """The windows that the calls of a runner's batches touch, as they are at `now`."""
-        own = [every[number] for number in (*one.batches, *one.paused) if number in every]
+        """Returns the windows at `now` that the calls of a runner's batches use."""
+        own = [every[number] for number in (*runner.batches, *runner.paused) if number in every]
         accounts = self.forecaster.accounts
         routes = {route for batch in own for route in routes_of(batch.models, accounts)}
-        found = windows_of(known, accounts, routes, now)
-        windows = sorted({w for each in found.values() for w in each}, key=place)
+        by_route = windows_of(known, accounts, routes, now)
+        windows = sorted({w for own_windows in by_route.values() for w in own_windows}, key=place)
         return {(w.account, w.model, w.quota): w for w in windows}
 
     async def _published(self) -> list[Published]:
-        """What the runners at work say of themselves; not all of them do."""
+        """Returns what the active runners have published; some publish nothing."""
         async with self.database.read() as connection:
             pids = await liveness.living_processes(self.database, connection)
-        found = (publishing.read(publishing.place(self.database.path, pid)) for pid in pids)
-        return [one for one in found if one is not None]
+        files = (publishing.read(publishing.place(self.database.path, pid)) for pid in pids)
+        return [each for each in files if each is not None]
 
     async def forecast(
         self, models: Sequence[str], calls: int, most: int | None, now: int
     ) -> Forecast:
-        """Forecast the end of `calls` calls to any of `models`, of which `most` are allowed."""
+        """Forecasts the end of `calls` calls to any of `models`, of which `most` are allowed."""
         async with self.database.read() as connection:
             forecaster = await self._priced(connection, now)
         return forecaster.forecast(calls, await self._windows(models, now), now, most)
@@ -138,7 +141,7 @@ class StatusReader:
     async def purchases(
         self, models: Sequence[str], rows_a_call: int, now: int
     ) -> tuple[Purchase, ...]:
-        """Return what the credits pay for on each route to `models`."""
+        """Returns what the credits pay for on each route to `models`."""
         async with self.database.read() as connection:
             forecaster = await self._priced(connection, now)
         return purchases_of(await self._windows(models, now), forecaster.accounts, rows_a_call)
@@ -146,7 +149,7 @@ class StatusReader:
     async def states(
         self, models: Sequence[str], accounts: Sequence[Account], now: int
     ) -> Mapping[Route, RouteState]:
-        """Return the current states of the routes to `models` on some accounts."""
+        """Returns the current states of the routes to `models` on some accounts."""
         forecaster = replace(self.forecaster, accounts=tuple(accounts))
         routes = forecaster.routes(models)
         async with self.database.read() as connection:
@@ -154,14 +157,14 @@ class StatusReader:
         return route_states(windows_of(known, accounts, routes, now), accounts)
 
     async def _priced(self, connection: AsyncConnection, now: int) -> Forecaster:
-        """Return the forecaster with prices learned from the balances."""
+        """Returns the forecaster with prices learned from the balances."""
         accounts = [await priced(connection, each, now) for each in self.forecaster.accounts]
         return replace(self.forecaster, accounts=tuple(accounts))
 
     async def windows(self, models: Sequence[str], now: int) -> tuple[Window, ...]:
-        """Return the windows, without duplicates, that calls to any of `models` would use."""
-        found = await self._windows(models, now)
-        windows = {w for each in found.values() for w in each if w.is_known}
+        """Returns the windows, without duplicates, that calls to any of `models` would use."""
+        by_route = await self._windows(models, now)
+        windows = {w for each in by_route.values() for w in each if w.is_known}
         return tuple(sorted(windows, key=place))
 
     async def _windows(self, models: Sequence[str], now: int) -> Windows:
@@ -171,19 +174,19 @@ class StatusReader:
         return windows_of(known, self.forecaster.accounts, routes, now)
 
     async def quota(self, now: int) -> list[QuotaLine]:
-        """Return the newest window of every quota, as it is or would be opened."""
+        """Returns the newest window of every quota, as it is or would be opened."""
         chosen = self.settings.origins.get("account", "") != DEFAULT
         names = list(self.settings.used if chosen else self.settings.accounts)
         async with self.database.read() as connection:
             known = await latest_windows(connection, names)
-        found: dict[Key, Window] = dict(known)
+        windows: dict[Key, Window] = dict(known)
         for account in self.forecaster.accounts:
             models = {model for name, model, _ in known if name == account.name and model}
             for model in models or {""}:
                 rules = [r for r in account.quotas if model or r.scope is Scope.ACCOUNT]
                 for window in windows_at(known, account.name, model, rules, now, 0):
-                    found[window.account, window.model, window.quota] = window
-        lines = [window for window in sorted(found.values(), key=place) if window.is_known]
+                    windows[window.account, window.model, window.quota] = window
+        lines = [window for window in sorted(windows.values(), key=place) if window.is_known]
         return [QuotaLine(w, w.resets_at - now, await self._credits(w, now)) for w in lines]
 
     async def _credits(self, window: Window, now: int) -> Credits | None:
@@ -194,13 +197,21 @@ class StatusReader:
             return await credits_of(connection, account, window, now)
 
 
-def _said_of(said: Sequence[Published], windows: Mapping[Key, Window]) -> dict[int, Waiting]:
-    """What batches wait for, as the runners at work say."""
+def _published_waits(
+    published: Sequence[Published], windows: Mapping[Key, Window]
+) -> dict[int, Waiting]:
+    """Returns the wait reasons of batches that active runners have published."""
     return {
-        reason.key: reason for one in said if not one.in_flight for reason in one.waits(windows)
+        reason.key: reason
+        for each in published
+        if not each.in_flight
+        for reason in each.waits(windows)
     }
 
 
-def _finish_said(said: Sequence[Published], batch: Batch) -> Forecast | None:
-    """When a batch will be done, if a runner works on it alone, which has measured its speed."""
-    return next((one.forecast for one in said if one.batches == (batch.id,)), None)
+def _published_forecast(published: Sequence[Published], batch: Batch) -> Forecast | None:
+    """Returns a batch's published forecast, if a runner works on this batch alone.
+
+    It takes precedence because it uses the measured speed.
+    """
+    return next((each.forecast for each in published if each.batches == (batch.id,)), None)

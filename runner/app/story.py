@@ -1,4 +1,4 @@
-"""The whole story of one row: what was asked, every call, every reply, and what came of it."""
+"""The complete history of one row: its prompt, every call, every reply, and the result."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from runner.store.stories import JobStory
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """Where an answer was asked for that this batch has taken over.
+    """The origin of an answer that was taken over from another batch.
 
     Attributes:
-        batch_id: The batch.
-        name: Its name; None: it was deleted.
-        prompt: What it asked, where that is not what this batch asks; it may be unknown.
+        batch_id: The id of the other batch.
+        name: Its name; None if it was deleted.
+        prompt: Its prompt, if that differs from this batch's; empty if unknown.
         same: Whether it asked the same.
     """
 
@@ -37,17 +37,17 @@ class KeptAnswer:
 
 @dataclass(frozen=True, slots=True)
 class RowStory:
-    """One row of a batch.
+    """The history of one row of a batch.
 
     Attributes:
         batch: The batch.
-        number: Which row it is, from 1.
+        number: The row number, from 1.
         row: Its columns, as JSON.
-        prompt: The messages that it is asked with, each with its role; empty where the row is a
-            request itself, or its prompt cannot be made.
-        parts: By the name of the part ("" for the batch itself), the story of its job.
-        reviews: What people have answered, the first one first; the last that stands counts.
-        kept: By the name of the part, where its answer comes from, if from another batch.
+        prompt: The messages of its prompt, each with its role; empty if the row is a whole
+            request, or its prompt cannot be rendered.
+        parts: The history of its job in each part, with the part's name ("" for the batch itself).
+        reviews: Its reviews, oldest first; the last one that was not undone is in effect.
+        kept: The origins of answers taken over from other batches, by the part's name.
     """
 
     batch: Batch
@@ -60,13 +60,13 @@ class RowStory:
 
     @property
     def is_asked_here(self) -> bool:
-        """Whether any of its answers was asked for, or is, with the prompt of this batch."""
+        """Whether any of its answers belongs to the prompt of this batch."""
         kept = [self.kept.get(part) for part, _job in self.parts]
-        return not kept or any(one is None or one.same for one in kept)
+        return not kept or any(origin is None or origin.same for origin in kept)
 
 
 async def story(reading: Reading, family: Sequence[Batch], number: int) -> RowStory:
-    """All that is known of row `number` (from 1).
+    """Returns everything recorded about row `number` (from 1).
 
     Raises:
         NotFoundError: There is no such row.
@@ -77,25 +77,25 @@ async def story(reading: Reading, family: Sequence[Batch], number: int) -> RowSt
         raise NotFoundError(
             what, remedy=_("its rows are 1 to {last}").format(last=whole.rows_loaded)
         )
-    row_id, found, kept = whole.first_row + number - 1, [], {}
+    row_id, parts, kept = whole.first_row + number - 1, [], {}
     async with reading() as connection:
         body = (await jobs.read_bodies(connection, [row_id]))[row_id]
         for part in family:
             job_id, apart = divmod(number - 1, part.row_step)
             if apart:
                 continue
-            one = await stories.story_of(connection, part.id, part.first_job + job_id)
-            if one is not None:
-                found.append((part.part, one))
-            if one is not None and one.asked_in not in (None, *(part.id for part in family)):
-                kept[part.part] = await _kept(connection, one, body)
-        said = await reviews.history(connection, whole.first_job + number - 1)
+            job = await stories.story_of(connection, part.id, part.first_job + job_id)
+            if job is not None:
+                parts.append((part.part, job))
+            if job is not None and job.asked_in not in (None, *(part.id for part in family)):
+                kept[part.part] = await _origin_of(connection, job, body)
+        history = await reviews.history(connection, whole.first_job + number - 1)
     prompt = _prompt(whole, body)
-    return RowStory(whole, number, body, prompt, tuple(found), tuple(said), kept)
+    return RowStory(whole, number, body, prompt, tuple(parts), tuple(history), kept)
 
 
-async def _kept(connection: AsyncConnection, job: JobStory, body: str) -> KeptAnswer:
-    """Where the answer of `job` was asked for, and with which prompt about the same row."""
+async def _origin_of(connection: AsyncConnection, job: JobStory, body: str) -> KeptAnswer:
+    """Returns the batch in which the answer of `job` was asked for, with its prompt for the row."""
     origin = job.asked_in or 0
     batch = await batches.get_batch(connection, origin)
     if batch is None:

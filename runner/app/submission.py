@@ -13,8 +13,8 @@ import orjson
 
 from runner import exact_json, files, jobfile, path_text
 from runner.app.images import check_shown, with_image_folder
+from runner.app.output_columns import ADDED_COLUMNS, AGREEMENT_COLUMN, REVIEW_COLUMN
 from runner.app.parts import Part, packing_of, parts_of
-from runner.app.rows import ADDED_COLUMNS, AGREEMENT_COLUMN, REVIEW_COLUMN
 from runner.column_names import canonical, spelling
 from runner.core.packing import Packing
 from runner.errors import JobFileError
@@ -33,7 +33,7 @@ OnProgress = Callable[[int, int], None]
 
 
 def unseen_progress(_done: int, _total: int) -> None:
-    """Ignore the progress."""
+    """Ignores the progress."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Checked:
         return self.dataset.path.resolve().parent
 
     def rows(self, start: int = 0) -> Iterator[str]:
-        """Return the dataset's rows as JSON objects, from row number `start` on."""
+        """Returns the dataset's rows as JSON objects, from row number `start` on."""
         rows = files.read_rows(self.dataset, start)
         return map(self._without_results, rows) if self.replaced else rows
 
@@ -104,7 +104,7 @@ class Checked:
         return parts_of(self.jobfile, self.packing)
 
     def new_batch(self, part: Part, whole: Batch | None = None, again: str = "") -> NewBatch:
-        """Return the batch to create, or a part of the batch `whole`.
+        """Returns the batch to create, or a part of the batch `whole`.
 
         `again` is appended to the digest of a batch that repeats another one.
         """
@@ -143,7 +143,7 @@ def check_submission(
     constant_prompt: bool = False,
     inside_folder: bool = False,
 ) -> Checked:
-    """Read and check the job file and the whole dataset.
+    """Reads and checks the job file and the whole dataset.
 
     Args:
         job: The job file, as a path or parsed.
@@ -181,7 +181,7 @@ def check_submission(
 def _check_fit(
     loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str, selection: Selection
 ) -> Checked:
-    """Check that the job file and the dataset fit together, and return both."""
+    """Checks that the job file and the dataset fit together, and returns both."""
     jobfile.check_columns(prompt.required_columns, dataset.columns, where, loaded.output)
     remarks = jobfile.check_prompt_reads(prompt, dataset.columns, where)
     _check_gold(loaded, prompt, dataset, where)
@@ -199,19 +199,19 @@ def _check_fit(
 
 
 def _with_constant_prompt(loaded: JobFile) -> JobFile:
-    """Return the job file, permitted to ask the same of every row."""
+    """Returns the job file, permitted to ask the same of every row."""
     prompt = loaded.prompt.model_copy(update={"constant": True})
     return loaded.model_copy(update={"prompt": prompt})
 
 
 def _columns_needed(loaded: JobFile, prompt: Prompt) -> frozenset[str]:
-    """Return the canonical names of the columns that the dataset must have."""
+    """Returns the canonical names of the columns that the dataset must have."""
     gold = loaded.job.gold
     return prompt.required_columns | ({canonical(gold)} if gold else set())
 
 
 def _load(job: Path | JobFile, *, inside_folder: bool) -> tuple[JobFile, str]:
-    """Return the job file, and its name for errors."""
+    """Returns the job file, and its name for errors."""
     if isinstance(job, JobFile):
         return job, job.job.name
     loaded = jobfile.load(job, inside_folder=inside_folder)
@@ -224,7 +224,7 @@ def _load(job: Path | JobFile, *, inside_folder: bool) -> tuple[JobFile, str]:
 def _results_of_ours(
     loaded: JobFile, prompt: Prompt, dataset: Dataset, selection: Selection
 ) -> frozenset[str]:
-    """Return the columns added by an earlier output, if rows are selected by one of them.
+    """Returns the columns added by an earlier output, if rows are selected by one of them.
 
     A user who selects the failed rows of an output wants to replace their results. Otherwise an
     output is a dataset like any other. Columns that the prompt reads are kept.
@@ -252,7 +252,7 @@ def _replaced_remarks(names: frozenset[str]) -> tuple[str, ...]:
 
 
 def _renamed_remarks(loaded: JobFile, columns: Sequence[str]) -> tuple[str, ...]:
-    """Return a remark on added columns whose names differ because the dataset has such columns."""
+    """Returns a remark on added columns whose names differ because the dataset has such columns."""
     job = loaded.job
     votes, marks = job.votes > 1, job.votes > 1 or job.check > 0 or job.gold is not None
     more = (*[AGREEMENT_COLUMN] * votes, *[REVIEW_COLUMN] * marks)
@@ -280,7 +280,7 @@ def check_batch_file(
     selection: Selection = ALL,
     dedupe: bool = False,
 ) -> Checked:
-    """Read files of OpenAI Batch API requests, which need no job file.
+    """Reads files of OpenAI Batch API requests, which need no job file.
 
     Args:
         paths: The files; several are one dataset.
@@ -306,7 +306,7 @@ def check_batch_file(
 
 
 def _check_gold(loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str) -> None:
-    """Check that the column of right answers exists, and that the prompt does not read it."""
+    """Checks that the column of right answers exists, and that the prompt does not read it."""
     gold, where = loaded.job.gold, f"{where}: [job] gold"
     if gold is None:
         return

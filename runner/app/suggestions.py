@@ -64,7 +64,7 @@ async def suggest(
     models: Sequence[str],
     states_of: StatesOf,
 ) -> tuple[Suggestion, ...]:
-    """Return listed models with more calls left than `models`, or cheaper ones; the best first."""
+    """Returns listed models with more calls left than `models`, or cheaper ones; the best first."""
     suggestions: list[Suggestion] = []
     with anyio.move_on_after(PATIENCE_S):
         try:
@@ -79,7 +79,7 @@ async def suggest(
 async def _of_account(
     endpoint: Endpoint, models: Sequence[str], states_of: StatesOf
 ) -> list[Suggestion]:
-    """Return what one account offers beside `models`."""
+    """Returns what one account offers beside `models`."""
     account = endpoint.account
     listed = (await models_of(endpoint)).names
     others = sorted(

@@ -17,7 +17,7 @@ from runner.store.batches import Batch
 
 
 def kind_of(batch: Batch) -> str:
-    """Return the kind of a batch's job."""
+    """Returns the kind of a batch's job."""
     return JobFile.from_json(batch.job_json).job.kind
 
 
@@ -27,7 +27,7 @@ def as_lines(kind: str, path: Path) -> bool:
 
 
 def check_target(path: Path, kind: str, *, rows: int = 0, errors: Path | None = None) -> list[Path]:
-    """Check, before any call, that results can be written; return the files to be written.
+    """Checks, before any call, that results can be written; returns the files to be written.
 
     Args:
         path: The output file.

@@ -22,7 +22,7 @@ _REQUESTS = _("Requests made for the OpenAI Batch API, run as they are.")
 
 
 def listed() -> list[dict[str, Any]]:
-    """Return every template: its name, its purpose, its files."""
+    """Returns every template: its name, its purpose, its files."""
     names = {_name(path) for path in shipped("jobs").iterdir()} - {""}
     templates = [(name, _files(name)) for name in sorted(names)]
     return [
@@ -32,19 +32,19 @@ def listed() -> list[dict[str, Any]]:
 
 
 def shown(templates: Sequence[dict[str, Any]]) -> str:
-    """Return the list as text for people."""
+    """Returns the list as text for people."""
     width = max((len(each["name"]) for each in templates), default=0)
     lines = [f"{each['name']:<{width}}  {each['does']}" for each in templates]
     return "\n".join([*lines, _("copy one with: midnight init NAME")])
 
 
 def arguments(files: Sequence[Path]) -> list[str]:
-    """Return the arguments for the files that `copy` returned: the job file and its dataset."""
+    """Returns the arguments for the files that `copy` returned: the job file and its dataset."""
     return [str(file) for file in files if file.parent == Path() and file.stem == _name(file)]
 
 
 def copy(name: str, folder: Path, *, keep: bool = False) -> list[Path]:
-    """Copy the template `name` to `folder`; return its files, relative, the job file first.
+    """Copies the template `name` to `folder`; returns its files, relative, the job file first.
 
     Args:
         name: The name of the template.
@@ -86,12 +86,12 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _name(path: Path) -> str:
-    """Return the name of the template that a file belongs to."""
+    """Returns the name of the template that a file belongs to."""
     return path.name.partition(".")[0]
 
 
 def _files(name: str) -> list[Path]:
-    """Return a template's files, relative to the common folder: job file, dataset, others."""
+    """Returns a template's files, relative to the common folder: job file, dataset, others."""
     top = shipped("jobs")
     own = [path for path in top.iterdir() if name and _name(path) == name]
     inside = [each for path in own if path.is_dir() for each in path.iterdir()]
@@ -102,7 +102,7 @@ def _files(name: str) -> list[Path]:
 
 
 def _purpose(job: Path) -> str:
-    """Return the comment on the first line of a job file."""
+    """Returns the comment on the first line of a job file."""
     if job.suffix != ".toml":
         return _REQUESTS
     with (shipped("jobs") / job).open(encoding="utf-8") as text:

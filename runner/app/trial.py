@@ -44,12 +44,12 @@ class Trial:
         return self.ran.batches[0]
 
     def number(self, job_id: int) -> int:
-        """Return the row number of a job, from 1."""
+        """Returns the row number of a job, from 1."""
         return job_id - self.batch.first_job + 1
 
 
 def as_trial(checked: Checked) -> Checked:
-    """Return `checked` as a trial: asked anew each time, one vote a row, with few retries."""
+    """Returns `checked` as a trial: asked anew each time, one vote a row, with few retries."""
     jobfile = with_image_folder(checked.jobfile)
     wanted = jobfile.job.reuse and "reuse" in jobfile.job.model_fields_set
     once: dict[str, Any] = {"name": f"try: {jobfile.job.name}", "votes": 1, "check": 0.0}
@@ -64,7 +64,7 @@ def as_trial(checked: Checked) -> Checked:
 
 
 async def run_trial(midnight: Application, checked: Checked, *, signals: bool = True) -> Trial:
-    """Ask the rows of `checked` now, as far as today's allowance permits.
+    """Asks the rows of `checked` now, as far as today's allowance permits.
 
     Args:
         midnight: The application.
@@ -92,7 +92,7 @@ async def run_trial(midnight: Application, checked: Checked, *, signals: bool = 
 
 
 async def _cancel_rest(midnight: Application, batch: Batch) -> None:
-    """Cancel what is left of the batch, so that it is not asked later."""
+    """Cancels what is left of the batch, so that it is not asked later."""
     now = await midnight.batch(str(batch.id))
     if not now.done:
         await midnight.set_state(now, BatchState.CANCELLED, NOTE)

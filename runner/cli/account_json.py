@@ -21,7 +21,7 @@ JSON = dict[str, Any]
 
 
 def window(window: Window) -> JSON:
-    """Return one window of a quota; `model` is null for a quota of the account."""
+    """Returns one window of a quota; `model` is null for a quota of the account."""
     factor = CREDIT if window.unit is Unit.CREDITS else 1
 
     def amount(value: int | None) -> float | int | None:
@@ -49,7 +49,7 @@ def window(window: Window) -> JSON:
 
 
 def purchase(purchase: Purchase) -> JSON:
-    """Return what credits pay for; `available` is null if no balance is known."""
+    """Returns what credits pay for; `available` is null if no balance is known."""
     return {
         "account": purchase.account,
         "model": purchase.model,
@@ -62,7 +62,7 @@ def purchase(purchase: Purchase) -> JSON:
 
 
 def data_uses(settings: Settings) -> list[JSON]:
-    """Return the policy on submitted data of each provider in use."""
+    """Returns the policy on submitted data of each provider in use."""
     from runner.app.data_use import data_uses as policies  # noqa: PLC0415 - for plans only
 
     return [
@@ -72,7 +72,7 @@ def data_uses(settings: Settings) -> list[JSON]:
 
 
 def quota(lines: list[QuotaLine]) -> list[JSON]:
-    """Return every window; `balance` is null unless it is of credits and the balance is known."""
+    """Returns every window; `balance` is null unless it is of credits and the balance is known."""
     return [
         window(line.window)
         | {
@@ -84,7 +84,7 @@ def quota(lines: list[QuotaLine]) -> list[JSON]:
 
 
 def credits_of(balance: Credits) -> JSON:
-    """Return a balance in credits; `expiring` is an estimate, null if no expiry is known."""
+    """Returns a balance in credits; `expiring` is an estimate, null if no expiry is known."""
     expiry = balance.expiring
     seen = None if expiry is None or expiry.seen is None else [iso(at) for at in expiry.seen]
     return {
@@ -103,7 +103,7 @@ def credits_of(balance: Credits) -> JSON:
 
 
 def in_credits(amount: int | None) -> float | None:
-    """Convert thousandths of credits to credits."""
+    """Converts thousandths of credits to credits."""
     return None if amount is None else amount / CREDIT
 
 
@@ -112,7 +112,7 @@ def _seconds(line: QuotaLine) -> int | None:
 
 
 def models(accounts: list[Models]) -> list[JSON]:
-    """Return the models of each account; `why_not` is the reason for an empty list."""
+    """Returns the models of each account; `why_not` is the reason for an empty list."""
     return [
         {"account": account.account, "models": list(account.names), "why_not": account.why_not}
         for account in accounts
@@ -120,7 +120,7 @@ def models(accounts: list[Models]) -> list[JSON]:
 
 
 def checks(results: list[Check]) -> list[JSON]:
-    """Return the results of `doctor`; `ok` is null if a check is inconclusive."""
+    """Returns the results of `doctor`; `ok` is null if a check is inconclusive."""
     return [
         {"name": check.name, "ok": check.ok, "detail": check.detail, "remedy": remedy_of(check)}
         for check in results
@@ -128,5 +128,5 @@ def checks(results: list[Check]) -> list[JSON]:
 
 
 def remedy_of(check: Check) -> str | None:
-    """Return the remedy of a check that failed or is inconclusive; None if it passed."""
+    """Returns the remedy of a check that failed or is inconclusive; None if it passed."""
     return None if check.ok else check.remedy

@@ -65,12 +65,12 @@ class Program(GlobalOptionsGroup):
     """The top-level group, which lists its commands in the order of `COMMANDS`."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Return the names of the commands."""
+        """Returns the names of the commands."""
         return sorted(super().list_commands(ctx), key=[*COMMANDS].index)
 
 
 def program(args: Sequence[str]) -> typer.Typer:
-    """Return the program, with the commands of only the module that `args` refer to.
+    """Returns the program, with the commands of only the module that `args` refer to.
 
     Loading all commands would take a tenth of the time budget of `status`.
     """
@@ -133,7 +133,7 @@ def _print_version(*, json: bool) -> None:
 
 
 def main(args: Sequence[str]) -> int:
-    """Run the command given by `args`; return the exit code.
+    """Runs the command given by `args`; returns the exit code.
 
     A user's mistake is reported in one or two lines. So is a defect of the program, whose traceback
     goes to the log file or to a crash file.
@@ -153,6 +153,8 @@ def main(args: Sequence[str]) -> int:
         return _report_group(group, args)
     except Exception as error:  # noqa: BLE001 - the last place to report it without a traceback
         return _report(error, args)
+    finally:
+        invocation.remember()  # what this process does next is not subject to these options
     return code
 
 
@@ -172,7 +174,7 @@ def _dispatch(args: Sequence[str]) -> int:
 
 
 def _translated(error: Exception) -> RunnerError:
-    """Convert Typer's usage error to the form of all other errors."""
+    """Converts Typer's usage error to the form of all other errors."""
     said = str(error.format_message() if hasattr(error, "format_message") else error)
     context = getattr(error, "ctx", None)
     path = context.command_path if context else PROGRAM
@@ -186,7 +188,7 @@ def _translated(error: Exception) -> RunnerError:
 
 
 def _report(error: BaseException, args: Sequence[str]) -> int:
-    """Report an error; return the exit code."""
+    """Reports an error; returns the exit code."""
     cause = error.__cause__ if isinstance(error, EngineError) else error
     if isinstance(cause, OSError):
         return _report_refusal(cause, args, logged=cause is not error)
@@ -201,7 +203,7 @@ def _is_defect(error: BaseException) -> bool:
 
 
 def _report_group(group: BaseExceptionGroup[BaseException], args: Sequence[str]) -> int:
-    """Report the errors of several tasks, by the most severe of them."""
+    """Reports the errors of several tasks, by the most severe of them."""
     errors = list(_leaves(group))
     if any(isinstance(error, KeyboardInterrupt) for error in errors):
         return exit_codes.INTERRUPTED
@@ -219,7 +221,7 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
 
 
 def _report_error(error: RunnerError, args: Sequence[str], code: int = exit_codes.USAGE) -> int:
-    """Print the error and its remedy; return `code`."""
+    """Prints the error and its remedy; returns `code`."""
     if wants_json(args):
         from runner.cli import as_json  # noqa: PLC0415 - seldom needed
 
@@ -233,7 +235,7 @@ def _report_error(error: RunnerError, args: Sequence[str], code: int = exit_code
 
 
 def _report_refusal(error: OSError, args: Sequence[str], *, logged: bool = False) -> int:
-    """Report an error of the operating system that was not handled closer to its source."""
+    """Reports an error of the operating system that was not handled closer to its source."""
     from runner import logs  # noqa: PLC0415 - seldom needed
 
     names = [str(name) for name in (error.filename, error.filename2) if name is not None]
@@ -248,7 +250,7 @@ def _report_refusal(error: OSError, args: Sequence[str], *, logged: bool = False
 
 
 def _report_defect(error: BaseException, args: Sequence[str], *, logged: bool = False) -> int:
-    """Report a defect of the program, with the place of its traceback.
+    """Reports a defect of the program, with the place of its traceback.
 
     `logged`: whether the engine has logged it already.
     """
@@ -267,7 +269,7 @@ def _report_defect(error: BaseException, args: Sequence[str], *, logged: bool = 
 
 
 def _traced(error: BaseException, args: Sequence[str], *, logged: bool = False) -> str:
-    """Write the traceback to the log or to a crash file; return its place as a clause."""
+    """Writes the traceback to the log or to a crash file; returns its place as a clause."""
     from runner import logs  # noqa: PLC0415 - seldom needed
 
     file = logs.file_in_use()
@@ -297,6 +299,6 @@ def _about() -> str:
 
 
 def _mute_stdout() -> None:
-    """Prevent the interpreter's error message about a closed pipe when it flushes at exit."""
+    """Prevents the interpreter's error message about a closed pipe when it flushes at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -56,11 +56,11 @@ class DatasetArguments:
         sample: str | None,
         limit: int | None,
     ) -> DatasetArguments:
-        """Create an instance from the values that Typer parsed; None where one was not given."""
+        """Creates an instance from the values that Typer parsed; None where one was not given."""
         return cls(tuple(places or ()), form, encoding, sheet, tuple(where or ()), sample, limit)
 
     def to_argv(self) -> list[str | Path]:
-        """Return the arguments that name the same dataset again."""
+        """Returns the arguments that name the same dataset again."""
         named: list[tuple[str, str | None]] = [
             ("--format", self.format),
             ("--encoding", self.encoding),
@@ -72,7 +72,7 @@ class DatasetArguments:
         return [*self.places, *options]
 
     def find(self) -> DatasetFiles:
-        """Find the files, store standard input in a file, and parse the options.
+        """Finds the files, stores standard input in a file, and parses the options.
 
         Raises:
             ConfigError: The value of an option is invalid.
@@ -90,24 +90,9 @@ class DatasetArguments:
         form = files.FORMATS[self.format] if self.format is not None else None
         selection = files.parse_selection(self.where, self.sample, self.limit)
         if self.encoding is not None:
-            _check_encoding(self.encoding)
+            files.check_encoding(self.encoding)
         options = files.ReadOptions(form, self.encoding, self.sheet)
         return DatasetFiles(files.find_inputs(self.places, form), options, selection)
-
-
-def _check_encoding(name: str) -> None:
-    """Check that Python knows a text encoding.
-
-    Raises:
-        ConfigError: The encoding is unknown.
-    """
-    try:
-        "".encode(name)
-    except LookupError as error:
-        remedy = _("for example: gb18030, big5, shift_jis, euc-kr, cp1252, utf-16")
-        raise ConfigError(
-            _("{name!r} is not an encoding").format(name=name), where="--encoding", remedy=remedy
-        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +114,14 @@ class JobArguments:
     dedupe: bool = False
 
     def to_argv(self) -> list[str | Path]:
-        """Return the arguments that repeat the same command."""
+        """Returns the arguments that repeat the same command."""
         model: list[str | Path] = ["--model", self.model] if self.model else []
         switches = {"--constant-prompt": self.constant_prompt, "--dedupe": self.dedupe}
         given = [name for name, is_set in switches.items() if is_set]
         return [self.first, *self.dataset.to_argv(), *model, *given]
 
     def find_requests(self) -> DatasetFiles | None:
-        """Find the files of requests for the OpenAI Batch API; None if `first` is a job file.
+        """Finds the files of requests for the OpenAI Batch API; None if `first` is a job file.
 
         Raises:
             RunnerError: As `DatasetArguments.find` raises it.
@@ -154,7 +139,7 @@ class JobArguments:
         return found if is_it(found.paths[0]) else None
 
     def _without_dataset(self) -> ConfigError:
-        """Return the error for a missing dataset or job file."""
+        """Returns the error for a missing dataset or job file."""
         first = str(self.first)
         if self.first.suffix == ".toml":
             remedy = invocation.command("run", first, "INPUT.csv", "-o", "OUT.csv")
@@ -164,7 +149,7 @@ class JobArguments:
         return ConfigError(what, where=first, remedy=remedy)
 
     def find_dataset(self) -> DatasetFiles:
-        """Find the dataset of the job file.
+        """Finds the dataset of the job file.
 
         Raises:
             ConfigError: There is no dataset, or a model is given beside that of the job file.

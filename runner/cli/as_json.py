@@ -24,7 +24,7 @@ JSON = dict[str, Any]
 
 
 def error(error: RunnerError) -> JSON:
-    """Return an error with its remedy."""
+    """Returns an error with its remedy."""
     return {
         "error": {
             "kind": type(error).__name__,
@@ -36,7 +36,7 @@ def error(error: RunnerError) -> JSON:
 
 
 def batch(batch: Batch) -> JSON:
-    """Return a batch and its counters; `left` is the number of rows that still need a call."""
+    """Returns a batch and its counters; `left` is the number of rows that still need a call."""
     counts = batch.counts
     return {
         "id": batch.id,
@@ -62,7 +62,7 @@ def batch(batch: Batch) -> JSON:
 
 
 def forecast(forecast: Forecast | None) -> JSON | None:
-    """Return a forecast; `finish_at` is null if it never finishes."""
+    """Returns a forecast; `finish_at` is null if it never finishes."""
     if forecast is None:
         return None
     never = forecast.beyond > 0 or (forecast.calls > 0 and forecast.days == 0)
@@ -79,7 +79,7 @@ def forecast(forecast: Forecast | None) -> JSON | None:
 
 
 def waiting(waiting: Waiting | None) -> JSON | None:
-    """Return a wait reason, with the time of its end."""
+    """Returns a wait reason, with the time of its end."""
     if waiting is None:
         return None
     window = waiting.window
@@ -94,7 +94,7 @@ def waiting(waiting: Waiting | None) -> JSON | None:
 
 
 def submitted(submitted: Submitted) -> JSON:
-    """Return a queued batch and its forecast."""
+    """Returns a queued batch and its forecast."""
     replaced = submitted.replaces
     return {
         "batch": batch(submitted.batch),
@@ -113,7 +113,7 @@ def submitted(submitted: Submitted) -> JSON:
 
 
 def plan(plan: Plan) -> JSON:
-    """Return a plan."""
+    """Returns a plan."""
     return {
         "name": plan.name,
         "models": list(plan.models),
@@ -148,7 +148,7 @@ def plan(plan: Plan) -> JSON:
 
 
 def ran(ran: Ran, windows: tuple[Window, ...]) -> JSON:
-    """Return the result of a run."""
+    """Returns the result of a run."""
     return {
         "ending": ran.ending.value,
         "rows": sum(each.rows for each in ran.batches),
@@ -163,7 +163,7 @@ def ran(ran: Ran, windows: tuple[Window, ...]) -> JSON:
 
 
 def output(output: Written) -> JSON:
-    """Return an output file; `error` is the reason if it could not be written."""
+    """Returns an output file; `error` is the reason if it could not be written."""
     return {
         "batch": output.batch_id,
         "path": str(output.path),
@@ -173,7 +173,7 @@ def output(output: Written) -> JSON:
 
 
 def status(status: Status) -> JSON:
-    """Return the status of the queue."""
+    """Returns the status of the queue."""
     return {
         "at": iso(status.at),
         "runners": status.runners,
@@ -186,7 +186,7 @@ def status(status: Status) -> JSON:
 
 
 def run(runner: Published) -> JSON:
-    """Return the published progress of a runner."""
+    """Returns the published progress of a runner."""
     return {
         "pid": runner.pid,
         "since": iso(runner.since),
@@ -203,7 +203,7 @@ def run(runner: Published) -> JSON:
 
 
 def batch_status(status: BatchStatus) -> JSON:
-    """Return a batch with its wait reasons and its forecast."""
+    """Returns a batch with its wait reasons and its forecast."""
     return batch(status.batch) | {
         "served": not status.unserved,
         "waits_for": waiting(status.waiting),
@@ -216,7 +216,7 @@ def batch_status(status: BatchStatus) -> JSON:
 
 
 def failures(rows: list[Failure]) -> list[JSON]:
-    """Return failed rows; `input` is the row."""
+    """Returns failed rows; `input` is the row."""
     return [
         {
             "row": row.row,

@@ -38,16 +38,16 @@ def retry(
     from runner.wording import fmt
 
     session = session_of(context)
-    found, retried = session.query(lambda midnight: _retry(midnight, batch, cause))
+    updated, retried = session.query(lambda midnight: _retry(midnight, batch, cause))
     if session.json:
-        print_json({"batch": as_json.batch(found), "retried": retried})
+        print_json({"batch": as_json.batch(updated), "retried": retried})
     elif not retried:
-        session.print(_("{title}: no row has failed").format(title=_title(found)))
+        session.print(_("{title}: no row has failed").format(title=_title(updated)))
     else:
-        go_on = _go_on(session, found)
+        go_on = _go_on(session, updated)
         session.print(
             _("{title}: {rows} queued again; {go_on}").format(
-                title=_title(found), rows=fmt.count(retried, "row"), go_on=go_on
+                title=_title(updated), rows=fmt.count(retried, "row"), go_on=go_on
             )
         )
     return exit_codes.DONE
@@ -66,10 +66,10 @@ async def _retry(midnight: Application, name: str, cause: int | None) -> tuple[B
             )
         chosen = causes[cause - 1]
     retried = await midnight.retry(batch, chosen)
-    found = await midnight.batch(name)
+    updated = await midnight.batch(name)
     if retried:
-        await midnight.write_output(found)
-    return found, retried
+        await midnight.write_output(updated)
+    return updated, retried
 
 
 def _go_on(session: Session, batch: Batch) -> str:
@@ -115,11 +115,11 @@ def rename(
     async def renamed(midnight: Application) -> Batch:
         return await midnight.rename(await midnight.batch(batch), name.strip())
 
-    found = session.query(renamed)
+    updated = session.query(renamed)
     if session.json:
-        print_json({"batch": as_json.batch(found)})
+        print_json({"batch": as_json.batch(updated)})
     else:
-        session.print(_("batch {id} is called {name} now").format(id=found.id, name=found.name))
+        session.print(_("batch {id} is called {name} now").format(id=updated.id, name=updated.name))
     return exit_codes.DONE
 
 
@@ -139,16 +139,16 @@ def delete(
     session = session_of(context)
 
     async def deleted(midnight: Application) -> Pruned:
-        found = {one.id: one for one in [await midnight.batch(name) for name in batch]}
-        return await midnight.delete([await _whole(midnight, one) for one in found.values()])
+        batches = {each.id: each for each in [await midnight.batch(name) for name in batch]}
+        return await midnight.delete([await _whole(midnight, each) for each in batches.values()])
 
-    found = session.query(deleted)
-    session.answer(lambda: deletion_view.as_object(found), lambda: deletion_view.deleted(found))
+    pruned = session.query(deleted)
+    session.answer(lambda: deletion_view.as_object(pruned), lambda: deletion_view.deleted(pruned))
     return exit_codes.DONE
 
 
 async def _whole(midnight: Application, batch: Batch) -> Batch:
-    """Return the batch of which this one is a part, or itself."""
+    """Returns the batch of which this one is a part, or itself."""
     return batch if batch.part_of is None else await midnight.batch(str(batch.part_of))
 
 
@@ -165,7 +165,7 @@ def _change(context: typer.Context, name: str, state: BatchState) -> int:
 
 
 async def _set(midnight: Application, name: str, state: BatchState) -> tuple[Batch, Batch, bool]:
-    """Change the state; return the batch before and after, and whether a runner is active.
+    """Changes the state; returns the batch before and after, and whether a runner is active.
 
     A finished batch is not changed.
     """

@@ -33,7 +33,7 @@ def set_up(
     write: bool,
     file: Path | None,
 ) -> int:
-    """Show or write the set-up; return the exit code.
+    """Shows or writes the set-up; returns the exit code.
 
     Raises:
         ConfigError: The program is unknown, the URL is invalid, or the file cannot be parsed.
@@ -74,7 +74,7 @@ def _check(program: str, url: str) -> None:
 
 
 def _models(session: Session, named: Sequence[str], *, write: bool) -> list[str]:
-    """Return the models to enter: those given, those in the settings, or those of the accounts.
+    """Returns the models to enter: those given, those in the settings, or those of the accounts.
 
     Raises:
         ConfigError: They are to be written, and there are none or too many.
@@ -93,7 +93,7 @@ def _models(session: Session, named: Sequence[str], *, write: bool) -> list[str]
 
 
 def _listed(session: Session) -> list[str]:
-    """Return the models that the accounts list; empty if they cannot be asked. It is free."""
+    """Returns the models that the accounts list; empty if they cannot be asked. It is free."""
     from runner.app.models import list_models  # noqa: PLC0415 - only if none is named
 
     try:

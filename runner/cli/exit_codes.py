@@ -27,7 +27,7 @@ MEANINGS = {
 
 
 def code_of(ran: Ran) -> int:
-    """Return the exit code of a run."""
+    """Returns the exit code of a run."""
     if ran.left:
         return WORK_LEFT
     return FAILED if ran.failed else DONE

@@ -75,12 +75,12 @@ class GlobalOptionsGroup(TyperGroup):
     """A command group whose own options may appear anywhere on the command line."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse `args` with the global options moved to the front."""
+        """Parses `args` with the global options moved to the front."""
         return super().parse_args(ctx, hoisted(args))
 
 
 def hoisted(args: Iterable[str]) -> list[str]:
-    """Return `args` with every global option before the command.
+    """Returns `args` with every global option before the command.
 
     Raises:
         typer.BadParameter: An option lacks its value.
@@ -90,7 +90,7 @@ def hoisted(args: Iterable[str]) -> list[str]:
 
 
 def parted(args: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return the global options among `args`, and the rest, which includes all after ``--``.
+    """Returns the global options among `args`, and the rest, which includes all after ``--``.
 
     Raises:
         typer.BadParameter: An option lacks its value.

@@ -35,22 +35,28 @@ class Answers:
 
 
 def suggested() -> list[Path]:
-    """Return the files in the working directory that may be datasets."""
+    """Returns the files in the working directory that may be datasets."""
     suffixes = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx")
     return sorted(path for path in Path().iterdir() if path.name.endswith(suffixes))
 
 
+def _ask_for_file(here: list[str]) -> str:
+    """Asks for the dataset; Enter selects the only file in `here`, or none, for the sample."""
+    if len(here) == 1:
+        question, default = _("Which file? Enter: {name}").format(name=here[0]), here[0]
+    else:
+        listed = f" ({', '.join(here[:5])})" if here else ""
+        question, default = _("Which file{here}? Enter: a sample").format(here=listed), ""
+    return str(typer.prompt(question, default=default, show_default=False)).strip()
+
+
 def ask(data: Path | None, task: str | None, labels: str | None) -> Answers | None:
-    """Ask for the missing answers; return None if no file is given and the sample will do."""
+    """Asks for the missing answers; returns None if no file is given and the sample will do."""
     if data is None:
-        candidates = suggested()
-        here = f" ({', '.join(map(str, candidates[:5]))})" if candidates else ""
-        named = typer.prompt(
-            _("Which file{here}? Enter: a sample").format(here=here), default="", show_default=False
-        )
-        if not named.strip():
+        named = _ask_for_file([str(path) for path in suggested()])
+        if not named:
             return None
-        data = Path(named.strip()).expanduser()
+        data = Path(named).expanduser()
     if task is None:
         task = typer.prompt(_("What is to be done with each row?"), prompt_suffix=" ")
     if labels is None:
@@ -60,7 +66,7 @@ def ask(data: Path | None, task: str | None, labels: str | None) -> Answers | No
 
 
 def read_labels(text: str) -> tuple[str, ...]:
-    """Parse ``good, bad`` into labels; Chinese commas separate too.
+    """Parses ``good, bad`` into labels; Chinese commas separate too.
 
     Raises:
         ConfigError: There is only one label.
@@ -74,7 +80,7 @@ def read_labels(text: str) -> tuple[str, ...]:
 
 
 def write(answers: Answers) -> Path:
-    """Write the job file to a new file; return its path.
+    """Writes the job file to a new file; returns its path.
 
     Raises:
         InputError: The dataset cannot be read.
@@ -103,7 +109,7 @@ def write(answers: Answers) -> Path:
 
 
 def job_text(answers: Answers, dataset: Dataset) -> str:
-    """Return the text of the job file."""
+    """Returns the text of the job file."""
     main, others = _columns(dataset)
     more = "".join(f"\n# also here: {_variable(name)}" for name in others)
     return f"""# Made by `midnight init {answers.data.name}`. The keys: docs/reference/job-file.md
@@ -133,7 +139,7 @@ def _answer(labels: Sequence[str]) -> str:
 
 
 def _columns(dataset: Dataset) -> tuple[str, list[str]]:
-    """Return the column with the longest texts, and the others."""
+    """Returns the column with the longest texts, and the others."""
     rows = [exact_json.loads(row) for row in islice(files.read_rows(dataset), SEEN)]
 
     def length(name: str) -> int:
@@ -150,5 +156,5 @@ def _variable(name: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return a TOML string; a JSON string is one, except for the character DEL."""
+    """Returns a TOML string; a JSON string is one, except for the character DEL."""
     return orjson.dumps(text).decode().replace("\x7f", "\\u007f")

@@ -208,7 +208,7 @@ Seed = Annotated[
 
 
 def examples(*lines: str) -> str:
-    """Return the epilog of a command's help; comments in the lines are translated."""
+    """Returns the epilog of a command's help; comments in the lines are translated."""
     title = _("Example:") if len(lines) == 1 else _("Examples:")
     parts = [title]
     for line in lines:
@@ -218,7 +218,7 @@ def examples(*lines: str) -> str:
 
 
 def read_faults(texts: Iterable[str] | None) -> dict[str, float]:
-    """Parse ``["drop=0.05"]`` into ``{"drop": 0.05}``; the simulator checks kinds and ranges.
+    """Parses ``["drop=0.05"]`` into ``{"drop": 0.05}``; the simulator checks kinds and ranges.
 
     Raises:
         ConfigError: A text does not have the form KIND=P.
@@ -241,7 +241,7 @@ _MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
 
 
 def read_age(text: str) -> int:
-    """Parse ``30d`` into milliseconds.
+    """Parses ``30d`` into milliseconds.
 
     Raises:
         ConfigError: The text is not a valid age.
@@ -253,7 +253,7 @@ def read_age(text: str) -> int:
 
 
 def refuse_overwriting(output: Path, datasets: Iterable[Path]) -> None:
-    """Check that the results do not replace a file of their own dataset.
+    """Checks that the results do not replace a file of their own dataset.
 
     Raises:
         OutputError: They would replace one.

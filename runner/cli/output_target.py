@@ -27,16 +27,16 @@ class OutputTarget:
     details: bool = False
 
     def to_argv(self) -> list[str | Path]:
-        """Return the options that name the same target again."""
+        """Returns the options that name the same target again."""
         named = (("-o", self.path), ("--errors", self.errors))
         return [word for name, path in named if path for word in (name, path)]
 
     def as_json(self, rows: int | None) -> dict[str, Any] | None:
-        """Return the file and its number of rows; None if there is no export."""
+        """Returns the file and its number of rows; None if there is no export."""
         return {"path": str(self.path), "rows": rows} if self.path else None
 
     def check(self, kind: str, rows: int, sources: Iterable[Path]) -> None:
-        """Check that results of `kind` can be written and do not replace any of `sources`.
+        """Checks that results of `kind` can be written and do not replace any of `sources`.
 
         Raises:
             OutputError: They cannot be written there, or not in this format.
@@ -52,7 +52,7 @@ class OutputTarget:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically.
+    """Writes a text file atomically.
 
     Raises:
         OutputError: It cannot be written.

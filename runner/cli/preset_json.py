@@ -11,7 +11,7 @@ from runner.providers.presets import QuotaTable
 
 
 def preset(known: KnownPreset) -> dict[str, Any]:
-    """Return the effective preset with its origin."""
+    """Returns the effective preset with its origin."""
     effective = known.preset
     return {
         "name": effective.name,
@@ -42,5 +42,5 @@ def _quota(table: QuotaTable) -> dict[str, Any]:
 
 
 def update(update: Update) -> dict[str, Any]:
-    """Return the result of an update."""
+    """Returns the result of an update."""
     return {"path": str(update.path), "presets": dict(update.changes), "moved": dict(update.moved)}

@@ -45,25 +45,25 @@ def status(
 ) -> int:
     """Show how far each batch is, and what it waits for."""
     session = session_of(context)
-    found = session.query(lambda midnight: _status(midnight, batch, trials=trials))
+    result = session.query(lambda midnight: _status(midnight, batch, trials=trials))
     if session.json:
         from runner.cli import as_json
 
-        print_json(as_json.status(found))
+        print_json(as_json.status(result))
         return exit_codes.DONE
     from runner.cli.render import status_tables
 
-    session.print(status_tables.status(found, session.command(), why=why))
+    session.print(status_tables.status(result, session.command(), why=why))
     return exit_codes.DONE
 
 
 async def _status(midnight: Application, name: str | None, *, trials: bool) -> Status:
-    found = await midnight.status()
+    whole = await midnight.status()
     if name is None:
-        shown = tuple(b for b in found.batches if trials or not b.batch.is_trial)
-        return replace(found, batches=shown)
+        shown = tuple(b for b in whole.batches if trials or not b.batch.is_trial)
+        return replace(whole, batches=shown)
     only = await midnight.batch(name)
-    return replace(found, batches=tuple(b for b in found.batches if b.batch.id == only.id))
+    return replace(whole, batches=tuple(b for b in whole.batches if b.batch.id == only.id))
 
 
 @app.command(epilog=examples("midnight watch"))
@@ -78,16 +78,16 @@ def watch(context: typer.Context) -> int:
 def quota(context: typer.Context) -> int:
     """Show every allowance: spent, left, and when it resets."""
     session = session_of(context)
-    found = session.query(lambda midnight: midnight.quota())
+    lines = session.query(lambda midnight: midnight.quota())
     if session.json:
         from runner.cli import account_json
 
-        print_json(account_json.quota(found))
+        print_json(account_json.quota(lines))
         return exit_codes.DONE
     from runner.cli.render import quota_tables
     from runner.clock import SystemClock
 
-    session.print(quota_tables.quota(found, SystemClock().now()))
+    session.print(quota_tables.quota(lines, SystemClock().now()))
     return exit_codes.DONE
 
 
@@ -160,19 +160,21 @@ def export(
     from runner.cli.output_target import OutputTarget
 
     session, target = session_of(context), OutputTarget(output, errors, details)
-    found, rows = session.query(lambda midnight: _export(session, midnight, batch, target))
+    exported, rows, answered = session.query(
+        lambda midnight: _export(session, midnight, batch, target)
+    )
     if session.json:
-        print_json({"path": str(output), "rows": rows, "batch": as_json.batch(found)})
+        print_json({"path": str(output), "rows": rows, "batch": as_json.batch(exported)})
         return exit_codes.DONE
     from runner.cli.render import report_tables
 
-    session.print(report_tables.written(output, rows, found))
+    session.print(report_tables.written(output, rows, exported, answered))
     return exit_codes.DONE
 
 
 async def _export(
     session: Session, midnight: Application, name: str, target: OutputTarget
-) -> tuple[Batch, int]:
+) -> tuple[Batch, int, int]:
     from runner.app.targets import kind_of
     from runner.cli.render.consoles import bar
     from runner.path_text import to_path
@@ -182,7 +184,8 @@ async def _export(
     path = target.path or Path()
     with bar(session.err, _("writing {name}").format(name=path.name)) as tick:
         written = midnight.export(batch, path, tick, errors=target.errors, details=target.details)
-        return batch, await written
+        rows = await written
+    return batch, rows, (await midnight.review_counts(batch)).answered
 
 
 @app.command(epilog=examples("midnight failures 1 --limit 50"))
@@ -195,7 +198,7 @@ def failures(
 ) -> int:
     """Show why rows failed, each cause with an example and what to do; then the rows."""
     session = session_of(context)
-    found, rows, causes = session.query(lambda midnight: _failures(midnight, batch, limit))
+    chosen, rows, causes = session.query(lambda midnight: _failures(midnight, batch, limit))
     if session.json:
         from runner.cli import as_json
 
@@ -203,13 +206,13 @@ def failures(
         return exit_codes.DONE
     from runner.cli.render import failure_view
 
-    edited = _edited(session, found)
-    session.print(failure_view.failures(rows, causes, found, session.command(), edited))
+    edited = _edited(session, chosen)
+    session.print(failure_view.failures(rows, causes, chosen, session.command(), edited))
     return exit_codes.DONE
 
 
 def _edited(session: Session, batch: Batch) -> str | None:
-    """Return the command that retries a batch's failed rows with an edited job file."""
+    """Returns the command that retries a batch's failed rows with an edited job file."""
     from runner.path_text import to_path
     from runner.wording import fmt
 

@@ -34,7 +34,7 @@ class RehearsalRequest:
 
 
 def rehearse_batch(session: Session, request: RehearsalRequest) -> int:
-    """Check, rehearse, and print the result; return the exit code."""
+    """Checks, rehearses, and prints the result; returns the exit code."""
     start = read_moment(request.start)
     given = {name: value for name, value in request.changes.items() if value is not None}
     simulator = configured_simulator(session.settings, **given)
@@ -62,7 +62,7 @@ def rehearse_batch(session: Session, request: RehearsalRequest) -> int:
 
 
 def read_moment(text: str | None) -> int:
-    """Parse an ISO 8601 time into ms since the epoch; without a text, return the current time.
+    """Parses an ISO 8601 time into ms since the epoch; without a text, returns the current time.
 
     Raises:
         ConfigError: It is not a valid time.

@@ -50,7 +50,7 @@ class _Found:
 
 
 def show_report(session: Session, request: ReportRequest) -> int:
-    """Read the report, and print or write it; return the exit code.
+    """Reads the report, and prints or writes it; returns the exit code.
 
     Raises:
         ConfigError: A key or a day is invalid.
@@ -117,7 +117,7 @@ def _wanted(request: ReportRequest, only: object) -> Wanted:
 
 
 def _day(text: str | None, option: str) -> str:
-    """Parse ``2026-11-24``, or ``7d`` into the day before that time; no text gives no day."""
+    """Parses ``2026-11-24``, or ``7d`` into the day before that time; no text gives no day."""
     if not text:
         return ""
     try:

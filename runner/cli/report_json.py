@@ -64,23 +64,24 @@ FIGURES = (
 
 
 def report(
-    found: Report, quality: Quality | None = None, quota: Sequence[QuotaLine] = ()
+    ledger: Report, quality: Quality | None = None, quota: Sequence[QuotaLine] = ()
 ) -> dict[str, Any]:
-    """The ledger in lines, by day, and in all; and the credits there are now.
+    """Returns the ledger by group, by day and in total, and the current credits.
 
-    Of one batch, also how far its answers agree, where that is known.
+    A report of one batch also has the quality of its answers, if known.
     """
     compared = quality.agreement if quality else None
     check = quality.check if quality else None
     return {
-        "by": [key.value for key in found.wanted.by],
-        "since": found.wanted.since or None,
-        "until": found.wanted.until or None,
-        "batch": found.wanted.batch and found.wanted.batch.id,
-        "lines": [line(one) for one in found.lines],
-        "days": [line(one) for one in found.days],
-        "total": line(found.total),
-        "hours": {day: list(numbers) for day, numbers in found.hours.items()},
+        "by": [key.value for key in ledger.wanted.by],
+        "since": ledger.wanted.since or None,
+        "until": ledger.wanted.until or None,
+        "batch": ledger.wanted.batch and ledger.wanted.batch.id,
+        "lines": [line(each) for each in ledger.lines],
+        "days": [line(each) for each in ledger.days],
+        "total": line(ledger.total),
+        "hours": {day: list(numbers) for day, numbers in ledger.hours.items()},
+        "zones": dict(ledger.zones),
         "credits": {
             line.window.account: account_json.credits_of(line.credits)
             for line in quota
@@ -96,7 +97,7 @@ def report(
 
 
 def line(line: Line) -> dict[str, Any]:
-    """Return one line: its labels, then its figures; null if a figure is not known."""
+    """Returns one line: its labels, then its figures; null if a figure is not known."""
     figures = line.figures
     per_call, latency, share = figures.rows_per_call, figures.mean_latency_s, line.share
     computed = {
@@ -114,7 +115,7 @@ def line(line: Line) -> dict[str, Any]:
 
 
 def rows(report: Report) -> tuple[list[str], list[list[Any]]]:
-    """Return the lines as a table: the names of its columns, and its rows."""
+    """Returns the lines as a table: the names of its columns, and its rows."""
     labels = (
         list(report.lines[0].labels) if report.lines else [key.value for key in report.wanted.by]
     )
@@ -123,7 +124,7 @@ def rows(report: Report) -> tuple[list[str], list[list[Any]]]:
 
 
 def day(day: DayReport) -> dict[str, Any]:
-    """Return one day of the ledger; `share_of_allowance` is 0 or more, null if unknown.
+    """Returns one day of the ledger; `share_of_allowance` is 0 or more, null if unknown.
 
     `credits` is the cost of the calls, `balance` the credits left at the end of the day; both are
     null if no balance is known.
@@ -142,14 +143,14 @@ def day(day: DayReport) -> dict[str, Any]:
 
 
 def share_of(day: DayReport) -> float | None:
-    """Return the used share of the day's allowance; None if unknown."""
+    """Returns the used share of the day's allowance; None if unknown."""
     if day.spent is None or not day.limit:
         return None
     return round(day.spent / day.limit, 4)
 
 
 def rehearsal(result: Rehearsal, real_s: float) -> dict[str, Any]:
-    """Return a rehearsal."""
+    """Returns a rehearsal."""
     return as_json.ran(result.ran, ()) | {
         "days": [day(each) for each in result.days],
         "provider": simulator_json.stats(result.provider),
@@ -161,7 +162,7 @@ def rehearsal(result: Rehearsal, real_s: float) -> dict[str, Any]:
 
 
 def pair(raters: Pair) -> dict[str, Any]:
-    """Return the agreement of two raters; their kappa is null if undefined."""
+    """Returns the agreement of two raters; their kappa is null if undefined."""
     return {
         "raters": [raters.first, raters.second],
         "rows": raters.rows,
@@ -171,7 +172,7 @@ def pair(raters: Pair) -> dict[str, Any]:
 
 
 def review(quality: Quality) -> dict[str, Any]:
-    """Return the numbers of reviewed and remaining rows, and the models' accuracy."""
+    """Returns the numbers of reviewed and remaining rows, and the models' accuracy."""
     return {
         "to_review": quality.to_review,
         "reviewed": sum(rows for _, rows in quality.reviewed),
@@ -181,7 +182,7 @@ def review(quality: Quality) -> dict[str, Any]:
 
 
 def agreement(figures: Agreement) -> dict[str, Any]:
-    """Return the agreement of answers; a kappa is null if undefined."""
+    """Returns the agreement of answers; a kappa is null if undefined."""
     return {
         "rows": figures.rows,
         "pairs": [pair(each) for each in figures.pairs],
@@ -192,7 +193,7 @@ def agreement(figures: Agreement) -> dict[str, Any]:
 
 
 def accuracy(figures: Accuracy, right: str) -> dict[str, Any]:
-    """Return the accuracy of the models; `right` names the source of the right answers."""
+    """Returns the accuracy of the models; `right` names the source of the right answers."""
     return {
         "rows": figures.rows,
         "correct": figures.correct,

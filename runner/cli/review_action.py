@@ -33,7 +33,7 @@ class ReviewRequest:
     target: Path | None
 
     def check(self) -> None:
-        """Refuse contradictory options.
+        """Refuses contradictory options.
 
         Raises:
             ConfigError: Two options contradict each other.
@@ -47,7 +47,7 @@ class ReviewRequest:
             raise ConfigError(what, where="review", remedy=_("leave out one of them"))
 
     def to_argv(self) -> list[str]:
-        """Return the arguments that repeat the same command."""
+        """Returns the arguments that repeat the same command."""
         row = [str(self.row)] if self.row else []
         every = ["--all"] if self.every else []
         where = [word for text in self.where for word in ("--where", text)]
@@ -65,7 +65,7 @@ class ReviewRequest:
 
 
 def review(session: Session, request: ReviewRequest) -> int:
-    """Review rows on the terminal, or export or import them; return the exit code.
+    """Reviews rows on the terminal, or exports or imports them; returns the exit code.
 
     Raises:
         ConfigError: There is no terminal, or options contradict each other.
@@ -112,7 +112,7 @@ async def _find(
 
 
 async def _list(session: Session, midnight: Application, request: ReviewRequest) -> None:
-    """Print the numbers of the rows left, as JSON."""
+    """Prints the numbers of the rows left, as JSON."""
     reviewing = await _begin(midnight, request)
     selected = await _find(session, midnight, reviewing, request)
     value = {
@@ -124,7 +124,7 @@ async def _list(session: Session, midnight: Application, request: ReviewRequest)
 
 
 async def _export(session: Session, midnight: Application, request: ReviewRequest) -> None:
-    """Write the rows left to a file."""
+    """Writes the rows left to a file."""
     from runner.app.review_files import write_rows  # noqa: PLC0415
     from runner.files import check_output  # noqa: PLC0415
     from runner.wording import fmt  # noqa: PLC0415
@@ -147,7 +147,7 @@ async def _export(session: Session, midnight: Application, request: ReviewReques
 
 
 async def _import(session: Session, midnight: Application, request: ReviewRequest) -> None:
-    """Store the answers in a file."""
+    """Stores the answers in a file."""
     from runner.app.review_files import read_answers  # noqa: PLC0415
     from runner.wording import fmt  # noqa: PLC0415
 
@@ -175,7 +175,7 @@ async def _import(session: Session, midnight: Application, request: ReviewReques
 
 
 def _by_hand(session: Session, request: ReviewRequest) -> None:
-    """Review the rows on the terminal; the database is open only during each step."""
+    """Reviews the rows on the terminal; the database is open only during each step."""
     from runner.cli.render.review_view import ended, nothing_left  # noqa: PLC0415
 
     async def found_rows(midnight: Application) -> tuple[Reviewing, Found]:
@@ -194,7 +194,7 @@ def _by_hand(session: Session, request: ReviewRequest) -> None:
 async def _go_through(
     session: Session, reviewing: Reviewing, selected: Found, *, again: bool
 ) -> tuple[ReviewView, int]:
-    """Review the rows; return the last screen, and the number of answers given."""
+    """Reviews the rows; returns the last screen, and the number of answers given."""
     from runner.cli.render.review_terminal import ReviewTerminal  # noqa: PLC0415
     from runner.cli.render.review_view import draw  # noqa: PLC0415
     from runner.cli.review_session import ReviewSession  # noqa: PLC0415
@@ -222,7 +222,7 @@ async def _go_through(
 
 
 async def _view_all(session: Session, reviewing: Reviewing, number: int) -> None:
-    """Show the history of a row in the system's pager."""
+    """Shows the history of a row in the system's pager."""
     from runner.cli.render import story_view  # noqa: PLC0415
     from runner.clock import SystemClock  # noqa: PLC0415
 
@@ -233,7 +233,7 @@ async def _view_all(session: Session, reviewing: Reviewing, number: int) -> None
 
 
 async def _write_output(session: Session, midnight: Application, reviewing: Reviewing) -> None:
-    """Write the output file of the batch, if it has one."""
+    """Writes the output file of the batch, if it has one."""
     batch = await midnight.batch(str(reviewing.batch.id))
     rows = await midnight.write_output(batch)
     if rows and batch.output and not session.json:

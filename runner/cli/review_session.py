@@ -56,7 +56,7 @@ class ReviewSession:
     _over: bool = False
 
     async def run(self) -> ReviewView:
-        """Review the rows until none is left or the user ends it; return the last screen.
+        """Reviews the rows until none is left or the user ends it; returns the last screen.
 
         Raises:
             NotFoundError: The batch was deleted in the meantime.
@@ -98,7 +98,7 @@ class ReviewSession:
         )
 
     async def _next(self) -> Question | None:
-        """Return the next row without a review, checking for new reviews; None if there is none."""
+        """Returns the next row without a review, checking for new reviews; None if none is left."""
         while self._at < len(self._numbers):
             number = self._numbers[self._at]
             if number in self._left:
@@ -124,7 +124,7 @@ class ReviewSession:
         return False
 
     async def _press(self, question: Question, key: str) -> bool:
-        """Handle a key; return whether to show another row."""
+        """Handles a key; returns whether to show another row."""
         self._say("")
         match key:
             case "q":
@@ -156,7 +156,7 @@ class ReviewSession:
         return False
 
     async def _accept(self, question: Question) -> bool:
-        """Record the chosen labels, or else the answer in effect."""
+        """Records the chosen labels, or else the answer in effect."""
         if self._chosen is not None:
             labels = [label for label in self.reviewing.spec.labels if label in self._chosen]
             return await self._record(question, orjson.dumps(labels).decode())
@@ -165,7 +165,7 @@ class ReviewSession:
         return await self._record(question, question.suggested)
 
     async def _edit(self, question: Question, key: str) -> bool:
-        """Handle a key while a text is being edited."""
+        """Handles a key while a text is being edited."""
         assert self._edited is not None  # noqa: S101 - guaranteed by the caller
         self._say("")
         if key == "escape":
@@ -211,7 +211,7 @@ class ReviewSession:
         return True
 
     def _count(self, numbers: Iterable[int]) -> None:
-        """Move rows from those left to the reviewed ones."""
+        """Moves rows from those left to the reviewed ones."""
         self._reviewed.update(numbers)
         self._left.difference_update(numbers)
 
@@ -220,7 +220,7 @@ class ReviewSession:
 
 
 def _normalised(key: str) -> str:
-    """Return a key in lower case and normal width: input methods may send full-width digits."""
+    """Returns a key in lower case and normal width: input methods may send full-width digits."""
     return unicodedata.normalize("NFKC", key).lower()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from runner import invocation
 from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
-from runner.cli import as_json
 from runner.cli.arguments import DatasetArguments, JobArguments
 from runner.cli.exit_codes import code_of
 from runner.cli.output_target import OutputTarget
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from runner.app.application import Application
     from runner.app.responses import Ran
+    from runner.app.review_rows import ReviewCounts
     from runner.app.submission import Checked
     from runner.core.window import Window
     from runner.engine.progress import Watcher
@@ -52,7 +52,7 @@ class RunRequest:
         return Pace.ASAP if self.no_wait and self.pace is None else self.pace
 
     def check(self, dataset: DatasetArguments) -> None:
-        """Refuse options that contradict each other, or that need a job file.
+        """Refuses options that contradict each other, or that need a job file.
 
         Raises:
             ConfigError: There are such options.
@@ -82,7 +82,7 @@ class RunRequest:
             raise ConfigError(what, where="run", remedy=remedy)
 
     def to_argv(self) -> list[str | Path]:
-        """Return the arguments that repeat the same command."""
+        """Returns the arguments that repeat the same command."""
         job = self.job.to_argv() if self.job else []
         pace = ["--pace", self.pace.value] if self.pace else []
         no_wait = ["--no-wait"] if self.no_wait else []
@@ -96,10 +96,11 @@ class RunReport:
 
     ran: Ran
     windows: tuple[Window, ...]
+    reviews: Mapping[int, ReviewCounts]
 
 
 def run_batches(session: Session, request: RunRequest) -> int:
-    """Check, queue, run, and print the result; return the exit code."""
+    """Checks, queues, runs, and prints the result; returns the exit code."""
     checked = None
     if request.forever and hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal must not end it
@@ -133,7 +134,12 @@ async def _run(
             watcher=watcher,
             signals=True,
         )
-    return RunReport(ran, await _windows(midnight, ran))
+    reviews = {
+        batch.id: await midnight.review_counts(batch)
+        for batch in ran.batches
+        if batch.done and batch.part_of is None
+    }
+    return RunReport(ran, await _windows(midnight, ran), reviews)
 
 
 async def _windows(midnight: Application, ran: Ran) -> tuple[Window, ...]:
@@ -144,7 +150,7 @@ async def _windows(midnight: Application, ran: Ran) -> tuple[Window, ...]:
 
 @contextmanager
 def watching(console: Console, midnight: Application) -> Iterator[Watcher]:
-    """Show a live view with keys on a terminal, or timestamped lines elsewhere."""
+    """Shows a live view with keys on a terminal, or timestamped lines elsewhere."""
     if not console.is_terminal or console.is_dumb_terminal:
         from runner.cli.render.run_log import RunLog  # noqa: PLC0415 - one is needed
 
@@ -166,6 +172,8 @@ def _print(session: Session, request: RunRequest, report: RunReport) -> None:
     resume = session.command(*request.to_argv())
     own = ran.outputs[0] if target.path and ran.outputs else None
     if session.json:
+        from runner.cli import as_json  # noqa: PLC0415 - not for people
+
         value = as_json.ran(ran, report.windows)
         value["output"] = target.as_json(own.rows if own else None)
         value["resume"] = resume if ran.left else None
@@ -174,8 +182,8 @@ def _print(session: Session, request: RunRequest, report: RunReport) -> None:
         from runner.cli.render import summaries  # noqa: PLC0415 - not for --json
 
         now = SystemClock().now()
-        found = summaries.Summary(ran, report.windows, session.command(), now)
-        session.print(summaries.summary(found))
+        data = summaries.Summary(ran, report.windows, session.command(), now, report.reviews)
+        session.print(summaries.summary(data))
         if summaries.unfinished(ran):
             session.print(_("go on with: {resume}").format(resume=resume))
     if own is not None and own.error is not None:

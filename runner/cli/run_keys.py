@@ -19,14 +19,14 @@ from runner.store.batches import Batch
 
 KEYS_HINT = _("q or Ctrl-C: finish the calls in flight and stop · p: pause, and go on")
 
-# A key that shows no effect for so long may be pressed again.
+# The time in ms after which a key without a visible effect may be pressed again.
 LONGEST_MS = 15_000
 
 
 class RunKeys:
-    """A watcher that knows what the run is about, so that keys can change it.
+    """A watcher that knows the batches of the run, so that keys can change them.
 
-    Keys come from another thread; what they do to the database is done in the loop.
+    Keys arrive from another thread; changes of the database are made in the event loop.
     """
 
     def __init__(self, midnight: Application, screen: LiveScreen) -> None:
@@ -35,16 +35,16 @@ class RunKeys:
         self._loop = asyncio.get_running_loop()
         self._latest: Progress | None = None
         self._changing: set[asyncio.Task[None]] = set()
-        # What was paused when a key was pressed, and when that was; None: it has had its effect.
+        # The paused batches when a key was pressed, and the time; None once it has had its effect.
         self._asked: tuple[frozenset[int], int] | None = None
 
     @property
     def handlers(self) -> Handlers:
-        """What each key does."""
+        """The handler of each key."""
         return {"q": stop, "p": self._change}
 
     def __call__(self, progress: Progress) -> None:
-        """Keep the progress, and show it."""
+        """Stores the progress, and passes it on."""
         self._latest = progress
         if self._asked is not None:
             before, at = self._asked
@@ -62,37 +62,37 @@ class RunKeys:
         task.add_done_callback(self._changing.discard)
 
     async def _pause_or_resume(self) -> None:
-        """Resume what a person has paused; if nothing is, pause what is being worked on."""
+        """Resumes batches that the user has paused; if there are none, pauses the active ones."""
         if self._latest is None or self._latest.stopping or self._asked is not None:
             return
-        held = [batch for batch in self._latest.paused if not batch.pause_reason]
-        wanted = BatchState.ACTIVE if held else BatchState.PAUSED
-        changed = _wholes(held or self._latest.batches)
+        paused = [batch for batch in self._latest.paused if not batch.pause_reason]
+        wanted = BatchState.ACTIVE if paused else BatchState.PAUSED
+        changed = _wholes(paused or self._latest.batches)
         if not changed:
             return
         self._asked = _ids(self._latest.paused), self._latest.at
-        self._screen.say(_("going on…") if held else _("pausing…"))
+        self._screen.say(_("going on…") if paused else _("pausing…"))
         try:
             for batch in changed:
                 await self._midnight.set_state(batch, wanted)
-        except RunnerError:  # the run itself tells what is wrong with the database
+        except RunnerError:  # the run reports what is wrong with the database
             self._done()
 
     def _done(self) -> None:
-        """The run shows that the key has had its effect."""
+        """Accepts keys again, and removes the note on the last one."""
         self._asked = None
         self._screen.say(None)
 
 
 def stop() -> None:
-    """Stop the run as Ctrl-C does."""
+    """Stops the run as Ctrl-C does."""
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def _ids(found: Sequence[Batch]) -> frozenset[int]:
-    return frozenset(batch.id for batch in found)
+def _ids(batches: Sequence[Batch]) -> frozenset[int]:
+    return frozenset(batch.id for batch in batches)
 
 
-def _wholes(found: list[Batch] | tuple[Batch, ...]) -> list[Batch]:
-    """The batches themselves, without parts, whose state changes with them."""
-    return [batch for batch in found if batch.part_of is None] or list(found)
+def _wholes(batches: list[Batch] | tuple[Batch, ...]) -> list[Batch]:
+    """Returns the batches without their parts, whose state changes with them."""
+    return [batch for batch in batches if batch.part_of is None] or list(batches)

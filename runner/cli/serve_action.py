@@ -13,7 +13,7 @@ from runner.server.serve import serve
 
 
 def serve_clients(session: Session, host: str, port: int) -> int:
-    """Serve until stopped; the exit code says whether work is left."""
+    """Serves until stopped; the exit code says whether work is left."""
 
     def ready(real_port: int) -> None:
         url = url_of(host, real_port)
@@ -41,5 +41,5 @@ def serve_clients(session: Session, host: str, port: int) -> int:
 
 
 async def add_key(midnight: Application, name: str) -> str:
-    """Create a key for a client."""
+    """Creates a key for a client."""
     return await midnight.gateway().clients.add_key(name, SystemClock().now())

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 from runner.errors import ConfigError
 from runner.language import _
@@ -19,6 +18,8 @@ NAME = "midnight-runner"
 LABEL = "midnight-runner.run"
 WAIT_S = 600
 """The delay of a restart in s, so that a refused account is not asked every second."""
+STOP_S = 120
+"""The time in s for calls in flight to end, before the system kills the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Service:
 
 
 def service_here(home: Path) -> Service:
-    """Return the kind of service that this system supports."""
+    """Returns the kind of service that this system supports."""
     config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
     if sys.platform == "darwin":
         return Service("launchd", home / "Library" / "LaunchAgents" / f"{LABEL}.plist")
@@ -52,12 +53,12 @@ _PROGRAM = ("-m", "midnight_runner")
 
 
 def command_line(options: Sequence[str]) -> list[str]:
-    """Return the command that the system starts."""
+    """Returns the command that the system starts."""
     return [sys.executable, *_PROGRAM, *options, "run", "--forever"]
 
 
 def unit_text(command: Sequence[str], environment: Path) -> str:
-    """Return a systemd user unit."""
+    """Returns a systemd user unit."""
     started = " ".join(_systemd_quoted(word) for word in command)
     return f"""[Unit]
 Description=Midnight Runner: works off what is queued
@@ -68,7 +69,7 @@ ExecStart={started}
 EnvironmentFile=-{str(environment).replace("%", "%%")}
 Restart=always
 RestartSec={WAIT_S}
-TimeoutStopSec=120
+TimeoutStopSec={STOP_S}
 
 [Install]
 WantedBy=default.target
@@ -80,30 +81,31 @@ def _systemd_quoted(word: str) -> str:
     return f'"{plain}"'
 
 
-def agent_text(command: Sequence[str]) -> str:
-    """Return a launchd agent."""
-    words = "".join(f"    <string>{escape(word)}</string>\n" for word in command)
-    return f"""<?xml version="1.0" encoding="UTF-8"?>
-<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
-<plist version="1.0"><dict>
-  <key>Label</key><string>{LABEL}</string>
-  <key>ProgramArguments</key><array>
-{words}  </array>
-  <key>RunAtLoad</key><true/>
-  <key>KeepAlive</key><true/>
-  <key>ThrottleInterval</key><integer>{WAIT_S}</integer>
-</dict></plist>
-"""
+def agent_text(command: Sequence[str], log: Path) -> str:
+    """Returns a launchd agent, with the keys of launchd.plist(5); its output goes to `log`."""
+    import plistlib  # noqa: PLC0415 - on a Mac only
+
+    keys = {
+        "Label": LABEL,
+        "ProgramArguments": [*command],
+        "RunAtLoad": True,
+        "KeepAlive": True,
+        "ThrottleInterval": WAIT_S,
+        "ExitTimeOut": STOP_S,
+        "StandardOutPath": str(log),
+        "StandardErrorPath": str(log),
+    }
+    return plistlib.dumps(keys, sort_keys=False).decode()
 
 
 def cron_line(options: Sequence[str]) -> str:
-    """Return a line for cron that uses today's allowance, every ten minutes."""
+    """Returns a line for cron that uses today's allowance, every ten minutes."""
     command = [sys.executable, *_PROGRAM, *options, "run", "--no-wait"]
     return f"*/10 * * * * {shlex.join(command)}".replace("%", "\\%")
 
 
 def install(service: Service, options: Sequence[str]) -> list[str]:
-    """Write the service's file and start it; return the lines to print.
+    """Writes the service's file and starts it; returns the lines to print.
 
     Raises:
         ConfigError: The file cannot be written, or the system command fails.
@@ -112,8 +114,9 @@ def install(service: Service, options: Sequence[str]) -> list[str]:
         neither = _("there is neither systemd nor launchd here; add this with: crontab -e")
         return [neither, cron_line(options)]
     command = command_line(options)
-    environment = service.environment or Path()
-    text = unit_text(command, environment) if service.kind == "systemd" else agent_text(command)
+    environment, log = service.environment or Path(), _log_of(service.path)
+    systemd = service.kind == "systemd"
+    text = unit_text(command, environment) if systemd else agent_text(command, log)
     try:
         service.path.parent.mkdir(parents=True, exist_ok=True)
         service.path.write_text(text, encoding="utf-8")
@@ -135,14 +138,15 @@ def install(service: Service, options: Sequence[str]) -> list[str]:
         ).format(environment=environment, name=NAME)
         lines += [tokens, _("to have it run while you are logged out: loginctl enable-linger")]
     else:
-        lines.append(
-            _("it does not see the variables of this shell: name tokens as file: or keyring:")
-        )
+        lines += [
+            _("it does not see the variables of this shell: name tokens as file: or keyring:"),
+            _("what it prints: {log}").format(log=log),
+        ]
     return lines
 
 
 def _start(service: Service, path: Path) -> None:
-    """Have the system start the service now and at every login.
+    """Has the system start the service now and at every login.
 
     Raises:
         ConfigError: The system command fails.
@@ -151,16 +155,26 @@ def _start(service: Service, path: Path) -> None:
         _call("systemctl", "--user", "daemon-reload")
         _call("systemctl", "--user", "enable", "--now", NAME)
     else:
-        _call("launchctl", "load", "-w", str(path))
+        _call("launchctl", "bootstrap", _domain(), str(path))
+
+
+def _log_of(path: Path) -> Path:
+    """Returns the path of an agent's log, in Library/Logs beside the folder of agents."""
+    return path.parent.with_name("Logs") / f"{NAME}.log"
+
+
+def _domain() -> str:
+    """Returns launchd's name for the session of this user, who must be logged in."""
+    return f"gui/{os.getuid()}"
 
 
 def status(service: Service) -> str:
-    """Return whether the service is installed and running."""
+    """Returns whether the service is installed and running."""
     if service.path is None or not service.path.exists():
         return _("not installed")
     words = {
         "systemd": ("systemctl", "--user", "is-active", NAME),
-        "launchd": ("launchctl", "list", LABEL),
+        "launchd": ("launchctl", "print", f"{_domain()}/{LABEL}"),
     }[service.kind]
     code, output = _run(*words)
     state = output.strip().splitlines()[0] if service.kind == "systemd" and output.strip() else ""
@@ -169,13 +183,13 @@ def status(service: Service) -> str:
 
 
 def remove(service: Service) -> str:
-    """Stop the service and delete its file; return the line to print."""
+    """Stops the service and deletes its file; returns the line to print."""
     if service.path is None or not service.path.exists():
         return _("not installed")
     if service.kind == "systemd":
         _run("systemctl", "--user", "disable", "--now", NAME)
     else:
-        _run("launchctl", "unload", "-w", str(service.path))
+        _run("launchctl", "bootout", f"{_domain()}/{LABEL}")
     service.path.unlink()
     return _("stopped and removed: {path}").format(path=service.path)
 

@@ -50,7 +50,7 @@ def remove(context: typer.Context) -> int:
 
 
 def _options(session: Session) -> list[str]:
-    """Return the given global options with absolute paths: the service runs in another folder."""
+    """Returns the given global options with absolute paths: the service runs in another folder."""
     settings = session.settings
     options = ["--db", str(settings.db)]
     options += ["--config", str(settings.config)] if settings.config else []

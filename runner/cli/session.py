@@ -56,22 +56,22 @@ class Session:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Application]:
-        """Open the application on the configured database."""
+        """Opens the application on the configured database."""
         from runner.app.application import open_application  # noqa: PLC0415 - not for --help
 
         async with open_application(self.settings, on_upgrade=self._announce_upgrade) as midnight:
             yield midnight
 
     def _announce_upgrade(self, copy: Path) -> None:
-        told = _("Bringing the database up to date; a copy of it as it was is kept: {copy}").format(
-            copy=copy
-        )
-        self.err.print(told, style="dim", highlight=False, soft_wrap=True)
+        notice = _(
+            "Bringing the database up to date; a copy of it as it was is kept: {copy}"
+        ).format(copy=copy)
+        self.err.print(notice, style="dim", highlight=False, soft_wrap=True)
 
     def query(
         self, question: Callable[[Application], Awaitable[T]], *, must_exist: bool = True
     ) -> T:
-        """Open the application, and return what `question` returns.
+        """Opens the application, and returns what `question` returns.
 
         Args:
             question: Called with the application.
@@ -90,13 +90,13 @@ class Session:
         return self.run(main)
 
     def run(self, main: Callable[[], Awaitable[T]]) -> T:
-        """Run `main`, which opens the application, on a new event loop."""
+        """Runs `main`, which opens the application, on a new event loop."""
         import runner.app.application  # noqa: F401, PLC0415 - before garbage is collected again
 
         return run_async(main)
 
     def _require_database(self) -> None:
-        """Refuse a named database that does not exist; the default one may be new.
+        """Refuses a named database that does not exist; the default one may be new.
 
         A mistyped name must not be answered from an empty database.
         """
@@ -129,19 +129,19 @@ class Session:
         return console(stderr=True)
 
     def print(self, *parts: RenderableType) -> None:
-        """Print `parts` for people."""
+        """Prints `parts` for people."""
         for part in parts:
             self.out.print(part, soft_wrap=isinstance(part, str), crop=False)
 
     def answer(self, value: Callable[[], Any], shown: Callable[[], RenderableType]) -> None:
-        """Print `value` as JSON or `shown` for people, as the options ask."""
+        """Prints `value` as JSON or `shown` for people, as the options ask."""
         if self.json:
             print_json(value())
         else:
             self.print(shown())
 
     def command(self, *words: str | Path) -> str:
-        """The command line for `words`, quoted, with the global options of this one."""
+        """Returns the command line for `words`, quoted, with the given global options."""
         return invocation.command(*words)
 
 
@@ -158,12 +158,12 @@ def _log_origins(settings: Settings) -> None:
 
 
 def session_of(context: typer.Context) -> Session:
-    """Return the session that the top-level callback created."""
+    """Returns the session that the top-level callback created."""
     return cast("Session", context.obj)
 
 
 def run_async(main: Callable[[], Awaitable[T]]) -> T:
-    """Run `main` on a new event loop."""
+    """Runs `main` on a new event loop."""
     import anyio  # noqa: PLC0415 - not for --help
 
     gc.freeze()  # objects made at start-up live on, so collections can skip them
@@ -172,7 +172,7 @@ def run_async(main: Callable[[], Awaitable[T]]) -> T:
 
 
 def print_json(value: Any) -> None:
-    """Print `value` on stdout as indented JSON."""
+    """Prints `value` on stdout as indented JSON."""
     import sys  # noqa: PLC0415
 
     from runner import exact_json  # noqa: PLC0415 - not for --help
@@ -181,7 +181,7 @@ def print_json(value: Any) -> None:
 
 
 def print_json_line(value: Any) -> None:
-    """Print `value` as one line of JSON, and flush, for a command that prints several."""
+    """Prints `value` as one line of JSON, and flushes, for a command that prints several."""
     import sys  # noqa: PLC0415
 
     import orjson  # noqa: PLC0415 - not for --help

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def show_set_aside(session: Session, output: Path | None, *, forget: bool) -> int:
-    """Show or export the settlements that could not be stored; return the exit code.
+    """Shows or exports the settlements that could not be stored; returns the exit code.
 
     With `forget` they are deleted after the export is on disk.
 

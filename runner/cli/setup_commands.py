@@ -128,7 +128,7 @@ def _is_for_own_data(name: str | None, session: Session) -> bool:
 def _job_for_own_data(
     session: Session, name: str | None, task: str | None, labels: str | None
 ) -> int | None:
-    """Ask for the answers, and write the job file; None if the user wants the sample."""
+    """Asks for the answers, and writes the job file; None if the user wants the sample."""
     import sys
 
     from runner.cli import init_action

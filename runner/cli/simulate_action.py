@@ -22,7 +22,7 @@ DAY_LIMITS = ("calls_per_day", "calls_per_day_per_model")
 
 
 def serve_simulator(session: Session, host: str, port: int, options: Mapping[str, object]) -> int:
-    """Serve until stopped, then print the statistics; as JSON, one line for each."""
+    """Serves until stopped, then prints the statistics; as JSON, one line for each."""
     config = configured_simulator(session.settings, **config_changes(options))
     provider = SimulatedProvider(config, SystemClock().now)
     address = f"[{host}]" if ":" in host else host
@@ -45,7 +45,7 @@ def serve_simulator(session: Session, host: str, port: int, options: Mapping[str
 
 
 def config_changes(options: Mapping[str, Any]) -> dict[str, object]:
-    """Return the fields of the simulator's configuration that these options set.
+    """Returns the fields of the simulator's configuration that these options set.
 
     An option that is None, False or empty is not set. Credits replace the limits of a day, except
     for those that are set as well.
@@ -62,7 +62,7 @@ def config_changes(options: Mapping[str, Any]) -> dict[str, object]:
 
 
 def read_latency(text: str) -> tuple[int, int]:
-    """Parse ``300-1200`` as (300, 1200), ``50`` as (50, 50); the simulator checks the order.
+    """Parses ``300-1200`` as (300, 1200), ``50`` as (50, 50); the simulator checks the order.
 
     Raises:
         ConfigError: The text has neither form.
@@ -78,7 +78,7 @@ def read_latency(text: str) -> tuple[int, int]:
 
 
 def read_refill(text: str) -> tuple[int, int]:
-    """Parse ``1000/86400``, calls and seconds, as calls and milliseconds.
+    """Parses ``1000/86400``, calls and seconds, as calls and milliseconds.
 
     Raises:
         ConfigError: The text does not have this form.
@@ -94,7 +94,7 @@ def read_refill(text: str) -> tuple[int, int]:
 
 
 def read_prices(texts: Iterable[str]) -> dict[str, float]:
-    """Parse ``["Qwen/Qwen3-8B=0.5"]`` as ``{"Qwen/Qwen3-8B": 0.5}``; the simulator checks ranges.
+    """Parses ``["Qwen/Qwen3-8B=0.5"]`` as ``{"Qwen/Qwen3-8B": 0.5}``; the simulator checks ranges.
 
     Raises:
         ConfigError: A text does not have this form.

@@ -11,7 +11,7 @@ JSON = dict[str, Any]
 
 
 def listening(config: SimulatorConfig, url: str) -> JSON:
-    """Return the URL and limits of a simulator that has started to serve."""
+    """Returns the URL and limits of a simulator that has started to serve."""
     return {
         "base_url": url,
         "calls_per_day": config.calls_per_day,
@@ -20,7 +20,7 @@ def listening(config: SimulatorConfig, url: str) -> JSON:
 
 
 def stats(stats: Stats) -> JSON:
-    """Return the statistics of a simulator."""
+    """Returns the statistics of a simulator."""
     return {
         "calls": stats.calls,
         "answered": stats.answered,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def check(session: Session, job: JobArguments, target: OutputTarget | None = None) -> Checked:
-    """Read the job file and the dataset, and check that the results can be written to `target`.
+    """Reads the job file and the dataset, and checks that the results can be written to `target`.
 
     Raises:
         JobFileError: The job file is invalid.
@@ -81,7 +81,7 @@ async def submit(
     policy: ReusePolicy = DEFAULT_REUSE,
     target: OutputTarget | None = None,
 ) -> Submitted:
-    """Queue a checked dataset with a progress bar; print how it relates to earlier batches."""
+    """Queues a checked dataset with a progress bar; prints how it relates to earlier batches."""
     from runner.wording import lineage_messages  # noqa: PLC0415 - only to queue
 
     with bar(session.err, _("queueing")) as tick:
@@ -100,7 +100,7 @@ async def submit(
 
 
 def _replaced_output(submitted: Submitted) -> OutputTarget:
-    """Return the output file of the replaced batch, if no file is given, to keep it up to date."""
+    """Returns the output file of the replaced batch, if no file is given, to keep it up to date."""
     old = None if submitted.replaces is None else submitted.replaces.batch
     if old is None or old.output is None or submitted.batch.output is not None:
         return OutputTarget()

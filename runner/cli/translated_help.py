@@ -54,15 +54,15 @@ class WideFormatter(typer.Context.formatter_class):  # type: ignore[misc,valid-t
     """A help formatter that measures texts in terminal columns."""
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
-        """Write the usage line."""
+        """Writes the usage line."""
         super().write_usage(prog, args, _("Usage: ") if prefix is None else prefix)
 
     def write_heading(self, heading: str) -> None:
-        """Write the heading of a section."""
+        """Writes the heading of a section."""
         self.write(f"{' ' * self.current_indent}{_('{heading}:').format(heading=heading)}\n")
 
     def write_text(self, text: str) -> None:
-        """Write paragraphs; one that begins with a backspace keeps its line breaks."""
+        """Writes paragraphs; one that begins with a backspace keeps its line breaks."""
         indent = " " * self.current_indent
         for number, paragraph in enumerate(text.split("\n\n")):
             self.write("\n" if number else "")
@@ -70,7 +70,7 @@ class WideFormatter(typer.Context.formatter_class):  # type: ignore[misc,valid-t
                 self.write(f"{indent}{line}\n")
 
     def write_dl(self, rows: Any, col_max: int = 30, col_spacing: int = 2) -> None:
-        """Write names with their descriptions beside them."""
+        """Writes names with their descriptions beside them."""
         pairs = list(rows)
         first = min(max(cell_len(name) for name, _text in pairs), col_max) + col_spacing
         indent, under = " " * self.current_indent, " " * (self.current_indent + first)
@@ -102,7 +102,7 @@ def _lines(text: str, width: int) -> list[str]:
 
 
 def translate(command: Any) -> None:
-    """Translate the help of `command` and its subcommands, and lay it out for wide characters."""
+    """Translates the help of `command` and its subcommands, and lays it out for wide characters."""
     vars(typer.core)["_"] = _
     _translate(command)
 

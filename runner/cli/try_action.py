@@ -19,7 +19,7 @@ from runner.language import _
 
 
 def try_rows(session: Session, task: JobArguments) -> int:
-    """Check, ask, and print the calls; return the exit code."""
+    """Checks, asks, and prints the calls; returns the exit code."""
     checked = check(session, task)
     trial = session.query(lambda midnight: run_trial(midnight, checked), must_exist=False)
     if session.json:
@@ -36,7 +36,7 @@ def try_rows(session: Session, task: JobArguments) -> int:
 
 
 def as_object(trial: Trial) -> dict[str, Any]:
-    """Return a trial as a JSON object: its calls, then its rows."""
+    """Returns a trial as a JSON object: its calls, then its rows."""
     return as_json.ran(trial.ran, ()) | {
         "waits_for": [as_json.waiting(item) for item in trial.ran.waiting],
         "calls": [_call(trial, item) for item in trial.calls],
@@ -77,6 +77,6 @@ def _call(trial: Trial, trace: CallTrace) -> dict[str, Any]:
 
 
 def said(trace: CallTrace) -> str | None:
-    """Return the text of the model's reply; None if there is none."""
+    """Returns the text of the model's reply; None if there is none."""
     reply = trace.result.reply
     return trace.result.body or (reply.content if reply else None)

@@ -27,18 +27,18 @@ HINT = _("q: watch no more; the run goes on")
 
 
 def watch(session: Session) -> int:
-    """Show what runs elsewhere until it ends, or somebody has seen enough; the exit code."""
+    """Shows other processes' runs until they end or the user stops; returns the exit code."""
     from runner.cli.render import status_tables  # noqa: PLC0415 - not for --help
 
-    found = session.query(lambda midnight: _watch(session.err, midnight))
+    status = session.query(lambda midnight: _watch(session.err, midnight))
     session.answer(
-        lambda: as_json.status(found), lambda: status_tables.status(found, session.command())
+        lambda: as_json.status(status), lambda: status_tables.status(status, session.command())
     )
     return exit_codes.DONE
 
 
 async def _watch(console: Console, midnight: Application) -> Status:
-    """Show the runs; how things stand when nobody is at work any more, or looks on."""
+    """Shows the runs; returns the status when none is left, or the user stops."""
     from runner.cli.render import keys  # noqa: PLC0415
     from runner.cli.render.live_screen import LiveScreen  # noqa: PLC0415
     from runner.cli.render.run_log import RunLog  # noqa: PLC0415
@@ -54,37 +54,37 @@ async def _watch(console: Console, midnight: Application) -> Status:
     screen = LiveScreen(console, hint=hint)
     with screen if live else nullcontext(), keys.reading({"q": leave}):
         watcher = screen if live else RunLog(console)
-        while not over and (found := await midnight.watched()):
-            silence = SystemClock().now() - max(one.at for one in found)
+        while not over and (runs := await midnight.watched()):
+            silence = SystemClock().now() - max(run.at for run in runs)
             screen.say(silent(silence, hint) if silence > STALE_MS else None)
-            watcher(merged(found))
+            watcher(merged(runs))
             await anyio.sleep(EVERY_S)
     return await midnight.status()
 
 
 def silent(silence: int, hint: str) -> str:
-    """That what is shown is as old as the runner's silence."""
-    told = _("the runner has said nothing for {duration}: this is how things stood then")
-    return f"{told.format(duration=fmt.duration(silence))} · {hint}"
+    """Returns the note that a runner is silent, so that the view is outdated."""
+    note = _("the runner has said nothing for {duration}: this is how things stood then")
+    return f"{note.format(duration=fmt.duration(silence))} · {hint}"
 
 
-def merged(found: Sequence[Progress]) -> Progress:
-    """The runs of several processes as one."""
-    first, *others = found
+def merged(runs: Sequence[Progress]) -> Progress:
+    """Returns the progress of several processes as one."""
+    first, *others = runs
     if not others:
         return first
-    batches = {batch.id: batch for one in found for batch in one.batches}
-    paused = {batch.id: batch for one in found for batch in one.paused if batch.id not in batches}
-    untils = [one.until for one in found if one.until is not None]
+    batches = {batch.id: batch for run in runs for batch in run.batches}
+    paused = {batch.id: batch for run in runs for batch in run.paused if batch.id not in batches}
+    untils = [run.until for run in runs if run.until is not None]
     return Progress(
-        at=max(one.at for one in found),
+        at=max(run.at for run in runs),
         batches=tuple(batches.values()),
-        waiting=tuple(reason for one in found for reason in one.waiting),
+        waiting=tuple(reason for run in runs for reason in run.waiting),
         until=min(untils, default=None),
         windows=first.windows,
-        in_flight=sum(one.in_flight for one in found),
+        in_flight=sum(run.in_flight for run in runs),
         forecast=None,
-        trouble=next((one.trouble for one in found if one.trouble), None),
-        stopping=all(one.stopping for one in found),
+        trouble=next((run.trouble for run in runs if run.trouble), None),
+        stopping=all(run.stopping for run in runs),
         paused=tuple(paused.values()),
     )

@@ -223,8 +223,8 @@ def _gate_after(window: Window, verdict: Verdict, now: int, *, probe: bool, park
         return gates.opened(gate, probe=probe)
     if verdict.kind is Kind.TRANSIENT and concerns(verdict, window):
         return gates.faulted(gate, verdict.why, now, probe=probe)
-    found = replace(window, gate=gates.before_burst(gate, probe=probe))
-    parked = _park_until(found, verdict, now, parks=parks)
+    first = replace(window, gate=gates.before_burst(gate, probe=probe))
+    parked = _park_until(first, verdict, now, parks=parks)
     if parked is None:
         return gates.probe_lost(gate, probe=probe)
     until, reason = parked
@@ -253,10 +253,10 @@ def _park_until(
 
 
 def _asked_again_at(window: Window) -> int:
-    """When a calendar is asked again that is said to be spent.
+    """Returns when to try a calendar window again that the provider calls spent.
 
-    At its reset; but where headers had told that something is left, and the refusal does not say
-    what, once before.
+    That is its reset; but if headers had shown that something is left, and the refusal has no
+    count, it is tried once before.
     """
     gate = window.gate
     again = gate.probe_in_flight and gate.reason in (ParkReason.SPENT, ParkReason.AMBIGUOUS)
@@ -267,7 +267,7 @@ def _asked_again_at(window: Window) -> int:
 
 
 def _renewed_at(window: Window, verdict: Verdict, now: int) -> int:
-    """When a spent window may be tried again."""
+    """Returns when a spent window may be tried again."""
     match window.period:
         case Calendar() if not window.may_be_refused:
             return window.resets_at

@@ -28,7 +28,7 @@ def concerns(verdict: Verdict, window: Window) -> bool:
 def is_doubtful(
     window: Window, verdict: Verdict, count: Count | None, now: int, *, probe: bool
 ) -> bool:
-    """Whether a reply says that an allowance is spent of which much should be left.
+    """Whether a reply says that an allowance is spent although much of it should be left.
 
     A probe a minute later then decides. If it is refused, too, the reply is believed; if it is
     answered, the reply was wrong, and so is a header of the probe that says the same.

@@ -98,12 +98,12 @@ def forecast(
 
 
 def bounded(forecast: Forecast, left: int, a_day: int, ends_at: int) -> Forecast:
-    """Returns a forecast whose calls are also bounded per day, whatever the windows allow.
+    """Returns a forecast with a daily limit on calls, in addition to the limits of windows.
 
     Args:
-        forecast: The forecast without that bound.
-        left: How many of the calls may be made until `ends_at`; none if it is below 1.
-        a_day: How many may be made on each day after it.
+        forecast: The forecast without the daily limit.
+        left: The number of calls that may be made until `ends_at`; none if it is below 1.
+        a_day: The number of calls that may be made on each day after it.
         ends_at: When today ends (ms since the epoch).
     """
     over = forecast.calls - max(0, left)

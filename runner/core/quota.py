@@ -273,7 +273,7 @@ def _spend(window: Window, amount: int, now: int) -> Window:
 
 
 def balance(window: Window, count: Count, now: int) -> Window:
-    """Returns a balance's `window` after a poll of the balance, which is exact but for calls.
+    """Returns a balance's `window` after a poll of the balance.
 
     It is unknown whether the balance includes the calls in flight. A total that exceeds ours with
     them includes somebody else's spending; a lower total, as after a grant, is assumed to include

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from runner.core.message_pattern import pattern_of
 from runner.core.retry import Fail, RetryAt
 from runner.core.settlement import JobOutcome, Settlement
 from runner.core.verdict import Kind, Verdict
@@ -19,8 +20,6 @@ from runner.core.verdict import Kind, Verdict
 # After this many rejections in a row with the same message, the rows are not the cause.
 REJECTIONS = 5
 
-# What differs between two messages with the same meaning: numbers and quoted text.
-_PARTICULARS = re.compile(r"\d+|\"[^\"]*\"|'[^']*'|`[^`]*`")
 # Messages about one row: it is too long, or a content filter refuses it.
 _OF_THE_ROW = re.compile(
     r"context.?(length|window|size)|maximum context|too (long|large|big|many tokens)"
@@ -29,11 +28,6 @@ _OF_THE_ROW = re.compile(
     r"|inappropriate|sensitive|unsafe|prohibited|harmful|safety|risk.?control",
     re.IGNORECASE,
 )
-
-
-def pattern_of(message: str) -> str:
-    """Returns `message` without its particulars: equal for the same error of different rows."""
-    return _PARTICULARS.sub("#", message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,27 +206,27 @@ def _with_rule(window: Window, quota: Quota) -> Window:
 
 
 def _tried(window: Window, quota: Quota, now: int) -> Window:
-    """`window`, or what is left for one probe if what fills it may not be so.
+    """Returns `window`, with room for one probe if it may not be as full as it seems.
 
-    A limit that was learned from a refusal is given up for a try, once a day: a stranger may have
-    been busy on the day on which it was learned. And most calls that hung had been counted when
-    they came, as the replies of others told.
+    A used-up limit that was learned from a refusal is exceeded as a trial, once a day: somebody
+    else may have used the account on the day on which it was learned. And unconfirmed calls may not
+    have been charged.
     """
     if _may_be_retried(window, now):
         gate = replace(window.gate, needs_probe=True, reason=ParkReason.AMBIGUOUS, refusals=1)
-        # Under the limit that is tried, the day before would seem to have left something, and a
-        # refusal to come of a late reset.
+        # Under the higher limit, the previous day would seem to have left something, and a refusal
+        # would be explained by a late reset.
         window = replace(window, limit_source=quota.source, gate=gate, previous_spent=0)
         return _with_rule(window, quota)
-    told = window.limit_source is Source.HEADER and window.reserved == 0
-    if window.remaining != 0 or not window.unconfirmed or not told:
+    counted = window.limit_source is Source.HEADER and window.reserved == 0
+    if window.remaining != 0 or not window.unconfirmed or not counted:
         return window
     spent = max(0, window.spent - rolling.total(window.unconfirmed))
     return replace(window, spent=spent, unconfirmed=(), gate=replace(window.gate, needs_probe=True))
 
 
 def _may_be_retried(window: Window, now: int) -> bool:
-    """Whether a limit learned from a refusal is used up, and it is time for its try."""
+    """Whether a limit learned from a refusal is used up, and its trial is due."""
     due = max(window.limit_tried_at, window.gate.parked_until) <= now
     return window.may_be_tried and window.reserved == 0 and window.remaining == 0 and due
 

@@ -208,10 +208,10 @@ class _Turn:
         return Start(demand.key, route, 1)
 
     def _without_last_call(self, route: Route, demand: Demand, count: int) -> int | Waiting:
-        """`count`, without the day's last call if that is kept for later.
+        """Returns `count`, without the day's last call if that is kept for later.
 
-        It is where a day is spent at once although not all of the work fits: nothing else would
-        tell what was added to it in its course.
+        It is kept if the pace is `ASAP` and not all of the work fits into the day: its reply later
+        in the day is the only way to learn that the limit was raised.
         """
         rules = demand.rules
         if rules.pace is not Pace.ASAP or not rules.waits or rules.hours or demand.interactive:

@@ -19,7 +19,7 @@ from runner.core.verdict import Scope
 # The end of a period without a known end: the year 9999.
 NEVER = 253_370_764_800_000
 CREDIT = 1_000  # the amount of one credit
-# Of so many calls a period, the last one may be kept: if it is lost, that is little.
+# The least limit of which the last call may be kept: if it is lost, the loss is small.
 KEPT_OF = 50
 
 
@@ -138,19 +138,19 @@ class Window:
 
     @property
     def limit_tried_at(self) -> int:
-        """From when on a limit that was learned from a refusal is tried, where it is used up.
+        """The moment from which a used-up limit that was learned from a refusal is tried.
 
-        Two thirds into the period: late enough to notice most of what may have been added in it,
-        and early enough to spend that.
+        It is two thirds into the period: late enough to notice most of what may have been added in
+        it, and early enough to spend that.
         """
         return self.resets_at - (self.resets_at - self.starts_at) // 3
 
     @property
     def last_call_at(self) -> int | None:
-        """From when on the last call of a limit that headers told is made; None: at any moment.
+        """The moment from which the last call of a limit from headers is made; None for any moment.
 
-        Kept until then, it is answered all the same, and its reply tells what was added meanwhile:
-        two thirds into the period, or in the middle of what was left after the call before it.
+        Its reply then shows what was added in the meantime. It is two thirds into the period, or
+        half of the time that was left after the call before it, if that is later.
         """
         told_at = self.last_start_at
         if self.limit_source is not Source.HEADER or self.unit is not Unit.CALLS or told_at is None:
@@ -170,7 +170,7 @@ class Window:
     def may_be_tried(self) -> bool:
         """Whether its limit was learned from a refusal, and may be tried.
 
-        What is reserved for the user is not tried for: nobody knows how much of it is left.
+        A window with a reserve is not tried, as it is unknown how much of the reserve is left.
         """
         learned = self.limit_source is Source.REFUSAL and isinstance(self.period, Calendar)
         return learned and self.reserve == 0 and self.may_be_refused

@@ -1,4 +1,4 @@
-"""The accounts that this process may call, in the order in which they are preferred."""
+"""The accounts that this process may call, in order of preference."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class AccountPool:
-    """Endpoints, what their balances tell, and which of them are refused."""
+    """The accounts with their endpoints and balance pollers, and the refused ones among them."""
 
     def __init__(self, endpoints: Sequence[Endpoint], post: Post, clock: Clock) -> None:
         self._endpoints = {endpoint.account.name: endpoint for endpoint in endpoints}
@@ -33,40 +33,40 @@ class AccountPool:
 
     @property
     def names(self) -> list[str]:
-        """Of all accounts, refused ones included."""
+        """The names of all accounts, with refused ones."""
         return list(self._endpoints)
 
     @property
     def accounts(self) -> tuple[Account, ...]:
-        """Those that may still be called, with the prices that were learned."""
+        """The accounts that are not refused, with learned prices."""
         return tuple(
             poller.priced() for name, poller in self._pollers.items() if name not in self._refused
         )
 
     @property
     def endpoints(self) -> dict[str, Endpoint]:
-        """Where the calls of each account go."""
+        """The endpoints by account."""
         return self._endpoints
 
     @property
     def polled(self) -> bool:
-        """Whether every balance that can be asked for was asked for."""
+        """Whether every balance was polled at least once, where the provider has balances."""
         return all(poller.polled for poller in self._pollers.values())
 
     async def recall_refused_formats(self, database: Database) -> None:
-        """Have the endpoints know what their models have refused before."""
+        """Loads the formats that models have refused before, and passes them to the endpoints."""
         async with database.read() as connection:
-            found = await refused_formats.read(connection, self.names)
-        for account, model, name, at in found:
+            refusals = await refused_formats.read(connection, self.names)
+        for account, model, name, at in refusals:
             self._endpoints[account].recall_refused_format(model, name, at)
 
     def start_polling(self, tasks: TaskGroup, wake: Callable[[], None]) -> None:
-        """Ask for the balances from time to time, at no cost; `wake` is called after each."""
+        """Starts to poll the balances, which costs nothing; `wake` is called after each poll."""
         for name, poller in self._pollers.items():
-            tasks.start_soon(poller.run, partial(self._told, name, wake))
+            tasks.start_soon(poller.run, partial(self._polled, name, wake))
 
     def want_prices(self, routes: Iterable[Route]) -> None:
-        """Have the prices of the models looked up that calls may go to."""
+        """Requests the prices of the models of these routes."""
         wanted: dict[str, set[str]] = {}
         for name, model in routes:
             wanted.setdefault(name, set()).add(model)
@@ -74,7 +74,7 @@ class AccountPool:
             self._pollers[name].want_prices(frozenset(models))
 
     def learn(self, name: str, verdict: Verdict) -> None:
-        """Learn what a verdict tells of an account as a whole."""
+        """Applies a verdict to its account: a refusal of the token, or spent credits."""
         if verdict.kind is Kind.UNAUTHORISED:
             good = self._pollers[name].token_is_good
             self._refuse(name, with_good_token(verdict) if good else verdict)
@@ -84,18 +84,18 @@ class AccountPool:
 
     @property
     def refusal(self) -> UnauthorisedError | None:
-        """Why nobody can be called any more, if it is so."""
+        """The error of the first refused account, if all are refused; else None."""
         if len(self._refused) < len(self._endpoints):
             return None
         return next(iter(self._refused.values()))
 
-    def _told(self, name: str, wake: Callable[[], None], verdict: Verdict | None) -> None:
+    def _polled(self, name: str, wake: Callable[[], None], verdict: Verdict | None) -> None:
         if verdict is not None:
             self._refuse(name, verdict)
         wake()
 
     def _refuse(self, name: str, verdict: Verdict) -> None:
-        """Call this account no more: the provider refuses it."""
+        """Marks an account as refused, so that it is no longer called."""
         log.warning("account refused", extra={"account": name, "why": verdict.why or None})
         where = _("account {name} ({title})").format(
             name=name, title=self._endpoints[name].account.preset.title

@@ -1,4 +1,4 @@
-"""Wakes the engine's loop."""
+"""An event that wakes the engine's loop."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import anyio
 
 
 class Alarm:
-    """Rings when something has happened; what happens while nobody sleeps is not missed."""
+    """An event that can be reset; a `ring` between `arm` and `rings` is not lost."""
 
     def __init__(self) -> None:
         self._rung = anyio.Event()
 
     def arm(self) -> None:
-        """From now on, the next `ring` ends the next sleep. Called before one looks for work."""
+        """Resets the alarm. Call it before looking for work, so that no event is missed."""
         self._rung = anyio.Event()
 
     def ring(self) -> None:
-        """End the sleep, or the next one."""
+        """Ends the present sleep, or the next one."""
         self._rung.set()
 
     async def rings(self, within_s: float = float("inf")) -> bool:
-        """Sleep until it rings, or as long as this; whether it rang."""
+        """Sleeps until it rings, for `within_s` seconds at most; whether it rang."""
         with anyio.move_on_after(within_s):
             await self._rung.wait()
         return self._rung.is_set()

@@ -1,7 +1,7 @@
-"""The credits of an account: asked for at no cost from time to time, and stored.
+"""Polling of an account's credits, which costs nothing.
 
-It runs in a task of its own, so that no call ever waits for a balance; what one means for the
-windows, the core decides.
+It runs in a task of its own, so that no call waits for a balance. The core decides how a balance
+changes the windows.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ from runner.store import balances, windows
 log = logging.getLogger(__name__)
 
 EVERY_MS = 15 * 60_000
-# With nothing left a grant may come at any moment, and asking costs nothing.
+# With nothing left, as a grant may come at any moment.
 EVERY_MS_WITHOUT = 5 * 60_000
-# After something has expired it is asked this much later.
+# The delay of a poll after an expiry.
 EXPIRED_MS = 60_000
-# From what was seen for so long, it is inferred what expires when: what is granted for a day.
+# The age of samples from which expiries are inferred; daily grants matter most.
 HISTORY_MS = 3 * grants.DAY_MS
 RETRY_WRITE_MS = 10_000
-# How long to sleep at once: longer, and a clock that was set on would not be noticed.
+# The longest single sleep, so that a clock that was set forward is noticed.
 REST_S = 60.0
 REMEDY = _("make a new token and set the variable that the account names")
 
 
 class BalancePoller:
-    """One account's credits."""
+    """Polls one account's credits."""
 
     def __init__(self, endpoint: Endpoint, post: Post, clock: Clock) -> None:
         self.account = endpoint.account
@@ -55,35 +55,35 @@ class BalancePoller:
         self._ask_at = 0
         self._hurried = anyio.Event()
         self.polled = self.account.credits is None
-        self.token_is_good = False  # the balance was shown
+        self.token_is_good = False  # a balance was returned
         self.models: frozenset[str] = frozenset()
         self.prices: dict[str, float] = {}
 
     def poll_now(self) -> None:
-        """Ask again at once: the provider has just said that the credits are spent."""
+        """Polls at once, as after a refusal for spent credits."""
         self._ask_at = 0
         self._hurried.set()
 
     def want_prices(self, models: frozenset[str]) -> None:
-        """Have the prices of these models looked up, those that are not known yet at once."""
+        """Requests the prices of these models; new ones are asked for at once."""
         if models - self.models and self.account.credits is not None:
             self.models = self.models | models
             self.poll_now()
 
     async def run(self, tell: Callable[[Verdict | None], None]) -> None:
-        """Poll whenever it is time, until the token is refused or it is cancelled.
+        """Polls whenever it is due, until the token is refused or it is cancelled.
 
-        `tell` is called after each poll, with the verdict on the account if it is refused.
+        `tell` is called after each poll, with a verdict if the account is refused.
         """
         verdict = None
         while verdict is None and self.account.credits is not None:
             self._hurried = anyio.Event()
             try:
                 verdict = await self._poll(self.account.credits)
-            except StoreError:  # the engine meets it as well, and says so
+            except StoreError:  # the engine has the same error, and reports it
                 self._ask_at = self._clock.now() + RETRY_WRITE_MS
             except Exception:
-                # A defect of ours must not cancel the calls beside it, which are paid.
+                # A bug must not cancel the calls in flight, which are paid for.
                 log.exception("the balance of %s cannot be asked for", self.account.name)
             self.polled = True
             tell(verdict)
@@ -91,26 +91,26 @@ class BalancePoller:
                 await self._rest()
 
     async def _rest(self) -> None:
-        """Until it is time to ask; the clock may be set meanwhile, and the machine may sleep."""
+        """Sleeps until the next poll is due, even if the clock is set or the machine sleeps."""
         while (left_ms := self._ask_at - self._clock.now()) > 0:
             with anyio.move_on_after(min(max(self._clock.tick_s, REST_S), left_ms / 1000)):
                 await self._hurried.wait()
 
     async def _poll(self, rule: Quota) -> Verdict | None:
-        """Ask, and store it; the verdict on the account if its token is refused."""
+        """Asks for the balance and stores it; returns a verdict if the token is refused."""
         now = self._clock.now()
         self._ask_at = now + EVERY_MS
-        found = await ask_balance(self._endpoint)
-        if isinstance(found, TokenRefused):
-            await self._post(partial(write_refusal, account=self.account, why=found.why, now=now))
-            return Verdict(Kind.UNAUTHORISED, found.why, remedy=REMEDY)
-        if isinstance(found, Balance):
+        reply = await ask_balance(self._endpoint)
+        if isinstance(reply, TokenRefused):
+            await self._post(partial(write_refusal, account=self.account, why=reply.why, now=now))
+            return Verdict(Kind.UNAUTHORISED, reply.why, remedy=REMEDY)
+        if isinstance(reply, Balance):
             self.token_is_good = True
-            if found.available == 0:
+            if reply.available == 0:
                 self._ask_at = min(self._ask_at, now + EVERY_MS_WITHOUT)
             await self._ask_prices()
             learned = await self._post(
-                partial(write_balance, account=self.account, rule=rule, found=found, now=now)
+                partial(write_balance, account=self.account, rule=rule, balance=reply, now=now)
             )
             self.prices |= {model: price / CREDIT for model, price in learned.prices.items()}
             self._ask_at = min(self._ask_at, learned.next_expiry + EXPIRED_MS)
@@ -122,7 +122,7 @@ class BalancePoller:
                 self.prices[model] = price
 
     def priced(self) -> Account:
-        """The account with the prices that were learned; the configured ones go before."""
+        """Returns the account with learned prices, which configured ones override."""
         if not self.prices:
             return self.account
         return replace(self.account, prices=self.prices | dict(self.account.prices))
@@ -130,11 +130,11 @@ class BalancePoller:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What a balance tells, beside the credits.
+    """What samples of a balance show, beside the balance itself.
 
     Attributes:
-        prices: Of the models that were called, in thousandths of a credit.
-        next_expiry: When something may expire; `NEVER` if nothing will.
+        prices: The prices by model, in thousandths of a credit.
+        next_expiry: When credits may expire next (ms since the epoch); `NEVER` if none will.
     """
 
     prices: Mapping[str, int]
@@ -142,46 +142,46 @@ class Learned:
 
 
 async def write_balance(
-    connection: AsyncConnection, account: Account, rule: Quota, found: Balance, now: int
+    connection: AsyncConnection, account: Account, rule: Quota, balance: Balance, now: int
 ) -> Learned:
-    """Store what the balance endpoint said: it has accepted the token, too."""
-    known = await windows.latest_windows(connection, [account.name])
-    [window] = windows_at(known, account.name, "", [rule], now, 0)
-    told = quota.balance(window, found.count, now)
-    await _note(connection, account, found, counted=(window.spent, told.spent), now=now)
+    """Stores a balance, and clears refusals of the token, which the endpoint has accepted."""
+    latest = await windows.latest_windows(connection, [account.name])
+    [window] = windows_at(latest, account.name, "", [rule], now, 0)
+    polled = quota.balance(window, balance.count, now)
+    await _note(connection, account, balance, counted=(window.spent, polled.spent), now=now)
     seen = await balances.since(connection, account.name, now - HISTORY_MS)
     samples, terms = [each.sample for each in seen], account.preset.grants
     left, last = grants.infer(samples, terms), grants.last_grant(samples, terms)
-    told = replace(told, expiries=grants.expiries(left, last, told.spent))
-    refused = [other for other in known.values() if other.gate.reason is ParkReason.REFUSED]
+    polled = replace(polled, expiries=grants.expiries(left, last, polled.spent))
+    refused = [other for other in latest.values() if other.gate.reason is ParkReason.REFUSED]
     await windows.save_windows(connection, map(_clear_refusal, refused))
-    await windows.open_windows(connection, [_clear_refusal(told)])
+    await windows.open_windows(connection, [_clear_refusal(polled)])
     calls = await balances.answered_calls(connection, account.name, now - HISTORY_MS)
-    ahead = [moment for moment, _ in told.expiries if moment > now]
+    ahead = [moment for moment, _ in polled.expiries if moment > now]
     return Learned(learned_prices(samples, calls), min(ahead, default=NEVER))
 
 
 async def _note(
     connection: AsyncConnection,
     account: Account,
-    found: Balance,
+    balance: Balance,
     *,
     counted: tuple[int, int],
     now: int,
 ) -> None:
-    """Keep the sample; `counted` is what the window held as spent before and after it."""
+    """Stores the sample; `counted` is the window's `spent` before and after it."""
     await balances.note(
         connection,
         account.name,
-        available=found.available,
-        frozen=found.frozen or 0,
+        available=balance.available,
+        frozen=balance.frozen or 0,
         counted=counted,
         now=now,
     )
 
 
 def _clear_refusal(window: Window) -> Window:
-    """`window` without a refusal of the token; one of its calls is no matter of the token."""
+    """Returns `window` without a refusal of the token; a refusal of calls is kept."""
     refused = window.gate.reason is ParkReason.REFUSED
     if not refused or is_of_calls(window.gate.why):
         return window
@@ -189,7 +189,7 @@ def _clear_refusal(window: Window) -> Window:
 
 
 async def write_refusal(connection: AsyncConnection, account: Account, why: str, now: int) -> None:
-    """Remember in the account's first window that its token is refused."""
+    """Stores a refusal of the token in the account's primary window."""
     rules = [rule for rule in account.quotas if rule.primary and rule.scope is Scope.ACCOUNT]
     known = await windows.latest_windows(connection, [account.name])
     [window] = windows_at(known, account.name, "", rules, now, 0)

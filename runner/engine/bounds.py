@@ -1,4 +1,4 @@
-"""What bounds the calls of a process: the state that admission is decided on."""
+"""The limits on the calls of a process, and the state on which admission is decided."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def _not_sure() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What bounds the calls of this process, beside what it has in memory.
+    """The limits on the calls of this process, beside those in its memory.
 
     Attributes:
-        max_concurrency: Calls in flight, at most.
-        reset_jitter_ms: How long it waits after a reset.
-        is_sure: Whether the provider has confirmed the hour.
-        client_caps: What the clients of the server may make in a day.
+        max_concurrency: The largest number of calls in flight.
+        reset_jitter_ms: The wait after a reset, in ms.
+        is_sure: Returns whether the provider has confirmed the time.
+        client_caps: The daily limits on calls of the server's clients.
     """
 
     max_concurrency: int
@@ -41,10 +41,10 @@ class Bounds:
     def state(
         self, memory: Memory, accounts: Sequence[Account], demands: Collection[Demand], now: int
     ) -> State:
-        """What admission depends on, for the routes of these demands."""
+        """Returns the state of admission for the routes of these demands."""
         by_name = {account.name: account for account in accounts}
         routes = {route for demand in demands for route in demand.routes}
-        found = windows_of(
+        by_route = windows_of(
             memory.snapshot.latest,
             accounts,
             routes,
@@ -54,7 +54,7 @@ class Bounds:
         )
         states = {
             route: self._route_state(memory, by_name[route[0]], route, own)
-            for route, own in found.items()
+            for route, own in by_route.items()
         }
         of_accounts = {name: _of_account(memory, account) for name, account in by_name.items()}
         return State(states, of_accounts, memory.in_flight, self.max_concurrency, loop_ms())

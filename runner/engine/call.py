@@ -1,6 +1,6 @@
-"""One call from its permit to what came back: prepare the rows, send, read.
+"""A call from its permit to its result: prepare the rows, send the request, parse the reply.
 
-Whatever happens on the way becomes a value; what it changes, the core decides.
+Every failure on the way becomes a value; the core decides what it changes.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CompiledJob:
-    """A batch's job file, compiled: what is asked of every row, and how often."""
+    """A batch's compiled job file: the handler of its rows, and the limits on their attempts."""
 
     handler: JobHandler
     limits: Limits
 
 
 def compile_job(batch: Batch) -> CompiledJob:
-    """The job file that is stored with `batch`, compiled.
+    """Compiles the job file that is stored with `batch`.
 
     Raises:
         JobFileError: It cannot be read.
@@ -58,7 +58,7 @@ def compile_job(batch: Batch) -> CompiledJob:
 
 
 class PreparedCall(Protocol):
-    """A call that is in the ledger, with all that is needed to make it."""
+    """A call in the ledger, with everything that is needed to make it."""
 
     @property
     def call(self) -> Call:
@@ -69,7 +69,7 @@ class PreparedCall(Protocol):
         """How often its jobs may be tried."""
 
     async def make(self, endpoint: Endpoint, now: Callable[[], int], *, watched: bool) -> EndedCall:
-        """Send it, and read what comes back; `watched`: somebody wants to see what was asked."""
+        """Sends the request and parses the reply; `watched` keeps the request for observers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class BatchCall:
         return self.job.limits
 
     async def make(self, endpoint: Endpoint, now: Callable[[], int], *, watched: bool) -> EndedCall:
-        """Prepare its rows, ask about those of which something can be asked, read the answers."""
+        """Prepares the rows, sends a request for those that are valid, and parses the answers."""
         call, handler = self.call, self.job.handler
         asked: list[CallJob] = []
         questions: list[Any] = []
@@ -123,14 +123,14 @@ class EndedCall:
 
     Attributes:
         prepared: The call.
-        result: What came back.
-        asked: The jobs that were asked; others had rows of which nothing could be asked.
-        answers: What the reply says of each of those.
-        unaskable: Why nothing could be asked of the others.
+        result: The result of the request.
+        asked: The jobs in the request; the rows of the other jobs could not be prepared.
+        answers: The answer to each job in `asked`.
+        unaskable: The failures of the other jobs.
         sent_at: When it was sent (ms since the epoch).
-        ended_at: When it ended.
-        sent_ms: When it was sent, by the loop's clock, which never goes back (ms).
-        sent: What was asked, as JSON values, if somebody watches.
+        ended_at: When it ended (ms since the epoch).
+        sent_ms: When it was sent, by the loop's monotonic clock (ms).
+        sent: The request as JSON values, if it is observed.
     """
 
     prepared: PreparedCall
@@ -144,7 +144,7 @@ class EndedCall:
     sent: Any = field(default=None, compare=False)
 
     def kept(self) -> Any:
-        """All that came of it, as JSON values, for one that cannot be stored."""
+        """Returns everything about it as JSON values, for a settlement that cannot be stored."""
         result, permit = self.result, self.prepared.call.permit
         return {
             "account": permit.route[0],
@@ -161,12 +161,12 @@ class EndedCall:
         }
 
     def set_aside(self, error: str, now: int) -> SetAside:
-        """What is kept of it where it cannot be stored."""
+        """Returns the record to set aside if its settlement cannot be stored."""
         call = self.prepared.call
         return SetAside(call.id, call.batch_id, error, self.kept(), now)
 
     def unstorable(self) -> EndedCall:
-        """The same call, settled without what could not be stored; its jobs have failed."""
+        """Returns the same call without its answers, with all its jobs failed."""
         verdict = replace(self.result.verdict, why="its settlement could not be stored")
         failed = Fail("its reply could not be stored: it is set aside")
         return replace(
@@ -185,23 +185,23 @@ class EndedCall:
 
     @property
     def outcome(self) -> Outcome:
-        """What its windows need to know."""
+        """The end of the call, as its windows need it."""
         probe = self.prepared.call.permit.probe
         return self.result.outcome(probe=probe, sent_at=self.sent_at)
 
 
 def loop_ms() -> int:
-    """The moment by the loop's clock, which never goes back, in ms."""
+    """Returns the present moment by the loop's monotonic clock, in ms."""
     return round(anyio.current_time() * 1_000)
 
 
 async def make_call(
     prepared: PreparedCall, endpoint: Endpoint, now: Callable[[], int], *, watched: bool = False
 ) -> EndedCall:
-    """Make a call; whatever happens is a value."""
+    """Makes a call; never raises, as every failure is a value."""
     try:
         return await prepared.make(endpoint, now, watched=watched)
-    except Exception as error:  # a defect of ours must not lose a paid call
+    except Exception as error:  # a bug must not lose a paid call
         log.exception("internal error", extra={"call": prepared.call.id})
         verdict = Verdict(Kind.TRANSIENT, f"internal error: {error!r}", scope=None)
         return EndedCall(
@@ -210,7 +210,7 @@ async def make_call(
 
 
 def settled(ended: EndedCall, route: RouteEvidence, *, jitter: float, now: int) -> Settlement:
-    """The settlement of an ended call."""
+    """Returns the settlement of an ended call."""
     result, reply, call = ended.result, ended.result.reply, ended.prepared.call
     settlement = settle(
         call if len(ended.asked) == len(call.jobs) else replace(call, jobs=ended.asked),
@@ -233,23 +233,23 @@ def settled(ended: EndedCall, route: RouteEvidence, *, jitter: float, now: int) 
 
 
 def refused_by(ended: Sequence[EndedCall]) -> list[RefusedFormat]:
-    """The types of ``response_format`` that models have refused in these calls."""
+    """Returns the types of ``response_format`` that models have refused in these calls."""
     return [
-        RefusedFormat(*one.prepared.call.permit.route, one.result.refused_format, one.sent_at)
-        for one in ended
-        if one.result.refused_format
+        RefusedFormat(*call.prepared.call.permit.route, call.result.refused_format, call.sent_at)
+        for call in ended
+        if call.result.refused_format
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class CallTrace:
-    """One call, for somebody who watches; it is shown, and kept nowhere.
+    """The trace of one call for observers, which is not stored.
 
     Attributes:
         call: The call.
-        sent: What was asked, as JSON values: messages, texts, or a whole request. Images in it are
-            named, not shown.
-        result: What came back.
+        sent: The request as JSON values: messages, texts, or a whole request. Images are
+            represented by their names.
+        result: The result of the request.
         jobs: What happens to each of its jobs.
     """
 

@@ -1,7 +1,7 @@
-"""A client's request: what is asked, what comes of it, and the call that is made for it.
+"""A client's request, its outcome, and the calls that are made for it.
 
-One task of the client waits for what comes of it; the engine makes calls for it until one is
-answered, or no more is to be made.
+A task of the server waits for the outcome. The engine makes calls until one is answered, or until
+no further call may be made.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from runner.engine.call import EndedCall, loop_ms
 from runner.providers.call_result import CallResult
 from runner.providers.endpoint import Endpoint
 
-# Pieces of a stream that a slow client may be behind; then the provider is read no further.
+# The buffer of a stream, in pieces; when it is full, reading from the provider pauses.
 PIECES_AHEAD = 16
 NO_JOBS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
 class ClientQuestion:
-    """What a client asks.
+    """A request of a client.
 
     Attributes:
-        client: Who asks.
+        client: The name of the client.
         models: The models that may answer, the preferred one first.
-        url: Of OpenAI's API, as ``/v1/chat/completions``.
-        body: What is sent, but for the model.
-        stream: Whether the reply is to come piece by piece.
-        wait_ms: How long it waits for allowance.
-        timeout_s: How long an answer may take, or of a stream each piece, in seconds.
+        url: The path of OpenAI's API, as ``/v1/chat/completions``.
+        body: The body, in which the model is replaced.
+        stream: Whether the reply is to be streamed.
+        wait_ms: How long it may wait for allowance, in ms.
+        timeout_s: The time-out of the answer, or of each piece of a stream, in seconds.
     """
 
     client: str
@@ -54,7 +54,7 @@ class ClientQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A whole reply of the provider's: an answer, or its last refusal."""
+    """The outcome that a call has ended: an answer, or the last refusal."""
 
     result: CallResult
     route: Route
@@ -62,12 +62,12 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Streaming:
-    """A stream has begun, which ends where `pieces` do.
+    """The outcome that a stream has begun; it ends when `pieces` do.
 
     Attributes:
-        pieces: Whole events, as they come.
-        broken_off: Asked at the end: why it is not complete; empty if it is.
-        route: The route that it came by.
+        pieces: Whole events, as they arrive.
+        broken_off: Returns, after the end, why the stream is incomplete; empty if it is complete.
+        route: The route of the call.
     """
 
     pieces: MemoryObjectReceiveStream[bytes]
@@ -77,11 +77,11 @@ class Streaming:
 
 @dataclass(frozen=True, slots=True)
 class NotAdmitted:
-    """No call could start soon enough.
+    """The outcome that no call could start in time.
 
     Attributes:
-        waiting: What it would have to wait for, if it is that.
-        why: Else what keeps calls from being made; empty: no account serves its models.
+        waiting: What the request would have to wait for; None if `why` says it.
+        why: Why no call can be made; empty if no account serves its models.
     """
 
     waiting: Waiting | None
@@ -92,11 +92,11 @@ Outcome = Answered | Streaming | NotAdmitted
 
 
 class ClientRequest:
-    """A client's question on its way.
+    """A client's question from its arrival to its outcome.
 
     Attributes:
-        until: How long it waits for allowance (ms since the epoch, by the provider's clock).
-        has_left: Whether nobody waits for it any more.
+        until: Until when it waits for allowance (ms since the epoch, by the provider's clock).
+        has_left: Whether the client has disconnected.
     """
 
     def __init__(self, question: ClientQuestion, until: int) -> None:
@@ -113,29 +113,29 @@ class ClientRequest:
 
     @property
     def has_outcome(self) -> bool:
-        """Whether anything came of it yet."""
+        """Whether it has an outcome."""
         return self._outcome is not None
 
     async def outcome(self) -> Outcome:
-        """What comes of it."""
+        """Waits for the outcome and returns it."""
         await self._happened.wait()
-        assert self._outcome is not None  # noqa: S101 - it was set before
+        assert self._outcome is not None  # noqa: S101 - it is set before the event
         return self._outcome
 
     def leave(self) -> None:
-        """Nobody waits any more: what is under way is given up."""
+        """Notes that the client has disconnected, and cancels its call in flight."""
         self.has_left = True
         self.end(NotAdmitted(None, "the client has left"))
         self._scope.cancel()
 
     def end(self, outcome: Outcome) -> None:
-        """That is what came of it, unless something did before."""
+        """Sets the outcome, unless it has one."""
         if self._outcome is None:
             self._outcome = outcome
             self._happened.set()
 
     def settled(self, settlement: Settlement, result: CallResult) -> bool:
-        """A call for it was settled; whether another one is to be made."""
+        """Notes that a call for it was settled; whether another one is to be made."""
         if self._outcome is not None or self.has_left:
             return False
         verdict = settlement.outcome.verdict
@@ -148,7 +148,7 @@ class ClientRequest:
         return False
 
     async def send(self, route: Route, endpoint: Endpoint, now: int) -> CallResult:
-        """Make one call for it; an answer is handed over at once."""
+        """Makes one call for it; an answer becomes the outcome at once."""
         if self.has_outcome:
             why = "its client had left, or was told no, before it was sent"
             return CallResult(Verdict(Kind.LOCAL, why, scope=None))
@@ -158,7 +158,7 @@ class ClientRequest:
                 result = await self._send(route, endpoint, now)
                 self._broken_off = "" if result.verdict.kind is Kind.DONE else result.verdict.why
             except anyio.get_cancelled_exc_class():
-                # A transport may raise one of its own, which the scope does not take for its own.
+                # A transport may raise a cancellation of its own, which the scope would not catch.
                 await anyio.lowlevel.checkpoint()
                 raise
             finally:
@@ -186,8 +186,8 @@ class ClientRequest:
 
 
 def _given_up(*, begun: bool) -> CallResult:
-    """The end of a call whose client has left; it may have been charged."""
-    if begun:  # the provider has answered it
+    """Returns the result of a call whose client has left; it may have been charged."""
+    if begun:  # the provider has begun to answer
         return CallResult(Verdict(Kind.DONE, "the client left"))
     return CallResult(Verdict(Kind.TRANSIENT, "the client left before the answer", scope=None))
 
@@ -201,7 +201,7 @@ class ClientCall:
     limits: Limits = NO_JOBS
 
     async def make(self, endpoint: Endpoint, now: Callable[[], int], *, watched: bool) -> EndedCall:
-        """Send it; see `PreparedCall`."""
+        """Makes the call; see `PreparedCall`."""
         sent_at, sent_ms = now(), loop_ms()
         result = await self.request.send(self.call.permit.route, endpoint, sent_at)
         return EndedCall(

@@ -1,4 +1,4 @@
-"""How many calls each client of the server may still make today, those of its batches included."""
+"""Daily limits on the calls of each client of the server, with the calls of its batches."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from runner.store import client_keys
 
 @dataclass(frozen=True, slots=True)
 class ClientCaps:
-    """What the settings allow the clients.
+    """The limits of the settings.
 
     Attributes:
-        most: By client, the calls of a day; one that is missing may make any number.
-        zone: Whose days these are.
+        most: The largest number of calls a day, by client; a missing client has no limit.
+        zone: The time zone of the days.
     """
 
     most: Mapping[str, int] = field(default_factory=dict)
@@ -28,7 +28,7 @@ class ClientCaps:
     async def read(
         self, connection: AsyncConnection, clients: Iterable[str], now: int
     ) -> dict[str, Cap]:
-        """What the ledger leaves to those of these that may make only so many."""
+        """Returns the caps of those of these clients that have a limit, from the ledger."""
         capped = {name for name in clients if name in self.most}
         if not capped:
             return {}
@@ -47,23 +47,23 @@ class ClientCaps:
 def capped(
     demands: Sequence[Demand], owners: Mapping[int, str], caps: Mapping[str, Cap]
 ) -> list[Demand]:
-    """`demands` within what their owners may still make.
+    """Returns `demands` with the caps of their owners.
 
     Args:
-        demands: What is wanted.
-        owners: By the key of a demand, the client whose it is.
-        caps: By client, what is left to it.
+        demands: The demands.
+        owners: The client by the key of a demand.
+        caps: The cap by client.
     """
     return [
-        replace(one, caps=(*one.caps, cap))
-        if (cap := caps.get(owners.get(one.key, ""))) is not None
-        else one
-        for one in demands
+        replace(demand, caps=(*demand.caps, cap))
+        if (cap := caps.get(owners.get(demand.key, ""))) is not None
+        else demand
+        for demand in demands
     ]
 
 
 def day_of(now: int, zone: tzinfo) -> tuple[int, int]:
-    """When the day of a moment begins and ends in a zone (ms since the epoch)."""
+    """Returns the beginning and the end of a moment's day in a time zone (ms since the epoch)."""
     begins = moment(now, zone).replace(hour=0, minute=0, second=0, microsecond=0)
     return _ms(begins), _ms(begins + timedelta(days=1))
 

@@ -1,6 +1,6 @@
-"""The requests of clients that wait for a permit.
+"""The queue of clients' requests that wait for a permit.
 
-Those that are alike to admission, of one client to the same models, are one demand.
+Requests of one client to the same models, which admission treats alike, are one demand.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from runner.engine.client_call import ClientCall, ClientQuestion, ClientRequest,
 from runner.engine.snapshot import routes_of
 from runner.providers.account import Account
 
-# Whatever is asked for, a request waits so long for what ends by itself soon: calls in flight,
-# the rate at which calls may start, a provider that throttles.
+# The least time that a request waits, for what ends soon: calls in flight, the limit of starts per
+# second, throttling.
 PATIENCE_MS = 10_000
 CLIENT_RULES = Rules(Pace.ASAP)
-# Why no call is made for anybody.
+# The reasons why no call can be made for any client.
 REFUSED = "the provider refuses the token of every account"
 CLOSED = "the server is stopping"
 UNAVAILABLE = "no call can be made: the database cannot be written, or the hour is not known yet"
@@ -46,11 +46,11 @@ def is_of_client(key: int) -> bool:
 
 
 class ClientQueue:
-    """The groups that have requests waiting.
+    """The waiting requests, in groups.
 
     Args:
-        now: The moment by the provider's clock.
-        wake: Called when a request comes.
+        now: Returns the present moment by the provider's clock.
+        wake: Called when a request arrives.
     """
 
     def __init__(self, now: Callable[[], int], wake: Callable[[], None]) -> None:
@@ -61,76 +61,82 @@ class ClientQueue:
         self._closed = False
 
     def add(self, question: ClientQuestion) -> ClientRequest:
-        """Take a question; a call is made for it as soon as one may start."""
+        """Queues a question, for which a call is made as soon as one may start."""
         request = ClientRequest(question, self._now() + max(question.wait_ms, PATIENCE_MS))
         self._put(request)
         return request
 
     def demands(self, accounts: Sequence[Account]) -> list[Demand]:
-        """What clients want. Those who have left, or who were told no, want nothing."""
-        found = []
+        """Returns the clients' demands, without the requests that have an outcome."""
+        demands = []
         for group in list(self._groups.values()):
-            group.waiting = deque(one for one in group.waiting if not one.has_outcome)
+            group.waiting = deque(each for each in group.waiting if not each.has_outcome)
             routes = routes_of(group.models, accounts)
             if not routes:
                 _refuse(group.waiting, "" if accounts else REFUSED)
             if group.waiting:
                 ready = len(group.waiting)
-                found.append(Demand(group.key, routes, ready, rules=CLIENT_RULES, interactive=True))
+                demands.append(
+                    Demand(group.key, routes, ready, rules=CLIENT_RULES, interactive=True)
+                )
             else:
                 del self._groups[group.client, group.models]
-        return found
+        return demands
 
     def names(self) -> dict[int, str]:
-        """By the key of a demand, the client whose it is."""
+        """Returns the client by the key of a demand."""
         return {group.key: group.client for group in self._groups.values()}
 
     def calls(self, permits: Sequence[Permit], first_id: int) -> list[ClientCall]:
-        """A call for each permit, by the order of their requests, which wait until it `started`."""
+        """Returns a call for each permit, in the order of the requests.
+
+        The requests stay in the queue until their calls have `started`.
+        """
         waiting = {group.key: iter(group.waiting) for group in self._groups.values()}
-        found = []
+        calls = []
         for number, permit in enumerate(permits, first_id):
             request = next(waiting[permit.key])
             call = Call(number, permit, client=request.question.client)
-            found.append(ClientCall(call, request))
-        return found
+            calls.append(ClientCall(call, request))
+        return calls
 
     def started(self, calls: Iterable[PreparedCall]) -> None:
-        """Calls are in the ledger: their requests wait no more."""
-        for one in calls:
-            if isinstance(one, ClientCall):
-                question = one.request.question
-                self._groups[question.client, question.models].waiting.remove(one.request)
+        """Removes the requests whose calls are in the ledger."""
+        for call in calls:
+            if isinstance(call, ClientCall):
+                question = call.request.question
+                self._groups[question.client, question.models].waiting.remove(call.request)
 
     def settled(self, ended: Sequence[EndedCall], settlements: Sequence[Settlement]) -> None:
-        """Calls were settled: some of their requests wait for another one."""
-        for one, settlement in zip(ended, settlements, strict=True):
-            prepared = one.prepared
+        """Notes settled calls; requests that need another call are queued again, first."""
+        for ended_call, settlement in zip(ended, settlements, strict=True):
+            prepared = ended_call.prepared
             if isinstance(prepared, ClientCall):
                 request = prepared.request
-                if request.settled(settlement, one.result):
+                if request.settled(settlement, ended_call.result):
                     self._put(request, first=True)
 
     def conclude(self, wait: Wait) -> None:
-        """Tell those no who would wait longer than they do for what a turn has found."""
+        """Refuses the requests whose wait, by the reasons of a turn, exceeds their deadline."""
         if not self._groups:
             return
         now, reasons = self._now(), {reason.key: reason for reason in wait.reasons}
         for group in self._groups.values():
             reason = reasons.get(group.key)
-            for one in [one for one in group.waiting if _is_refused(reason, one.until, now)]:
-                one.end(NotAdmitted(reason, "" if reason else UNAVAILABLE))
-                group.waiting.remove(one)
+            refused = [each for each in group.waiting if _is_refused(reason, each.until, now)]
+            for request in refused:
+                request.end(NotAdmitted(reason, "" if reason else UNAVAILABLE))
+                group.waiting.remove(request)
 
     def close(self) -> None:
-        """No call starts any more.
+        """Ends all requests; no call starts any more.
 
-        A turn may be under way that has admitted some: so the requests stay where they are.
+        The requests stay in their groups, since a turn in progress may have admitted some.
         """
         self._closed = True
         for group in self._groups.values():
-            for one in group.waiting:
-                one.end(NotAdmitted(None, CLOSED))
+            for request in group.waiting:
+                request.end(NotAdmitted(None, CLOSED))
 
     def _put(self, request: ClientRequest, *, first: bool = False) -> None:
         if self._closed:
@@ -148,11 +154,11 @@ class ClientQueue:
 
 
 def _is_refused(reason: Waiting | None, until: int, now: int) -> bool:
-    """Whether a request is told no; without a reason nothing can start, whoever wants it."""
+    """Whether a request is refused; without a reason no call can start for any client."""
     return is_refused(reason, until) if reason is not None else until < now
 
 
 def _refuse(requests: deque[ClientRequest], why: str) -> None:
-    for one in requests:
-        one.end(NotAdmitted(None, why))
+    for request in requests:
+        request.end(NotAdmitted(None, why))
     requests.clear()

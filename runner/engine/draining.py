@@ -1,4 +1,4 @@
-"""The end of the engine: what is in flight finishes and is settled, or is kept in a file."""
+"""The shutdown of the engine: calls in flight finish and are settled, or are saved in a file."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ async def drain(
     trouble: Trouble,
     deadline: float,
 ) -> RunnerError | None:
-    """Let calls in flight finish, and settle them; returns what hindered it.
+    """Lets calls in flight finish, and settles them; returns the error that prevented it, if any.
 
     Args:
-        calls: Those that are not settled yet.
-        settle: Stores what has ended.
+        calls: The calls that are not settled yet.
+        settle: Stores the calls that have ended.
         alarm: Rings when a call has ended.
-        trouble: Is told when the database cannot be written.
-        deadline: When they are given up, in the loop's time (s).
+        trouble: Notified when the database cannot be written.
+        deadline: When the calls are given up, in the loop's time (s).
     """
     with anyio.CancelScope(deadline=deadline):
         while calls:
@@ -43,11 +43,11 @@ async def drain(
             except UnavailableError as error:
                 trouble.write_failed(error)
                 await anyio.sleep(RETRY_WRITE_S)
-            except MovedDatabaseError:  # it takes what has ended all the same
+            except MovedDatabaseError:  # raised once only: the next attempt writes
                 await anyio.lowlevel.checkpoint()
             except RunnerError as error:
                 return error
-            except Exception as error:  # noqa: BLE001 - what has ended is kept in a file
+            except Exception as error:  # noqa: BLE001 - ended calls are saved in a file
                 return defect(error)
     return None
 
@@ -55,9 +55,9 @@ async def drain(
 def keep_unstored(
     calls: OpenCalls, database: Path, failure: RunnerError | None, trouble: str | None
 ) -> RunnerError:
-    """Keep what has ended in a file, since the database does not take it.
+    """Saves the ended calls in a file, since the database does not accept them.
 
-    Returns the error that says so: `failure` if there is one, else one of the `trouble`.
+    Returns an error that names the file, based on `failure`, or else on `trouble`.
     """
     shown = failure or DiskError(trouble or "")
     place = calls.keep(database, shown.what)

@@ -1,12 +1,12 @@
-"""The engine: one loop for all calls of this process, whoever wants them.
+"""The engine: one loop for all calls of this process, of batches and of clients.
 
-A turn of the loop settles all that has ended and admits all that may start, in one transaction;
-while that is committed, more calls end. What was decided is in the database before it is done: so
-the process may die anywhere. Runs, pollers and clients hand the engine events, and nobody else
-writes.
+A turn of the loop settles all calls that have ended and admits all that may start, in one
+transaction; while it is committed, more calls end. Every decision is in the database before it is
+acted on, so the process may die at any point. Runs, pollers and clients only send events to the
+engine, which alone writes.
 
-The calls live in a task group around the loop: when the loop ends, calls in flight may still
-finish, up to a deadline, and are settled.
+The calls run in a task group around the loop: when the loop ends, calls in flight may still finish,
+up to a deadline, and are settled.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ from runner.store.database import Database
 
 log = logging.getLogger(__name__)
 
-# How long the first call may wait for the balances; one that comes later is heeded then.
+# The longest wait of the first call for the balances; later ones are applied when they come.
 FIRST_POLL_S = 5.0
 LONGEST_JITTER_MS = 3_000
-# How long nothing may happen until everything is looked at again, and shown.
+# The longest time between two turns, after which the state is checked and shown again.
 LONGEST_SLEEP_S = 45.0
 
 
 class Engine:
-    """Makes the calls of a process. Entered with `running`; runs are given to `run`."""
+    """Makes the calls of a process, inside `running`; `run` adds a run."""
 
     def __init__(
         self,
@@ -89,17 +89,17 @@ class Engine:
         self._tasks: asyncio.TaskGroup
         self._reader: QueueReader
         self._writer: TurnWriter
-        self._memory: Memory  # from the beginning of the loop on
+        self._memory: Memory  # set when the loop begins
         self._closing = False
         self._trouble = Trouble(database.path.parent, lambda: self._images.trouble, self._log)
-        self._unstored: RunnerError | None = None  # what is told of replies that could not be
-        self._ready = False  # the balances and the hour were asked for
+        self._unstored: RunnerError | None = None  # the error about replies saved in a file
+        self._ready = False  # whether the balances and the time were asked for
         self._admitting = False  # whether calls may start in this turn
-        self._deadline = float("inf")  # of the loop's time: when calls in flight are given up
+        self._deadline = float("inf")  # when calls in flight are given up, in the loop's time (s)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Work as long as the block lasts; on the way out, calls in flight may finish.
+        """Runs the engine inside the block; on exit, calls in flight may finish.
 
         Raises:
             StoreError: The database cannot be used.
@@ -107,7 +107,7 @@ class Engine:
         failure: Exception | None = None
         try:
             async with runners.registered(self._database, self._clock.now) as runner_id:
-                # After a reset every process waits a little, not all the same while.
+                # After a reset every process waits for its own short time.
                 jitter_ms = round(self._random.random() * LONGEST_JITTER_MS)
                 most, is_sure = self._options.max_concurrency, lambda: self._provider_clock.is_sure
                 bounds = Bounds(most, jitter_ms, is_sure, self._options.client_caps)
@@ -126,7 +126,7 @@ class Engine:
                         tasks.start_soon(self._serve, scheduler)
                         try:
                             yield
-                        except Exception as error:  # noqa: BLE001 - raised below, in no group
+                        except Exception as error:  # noqa: BLE001 - raised below, without a group
                             failure = error
                         self._close()
                     pollers.cancel_scope.cancel()
@@ -136,10 +136,10 @@ class Engine:
             raise failure
 
     async def run(self, run: Run) -> Ending:
-        """Drain what `run` is about, until it ends.
+        """Works for `run` until it ends, and returns how.
 
         Raises:
-            UnauthorisedError: Every account is refused; no job was failed for it.
+            UnauthorisedError: Every account is refused; no job has failed for it.
             StoreError: The database is damaged.
             JobFileError: A stored job file cannot be read.
         """
@@ -155,16 +155,16 @@ class Engine:
         return run.ending or Ending.STOPPED
 
     def ask(self, question: ClientQuestion) -> ClientRequest:
-        """Make a call for a client, before any for a batch, as soon as one may start."""
+        """Queues a client's question, which goes before all batches."""
         return self._clients.add(question)
 
     def reread(self) -> None:
-        """Somebody in this process has changed the queue."""
+        """Reads the database again at once, after a write of this process."""
         self._reader.expire()
         self._alarm.ring()
 
     def stop(self, run: Run) -> None:
-        """Start nothing new for `run`; it ends when the calls in flight have, or at a deadline."""
+        """Stops `run`: no call starts for it, and it ends with its last call, or at a deadline."""
         if run.options.lasting:
             self._clients.close()
         if not run.stopping:
@@ -174,14 +174,14 @@ class Engine:
         self._alarm.ring()
 
     def abort(self) -> None:
-        """Stop at once: calls in flight count as spent, and their jobs are queued again."""
+        """Stops at once: calls in flight count as spent, and their jobs are queued again."""
         self._deadline = float("-inf")
         self._close()
 
     # ---- the loop
 
     async def _serve(self, scheduler: Scheduler) -> None:
-        """The loop, around which the calls live."""
+        """Runs the loop inside the task group of the calls, and drains the calls afterwards."""
         failure: RunnerError | None = None
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
@@ -217,13 +217,13 @@ class Engine:
 
     @property
     def _is_over(self) -> bool:
-        """Whether the loop has nothing to do any more."""
+        """Whether the loop has ended its work."""
         return self._closing and not (self._calls and self._runs)
 
     async def _wait_out(self, error: UnavailableError) -> None:
-        """Nothing can be stored: show it, wait, and end the runs that were stopped long enough ago.
+        """Waits while the database cannot be written, and ends stopping runs at their deadlines.
 
-        What has ended by then is tried once more when the engine closes, and else kept in a file.
+        The calls that have ended by then are stored when the engine closes, or saved in a file.
         """
         self._admitting = False
         self._trouble.write_failed(error)
@@ -235,7 +235,7 @@ class Engine:
         self._trouble.retry()
 
     async def _turn(self, scheduler: Scheduler) -> Wait:
-        """Read if it is time, then write if there is anything to write."""
+        """Takes one turn: reads if it is due, and writes if there is anything to write."""
         self._runs.begin_turn()
         self._provider_clock.check_jump()
         memory = await self._current_memory()
@@ -244,22 +244,22 @@ class Engine:
             self._ready and self._provider_clock.is_settled and self._trouble.what is None
         )
         if not self._has_news(memory):
-            found = scheduler.admissible(memory, self._rules_of, self._now())
-            if not found.permits:
-                await self._conclude(memory, found.wait)
-                return found.wait
+            admission = scheduler.admissible(memory, self._rules_of, self._now())
+            if not admission.permits:
+                await self._conclude(memory, admission.wait)
+                return admission.wait
         turn = await self._write(memory)
-        self._accounts.want_prices(route for one in turn.demands for route in one.routes)
+        self._accounts.want_prices(route for demand in turn.demands for route in demand.routes)
         await self._conclude(turn.memory, turn.wait)
         return turn.wait
 
     def _has_news(self, memory: Memory) -> bool:
-        """Whether something has to be stored, whatever may start."""
+        """Whether something must be stored, even if no call can start."""
         due = memory.snapshot.next_due
         return bool(self._calls.ended or self._posts) or (due is not None and due <= self._now())
 
     async def _write(self, memory: Memory) -> Turn:
-        """Settle what has ended and admit what may start; adopt it once it is committed."""
+        """Settles ended calls and admits new ones; adopts the result once it is committed."""
         await self._calls.gather()
         written = await self._writer.write(memory, self._calls.ended, self._rules_of)
         for turn, ended in written:
@@ -267,11 +267,11 @@ class Engine:
         return written[-1][0]
 
     async def _settle_ended(self) -> None:
-        """Settle what has ended; no call starts any more."""
+        """Settles ended calls while the engine closes, when no call may start."""
         await self._write(self._memory)
 
     def _adopt(self, turn: Turn, ended: Sequence[EndedCall]) -> None:
-        """The turn is committed: what it decided is so."""
+        """Acts on a committed turn: starts its calls, and notifies everybody about ended ones."""
         self._log.adopted(self._memory, turn, ended)
         self._trouble.written()
         self._memory = turn.memory
@@ -279,15 +279,15 @@ class Engine:
         self._clients.settled(ended, turn.settlements)
         self._clients.started(turn.calls)
         self._calls.start(self._tasks, turn.calls)
-        for one in ended:
-            account, _ = one.prepared.call.permit.route
-            self._accounts.learn(account, one.result.verdict)
-            self._provider_clock.learn(one.result.date, one.sent_at, one.ended_at)
+        for call in ended:
+            account, _ = call.prepared.call.permit.route
+            self._accounts.learn(account, call.result.verdict)
+            self._provider_clock.learn(call.result.date, call.sent_at, call.ended_at)
         if any(settlement.started_task for settlement in turn.settlements):
             self._images.poll_now()
 
     async def _await_balances(self, scheduler: Scheduler) -> None:
-        """Wait a little for what the provider tells: the balances, and the hour."""
+        """Waits for the balances and the provider's time, up to `FIRST_POLL_S`."""
         self._memory = await self._reader.current(None, self._now())
         await self._accounts.recall_refused_formats(self._database)
         self._accounts.want_prices(scheduler.routes(self._memory))
@@ -302,7 +302,7 @@ class Engine:
                     await self._alarm.rings()
 
     async def _current_memory(self) -> Memory:
-        """What is in memory, with what others have written since the last tick."""
+        """Returns the memory with other processes' changes since the last tick."""
         memory = await self._reader.current(self._memory, self._now())
         if memory is not self._memory:
             self._memory = memory
@@ -310,7 +310,7 @@ class Engine:
         return memory
 
     async def _sleep(self, until: int | None) -> None:
-        """Until something happens, somebody has written, or `until` comes."""
+        """Sleeps until the alarm rings, another process has written, or `until` comes."""
         end = anyio.current_time() + max(self._clock.tick_s, LONGEST_SLEEP_S)
         if until is not None:
             end = min(end, anyio.current_time() + (until - self._now()) / 1000)
@@ -328,17 +328,17 @@ class Engine:
         self._alarm.ring()
 
     async def _conclude(self, memory: Memory, wait: Wait) -> None:
-        """Tell clients no who wait in vain, end the runs that are over, show the others."""
+        """Refuses clients that wait in vain, ends runs that are over, and shows the others."""
         self._clients.conclude(wait)
         expired = await self._runs.conclude(memory, wait, self._status())
         self._deadline = min([self._deadline, *expired])
 
     def _rules_of(self, batch: Batch | None) -> Rules | None:
-        """What is wanted of the calls of a batch or of clients; nothing while none may start."""
+        """Returns the rules for the calls of a batch, or of clients; None if none may start."""
         return self._runs.rules_of(batch) if self._admitting else None
 
     def _status(self) -> EngineStatus:
-        """What the runs need to know of the engine."""
+        """Returns the engine's state for its runs."""
         return EngineStatus(
             at=self._clock.now(),
             skew_ms=self._provider_clock.skew_ms,

@@ -1,8 +1,7 @@
-"""What the engine logs: its turns and calls at debug, and what changes for the user at info.
+"""The engine's log: its turns and calls at debug level, and changes for the user at info level.
 
-A record carries its facts as fields (see runner/logs.py). Neither a prompt nor a reply is among
-them, unless they were asked for; nor is what a provider says of a request that it rejects, since
-that may quote the request.
+Records have structured fields (see runner/logs.py). Prompts and replies are not among them unless
+the user asks for them; nor are error messages of rejected requests, which may quote the request.
 """
 
 from __future__ import annotations
@@ -41,17 +40,17 @@ def wants_content() -> bool:
 
 
 class EventLog:
-    """Logs what happens in one engine, each trouble once."""
+    """Logs the events of one engine, and each trouble once."""
 
     def __init__(self) -> None:
         self._trouble: str | None = None
 
     def adopted(self, before: Memory, turn: Turn, ended: Sequence[EndedCall]) -> None:
-        """A turn was committed."""
+        """Logs a committed turn."""
         if not log.isEnabledFor(logging.INFO):
             return
-        for one, settlement in zip(ended, turn.settlements, strict=True):
-            _log_ended(one, settlement)
+        for ended_call, settlement in zip(ended, turn.settlements, strict=True):
+            _log_ended(ended_call, settlement)
         _log_windows(before, turn.memory)
         for prepared in turn.calls:
             _log_started(prepared)
@@ -60,7 +59,7 @@ class EventLog:
             log.debug("turn", extra=_turn_fields(len(ended), len(turn.calls), in_flight))
 
     def trouble(self, what: str | None) -> None:
-        """Whether results can be written, and why they cannot."""
+        """Logs a change of why results cannot be written; None if they can."""
         if what == self._trouble:
             return
         self._trouble = what
@@ -71,37 +70,37 @@ class EventLog:
 
 
 def run_started(run: Run) -> None:
-    """Somebody wants batches drained."""
+    """Logs the start of a run."""
     only = None if run.options.only is None else sorted(run.options.only)
     log.info("run started", extra={"batches": only, "pace": run.options.rules.pace.value})
 
 
 def run_stopping(run: Run) -> None:
-    """The run was asked to stop."""
+    """Logs a request to stop a run."""
     only = None if run.options.only is None else sorted(run.options.only)
     log.info("run is stopping: the calls in flight finish", extra={"batches": only})
 
 
 def run_ended(run: Run, ending: Ending) -> None:
-    """A run is over."""
+    """Logs the end of a run, and what it did not wait for."""
     log.info("run ended", extra={"ending": ending.value})
     for reason in run.waiting if ending is Ending.SPENT else ():
         log.info("run did not wait", extra=_waiting_fields(reason))
 
 
 def batch_paused(batch: Batch) -> None:
-    """A batch was paused while it was being worked on."""
+    """Logs a pause of a batch of a run."""
     log.info("batch paused", extra={"batch": batch.id, "why": batch.pause_reason or None})
 
 
 def jobs_rescued(number: int) -> None:
-    """The jobs of runners that have died are ready again."""
+    """Logs the number of jobs rescued from dead runners, if there are any."""
     if number:
         log.info("jobs of runners that have died are ready again", extra={"jobs": number})
 
 
 def clock_skewed(skew_ms: int) -> None:
-    """The provider's clock was found to differ from this machine's."""
+    """Logs a new difference between the provider's clock and this machine's."""
     log.info("the provider's clock differs from this machine's", extra={"ms": skew_ms})
 
 
@@ -111,13 +110,13 @@ def _log_started(prepared: PreparedCall) -> None:
     log.debug("call started", extra=extra)
 
 
-def _log_ended(one: EndedCall, settlement: Settlement) -> None:
-    call, verdict = one.prepared.call, one.result.verdict
+def _log_ended(ended: EndedCall, settlement: Settlement) -> None:
+    call, verdict = ended.prepared.call, ended.result.verdict
     counted = (settlement.prompt_tokens, settlement.completion_tokens)
     extra = _call_fields(call) | {
         "verdict": verdict.kind.value,
         "status": settlement.status,
-        "ms": one.ended_at - one.sent_at,
+        "ms": ended.ended_at - ended.sent_at,
         "tokens": sum(number or 0 for number in counted) if any(counted) else None,
         "why": None if verdict.kind is Kind.REJECTED else _short(verdict.why),
     }
@@ -126,16 +125,16 @@ def _log_ended(one: EndedCall, settlement: Settlement) -> None:
     else:
         log.debug("call ended", extra=extra)
     if wants_content():
-        reply = one.result.reply
-        said = one.result.body or (reply.content if reply else None)
-        CONTENT.debug("said", extra={"call": call.id, "prompt": one.sent, "reply": said})
+        reply = ended.result.reply
+        content = ended.result.body or (reply.content if reply else None)
+        CONTENT.debug("said", extra={"call": call.id, "prompt": ended.sent, "reply": content})
 
 
 def _log_windows(before: Memory, after: Memory) -> None:
     old = before.snapshot.latest
     for key, window in after.snapshot.latest.items():
-        if (known := old.get(key)) is not window:
-            _log_window(known, window)
+        if (previous := old.get(key)) is not window:
+            _log_window(previous, window)
 
 
 def _log_window(old: Window | None, new: Window) -> None:
@@ -162,7 +161,7 @@ def _log_window(old: Window | None, new: Window) -> None:
 
 
 def _is_spent(window: Window) -> bool:
-    """Whether a day, a month or a grant is spent; a minute that is full is no news."""
+    """Whether a day, a month or a grant is spent; full rolling windows are not logged."""
     if window.limit is None or not isinstance(window.period, Calendar | Grant):
         return False
     return window.limit - window.kept <= window.spent

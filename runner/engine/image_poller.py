@@ -1,10 +1,10 @@
-"""The images that are being made: polled, fetched, and put into their folders."""
+"""Polling of image tasks; finished images are downloaded and stored in their folders."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,10 @@ from aiolimiter import AsyncLimiter
 from anyio.abc import TaskGroup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from runner import exact_json
 from runner.clock import Clock
 from runner.core.retry import next_poll_at
+from runner.engine.image_replies import image_reply
 from runner.engine.posts import Post
 from runner.errors import OutputError, RunnerError, StoreError, UnavailableError
 from runner.files.target import as_output_errors, atomic_write
@@ -24,7 +26,7 @@ from runner.language import _
 from runner.providers.downloads import Expired, Image, Unfit
 from runner.providers.endpoint import Endpoint
 from runner.providers.images import TaskDone, TaskFailed, TaskLost, TaskPending, Unreachable
-from runner.store import batches, image_tasks
+from runner.store import batches, image_tasks, jobs
 from runner.store.batches import Batch
 from runner.store.counts import Changes
 from runner.store.database import Database
@@ -39,32 +41,42 @@ RETRY_S = 5.0
 AT_ONCE = 8
 POLLS_PER_SECOND = 20
 
-# What is stored of a task: called with the connection, ``now`` and ``changes``.
+# Stores the outcome of a poll: called with the connection, ``now`` and ``changes``.
 End = Callable[..., Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class ImageTarget:
-    """Where the images of a batch go, how large they may be, and how often one is asked for."""
+    """Where the images of a batch are stored, with the limits on their size and attempts.
+
+    `as_reply`: they are not stored, since the rows are requests; the answer is OpenAI's reply.
+    """
 
     folder: Path
     max_bytes: int
     max_attempts: int
     batch_id: int
     first_job: int
+    first_row: int
+    row_step: int
     digits: int
+    as_reply: bool
 
     def path(self, job_id: int, suffix: str) -> Path:
-        """The file of a job's image, called by the numbers of the batch and of the row.
+        """Returns the path of a job's image, named by the numbers of the batch and of the row.
 
-        Batches with the same name, or the same folder, do not overwrite each other's.
+        So batches with the same name, or the same folder, do not overwrite each other's images.
         """
         number = job_id - self.first_job + 1
         return self.folder / f"{self.batch_id}-{number:0{self.digits}}{suffix}"
 
+    def row_id(self, job_id: int) -> int:
+        """Returns the id of the row that a job is about."""
+        return self.first_row + (job_id - self.first_job) * self.row_step
+
 
 def target_of(batch: Batch) -> ImageTarget:
-    """Where the images of a batch go."""
+    """Returns the image target of a batch."""
     jobfile = JobFile.from_json(batch.job_json)
     return ImageTarget(
         Path(jobfile.images.folder or f"{batch.name}-images"),
@@ -72,15 +84,18 @@ def target_of(batch: Batch) -> ImageTarget:
         jobfile.limits.max_attempts,
         batch.id,
         batch.first_job,
+        batch.first_row,
+        batch.row_step,
         digits=max(4, len(str(batch.rows))),
+        as_reply=jobfile.job.kind == "request",
     )
 
 
 def put_in_place(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, and durably; its folder is made if need be.
+    """Writes a file atomically and durably; its folder is created if needed.
 
     Raises:
-        OutputError: It cannot be written.
+        OutputError: The file cannot be written.
     """
     with as_output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,12 +104,12 @@ def put_in_place(path: Path, data: bytes) -> None:
 
 
 def _is_place(task_id: str) -> bool:
-    """Whether a task has ended already, and what is stored is where its image is."""
+    """Whether a stored task id is in fact the URL of a finished image."""
     return task_id.startswith(("http://", "https://", "data:"))
 
 
 def _later(task: ImageTask, why: str) -> End:
-    """Poll again, or give it up after a day, and say `why` it is not here yet."""
+    """Returns an end that schedules another poll, or fails the task after a day with `why`."""
 
     async def again(connection: AsyncConnection, now: int, changes: Changes) -> None:
         due = next_poll_at(task.started_at, now)
@@ -108,7 +123,7 @@ def _later(task: ImageTask, why: str) -> End:
 
 
 class ImageTaskPoller:
-    """The image tasks of this process's accounts."""
+    """Polls the image tasks of this process's accounts."""
 
     def __init__(
         self,
@@ -127,37 +142,37 @@ class ImageTaskPoller:
         self._polling = 0
         self._limiter = AsyncLimiter(POLLS_PER_SECOND, 1)
         self._targets: dict[int, ImageTarget] = {}
-        self._unwritten: dict[int, str] = {}  # by job: why its image cannot be
+        self._unwritten: dict[int, str] = {}  # by job: why its image cannot be written
 
     @property
     def trouble(self) -> str | None:
-        """What keeps images from being written, if anything."""
+        """Why images cannot be written; None if they can."""
         return next(iter(self._unwritten.values()), None)
 
     def poll_now(self) -> None:
-        """There may be a task that is due."""
+        """Wakes the poller, as a task may be due."""
         self._woken.set()
 
     async def run(self, runner_id: int) -> None:
-        """Poll tasks when they are due, until cancelled."""
+        """Polls tasks when they are due, until cancelled."""
         async with anyio.create_task_group() as polls:
             while True:
                 self._woken = anyio.Event()
                 try:
                     sleep_s = await self._turn(runner_id, polls)
                 except Exception:
-                    # A defect of ours must not cancel the calls beside it, which are paid.
+                    # A bug must not cancel the calls in flight, which are paid for.
                     log.exception("image tasks cannot be polled")
                     sleep_s = RETRY_S
                 with anyio.move_on_after(sleep_s):
                     await self._woken.wait()
 
     async def _turn(self, runner_id: int, polls: TaskGroup) -> float:
-        """Begin to poll what is due; how many seconds to sleep then."""
+        """Starts to poll the tasks that are due; returns the seconds to sleep afterwards."""
         accounts, now = list(self._endpoints), self._clock.now()
         free = AT_ONCE - self._polling
         if free <= 0:
-            return math.inf  # a poll that ends wakes it
+            return math.inf  # the end of a poll wakes it
         try:
             async with self._database.read() as connection:
                 due = await image_tasks.next_due(connection, accounts)
@@ -177,7 +192,7 @@ class ImageTaskPoller:
         return 0.0
 
     async def _poll(self, task: ImageTask) -> None:
-        """One poll of one task. One that cannot be stored is made again when its lease ends."""
+        """Polls a task once; if the outcome cannot be stored, another poll follows."""
         try:
             await self._limiter.acquire()
             end = await self._outcome(task)
@@ -202,7 +217,7 @@ class ImageTaskPoller:
         await self._post(write)
 
     async def _store_later(self, task: ImageTask, why: str) -> None:
-        """Have a task polled again; while even that cannot be stored, go on trying."""
+        """Schedules another poll of a task, retrying until that is stored."""
         while True:
             try:
                 await self._store(_later(task, why))
@@ -214,7 +229,7 @@ class ImageTaskPoller:
                 return
 
     async def _outcome(self, task: ImageTask) -> End:
-        """What is to be stored of a task; what cannot be kept is fetched again, for a day."""
+        """Polls a task; an image that cannot be written is downloaded again, for up to a day."""
         target = await self._target(task.batch_id)
         try:
             end = await self._polled(task, target)
@@ -223,7 +238,7 @@ class ImageTaskPoller:
                 folder=target.folder, what=error.what
             )
             reason = getattr(error.__cause__, "strerror", None) or type(error.__cause__).__name__
-            # In English, since it may be stored.
+            # In English, since it is stored if the task is given up.
             end = _later(task, f"images cannot be written to {target.folder} ({reason})")
             if next_poll_at(task.started_at, self._clock.now()) is not None:
                 self._unwritten[task.job_id] = why
@@ -232,18 +247,20 @@ class ImageTaskPoller:
         return end
 
     async def _polled(self, task: ImageTask, target: ImageTarget) -> End:
-        """What has come of a task.
+        """Returns the outcome of a poll of a task.
 
         Raises:
-            OutputError: Its image is here, and cannot be written.
+            OutputError: Its image was downloaded, and cannot be written.
         """
         endpoint, place = self._endpoints[task.account], task.task_id
-        found = TaskDone((place,)) if _is_place(place) else await endpoint.task(place, POLL_S)
-        match found:
+        state = TaskDone((place,)) if _is_place(place) else await endpoint.task(place, POLL_S)
+        match state:
+            case TaskDone(urls) if target.as_reply:
+                return await self._reply(task, target, endpoint, urls)
             case TaskDone(urls):
                 return await self._fetch(task, target, endpoint, urls[0])
-            case TaskPending(state):
-                return _later(task, f"the provider's task is {state}")
+            case TaskPending(word):
+                return _later(task, f"the provider's task is {word}")
             case Unreachable(why):
                 return _later(task, why)
             case TaskLost(why):
@@ -256,17 +273,37 @@ class ImageTaskPoller:
     async def _fetch(
         self, task: ImageTask, target: ImageTarget, endpoint: Endpoint, url: str
     ) -> End:
-        found = await endpoint.fetch(url, target.max_bytes, FETCH_S)
-        match found:
-            case Image(data) as image:
-                path = target.path(task.job_id, image.suffix)
-                await in_thread(put_in_place, path, data)
-                return partial(image_tasks.done, task=task, answer=str(path))
+        download = await endpoint.fetch(url, target.max_bytes, FETCH_S)
+        if not isinstance(download, Image):
+            return self._unfetched(task, target, download)
+        path = target.path(task.job_id, download.suffix)
+        await in_thread(put_in_place, path, download.data)
+        return partial(image_tasks.done, task=task, answer=str(path))
+
+    async def _reply(
+        self, task: ImageTask, target: ImageTarget, endpoint: Endpoint, urls: Sequence[str]
+    ) -> End:
+        """Makes the reply to a request, with the images or their URLs as the request asks."""
+        row_id = target.row_id(task.job_id)
+        async with self._database.read() as connection:
+            row = (await jobs.read_bodies(connection, [row_id]))[row_id]
+        as_base64 = exact_json.loads(row)["body"].get("response_format") == "b64_json"
+        now = self._clock.now()
+        download = await image_reply(endpoint, urls, now, as_base64=as_base64)
+        if not isinstance(download, str):
+            return self._unfetched(task, target, download)
+        return partial(image_tasks.done, task=task, answer=download)
+
+    def _unfetched(
+        self, task: ImageTask, target: ImageTarget, download: Unfit | Expired | Unreachable
+    ) -> End:
+        """Returns the end of a task whose image is made but was not downloaded."""
+        match download:
             case Unfit(why):
                 why = f"the image cannot be kept: {why}"
                 return partial(image_tasks.failed, task=task, why=why)
             case Expired(why) if not _is_place(task.task_id):
-                return _later(task, why)  # the provider tells a fresh URL
+                return _later(task, why)  # the next poll returns a fresh URL
             case Expired(why):
                 most = target.max_attempts
                 return partial(image_tasks.begin_again, task=task, max_attempts=most, why=why)

@@ -1,4 +1,4 @@
-"""What the engine knows between two turns, and what a turn of it has decided."""
+"""The engine's state between two turns, and the decisions of a turn."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from runner.engine.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the engine knows between two turns.
+    """The engine's state between two turns.
 
     Attributes:
         snapshot: The queue and the windows.
-        revision: Of the database, when that was true.
-        routes: What was learned of each route.
-        rates: How fast the calls of each account may start, where that is bounded.
-        shares: Calls that each batch has had beside the others.
+        revision: The revision of the database that `snapshot` describes.
+        routes: The statistics of each route.
+        rates: The limit of starts per second by account, where there is one.
+        shares: The number of calls that each demand has had, for fair sharing.
         streaks: By batch, the calls rejected since its last answer.
-        client_caps: What was left to clients of the server, by the turn before.
+        client_caps: The caps of the server's clients, as of the previous turn.
     """
 
     snapshot: Snapshot
@@ -42,31 +42,31 @@ class Memory:
 
     @property
     def in_flight(self) -> int:
-        """Calls of this process under way."""
+        """The number of calls of this process in flight."""
         return sum(stats.in_flight for stats in self.routes.values())
 
     def in_flight_of(self, account: str) -> int:
-        """Those of them that this account makes."""
+        """Returns the number of calls of an account in flight."""
         own = (stats for route, stats in self.routes.items() if route[0] == account)
         return sum(stats.in_flight for stats in own)
 
     def streak_of(self, batch_id: int) -> Streak:
-        """The rejections of a batch since its last answer, those that others have seen included."""
+        """Returns the rejections of a batch since its last answer, with other runners'."""
         own = self.streaks.get(batch_id, NO_STREAK)
         batch = self.snapshot.batches.get(batch_id)
         return own if batch is None else own.as_stored(batch.calls_rejected)
 
-    def with_started(self, found: Admission) -> Memory:
-        """What is known once the admitted calls are under way."""
+    def with_started(self, admitted: Admission) -> Memory:
+        """Returns the state with the admitted calls in flight."""
         routes, shares = dict(self.routes), Counter(self.shares)
-        shares.update(permit.key for permit in found.permits)
-        for route in {permit.route for permit in found.permits}:
-            state = found.state.routes[route]
+        shares.update(permit.key for permit in admitted.permits)
+        for route in {permit.route for permit in admitted.permits}:
+            state = admitted.state.routes[route]
             stats = routes.get(route) or RouteStats(state.controller)
             routes[route] = replace(stats, controller=state.controller, in_flight=state.in_flight)
         rates = {
             name: account.rate
-            for name, account in found.state.accounts.items()
+            for name, account in admitted.state.accounts.items()
             if account.rate is not None
         }
         return replace(self, routes=routes, rates=rates, shares=shares)
@@ -74,14 +74,14 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a turn has decided.
+    """The decisions of a turn.
 
     Attributes:
-        memory: What the engine knows from then on.
-        settlements: What became of the calls that had ended.
-        calls: Calls that may be made now.
-        demands: What was wanted.
-        wait: What is waited for, when no more can start.
+        memory: The engine's state after it.
+        settlements: The settlements of the calls that had ended.
+        calls: The admitted calls, to be made now.
+        demands: The demands that were considered.
+        wait: What the demands wait for when no further call can start.
     """
 
     memory: Memory
@@ -92,7 +92,7 @@ class Turn:
 
 
 def shares_of(known: Mapping[int, int], present: Sequence[int]) -> dict[int, int]:
-    """What each batch has had; one that is new has had as little as the least of the others."""
+    """Returns the share of each present demand; a new one starts with the least of the others."""
     kept = {batch_id: known[batch_id] for batch_id in present if batch_id in known}
     least = min(kept.values(), default=0)
     return {batch_id: kept.get(batch_id, least) for batch_id in present}

@@ -1,4 +1,4 @@
-"""The calls that are not settled yet: those under way, and those that have ended."""
+"""The calls that are not settled yet: those in flight, and those that have ended."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ MANY_UNDER_WAY = 8
 
 
 class OpenCalls:
-    """Makes calls in a task group, and keeps each that has ended until its end is stored.
+    """Makes calls in a task group, and keeps each ended call until its settlement is stored.
 
     Args:
-        accounts: Where calls are sent.
-        now: The moment by the provider's clock.
-        observers: By batch, who watches its calls.
+        accounts: The accounts with their endpoints.
+        now: Returns the present moment by the provider's clock.
+        observers: Returns the observers of a demand's calls.
         wake: Called when a call has ended.
     """
 
@@ -46,26 +46,26 @@ class OpenCalls:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __bool__(self) -> bool:
-        """Whether there is any."""
+        """Whether there are any."""
         return bool(self._ended or self.under_way)
 
     @property
     def under_way(self) -> int:
-        """Calls that have not ended."""
+        """The number of calls in flight."""
         return self._under_way.total()
 
     @property
     def ended(self) -> Sequence[EndedCall]:
-        """Calls whose end is not stored yet, in the order in which they have ended."""
+        """The ended calls that are not stored yet, in the order in which they ended."""
         return tuple(self._ended)
 
     def by_batch(self) -> Counter[int]:
-        """All of them, by batch."""
-        ended = Counter(one.prepared.call.permit.key for one in self._ended)
+        """Returns the number of calls by the key of their demand."""
+        ended = Counter(each.prepared.call.permit.key for each in self._ended)
         return +(self._under_way + ended)
 
     def start(self, tasks: asyncio.TaskGroup, calls: Sequence[PreparedCall]) -> None:
-        """Make calls that are in the ledger. A task of anyio's would cost each 14 µs more."""
+        """Starts calls that are in the ledger, as asyncio tasks; anyio's cost 14 µs more each."""
         self._under_way.update(prepared.call.permit.key for prepared in calls)
         for prepared in calls:
             task = tasks.create_task(self._make(prepared))
@@ -73,19 +73,19 @@ class OpenCalls:
             task.add_done_callback(self._tasks.discard)
 
     def give_up(self) -> None:
-        """Cancel the calls under way; in the ledger they count as spent."""
+        """Cancels the calls in flight; in the ledger they count as spent."""
         for task in self._tasks:
             task.cancel()
 
     async def gather(self) -> None:
-        """With many under way, wait a moment for more of them to end: they are settled together."""
+        """Waits a moment for more calls to end, if many are in flight, to settle them together."""
         under_way = self.under_way
         if under_way >= MANY_UNDER_WAY and len(self._ended) < under_way:
             await anyio.sleep(GATHER_S)
 
     def keep(self, database: Path, why: str) -> str:
-        """Write what has ended to a file beside the database; what is told of it."""
-        kept = [one.set_aside(why, self._now()) for one in self._ended]
+        """Writes the ended calls to a file beside the database; returns a message about it."""
+        kept = [each.set_aside(why, self._now()) for each in self._ended]
         try:
             path = set_aside.write_beside(database, kept)
         except OSError as error:
@@ -97,12 +97,12 @@ class OpenCalls:
         )
 
     def settled(self, ended: Sequence[EndedCall], settlements: Sequence[Settlement]) -> None:
-        """The ends of the first of them are stored: forget them, and tell who watches."""
+        """Removes the first ended calls, which are stored, and notifies their observers."""
         self._ended = self._ended[len(ended) :]
-        for one, settlement in zip(ended, settlements, strict=True):
-            call = one.prepared.call
+        for ended_call, settlement in zip(ended, settlements, strict=True):
+            call = ended_call.prepared.call
             for observer in self._observers(call.permit.key):
-                observer(CallTrace(call, one.sent, one.result, settlement.jobs))
+                observer(CallTrace(call, ended_call.sent, ended_call.result, settlement.jobs))
 
     async def _make(self, prepared: PreparedCall) -> None:
         key = prepared.call.permit.key

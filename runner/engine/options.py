@@ -1,4 +1,4 @@
-"""How the engine of a process works."""
+"""The options of the engine of a process."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from runner.engine.client_caps import ClientCaps
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """How the engine of a process works.
+    """The options of the engine of a process.
 
     Attributes:
-        max_concurrency: Calls in flight, at most, of the whole process.
+        max_concurrency: The largest number of calls in flight, over all runs.
         drain_s: How long calls in flight may take to finish after a stop, in seconds.
-        client_caps: What the clients of the server may make in a day.
+        client_caps: The daily limits on calls of the server's clients.
     """
 
     max_concurrency: int = 256

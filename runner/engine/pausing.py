@@ -1,4 +1,4 @@
-"""Batches that should stop asking: a turn pauses them, with the reason."""
+"""Pauses of batches whose calls cannot succeed, with the reason."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from runner.store.counts import Changes
 async def pause(
     connection: AsyncConnection, snapshot: Snapshot, reasons: Mapping[int, str]
 ) -> Snapshot:
-    """Pause batches, by their ids, unless they are paused already; the snapshot without them."""
+    """Pauses the batches with these ids, if they run; returns the snapshot without them."""
     left = dict(snapshot.batches)
     for batch_id, reason in reasons.items():
         if left.pop(batch_id, None) is not None:
@@ -39,16 +39,16 @@ async def pause_unserved(
     changed: Sequence[Window],
     accounts: Sequence[Account],
 ) -> Snapshot:
-    """Pause the batches of which no model is served.
+    """Pauses the batches none of whose models is served.
 
     Args:
-        connection: Inside the transaction of the turn.
-        snapshot: What was known before.
-        settlements: Of the calls that have ended, those that count.
+        connection: A connection inside the transaction of the turn.
+        snapshot: The snapshot before the turn.
+        settlements: The settlements of calls that were not settled before.
         changed: The windows that they have changed.
-        accounts: Those that are used.
+        accounts: The accounts that may be called.
     """
-    if all(one.outcome.verdict.kind is not Kind.GONE for one in settlements):
+    if all(each.outcome.verdict.kind is not Kind.GONE for each in settlements):
         return snapshot
 
     def routes(batch_id: int) -> tuple[Route, ...]:
@@ -68,35 +68,35 @@ async def pause_rejected(
     now: int,
     changes: Changes,
 ) -> tuple[Memory, list[Settlement]]:
-    """Pause the batches of which call after call is rejected, and fail no job for it.
+    """Pauses the batches with systematic rejections, and changes these so that no job fails.
 
     Args:
-        connection: Inside the transaction of the turn.
-        memory: What was known before.
-        settlements: Of the calls that have ended.
-        still_open: Those of the calls that were not settled before; no other counts.
+        connection: A connection inside the transaction of the turn.
+        memory: The state before the turn.
+        settlements: The settlements of the calls that have ended.
+        still_open: The ids of the calls that were not settled before; no other counts.
         now: The present moment (ms since the epoch).
-        changes: Collects what changes in the counts of batches.
+        changes: Collects changes of the counts of batches.
 
     Returns:
-        What is known then, and the settlements to be stored instead, in the same order.
+        The state after it, and the settlements to store instead, in the same order.
     """
-    known = memory.snapshot.batches
+    batches = memory.snapshot.batches
 
     def answered(batch_id: int) -> bool:
-        return batch_id not in known or known[batch_id].counts.succeeded > 0
+        return batch_id not in batches or batches[batch_id].counts.succeeded > 0
 
-    fresh = [one for one in settlements if one.call.id in still_open]
-    found = find_systematic(fresh, memory.streak_of, answered, now)
-    for batch_id in found.streaks.keys() & known.keys():
-        more = found.streaks[batch_id].count - known[batch_id].calls_rejected
+    fresh = [each for each in settlements if each.call.id in still_open]
+    rejections = find_systematic(fresh, memory.streak_of, answered, now)
+    for batch_id in rejections.streaks.keys() & batches.keys():
+        more = rejections.streaks[batch_id].count - batches[batch_id].calls_rejected
         changes.add(batch_id, "calls_rejected", more)
-    await results.requeue_failed(connection, found.requeued, changes)
-    streaks = {**memory.streaks, **found.streaks}
+    await results.requeue_failed(connection, rejections.requeued, changes)
+    streaks = {**memory.streaks, **rejections.streaks}
     memory = replace(
         memory,
-        snapshot=await pause(connection, memory.snapshot, found.pause_reasons),
+        snapshot=await pause(connection, memory.snapshot, rejections.pause_reasons),
         streaks={batch_id: streak for batch_id, streak in streaks.items() if streak.count},
     )
-    changed = iter(found.settlements)
-    return memory, [next(changed) if one.call.id in still_open else one for one in settlements]
+    changed = iter(rejections.settlements)
+    return memory, [next(changed) if each.call.id in still_open else each for each in settlements]

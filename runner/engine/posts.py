@@ -1,7 +1,7 @@
-"""Work that others want done inside the engine's next transaction, so that nobody else writes.
+"""Writes of pollers, done inside the engine's next transaction, so that the engine alone writes.
 
-Pollers post what they have learned. Each piece runs in a savepoint of its own: one that fails
-changes nothing, and its error is raised where it was posted.
+Each piece of work runs in a savepoint of its own: if it fails, it changes nothing, and its error is
+raised where it was posted.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ Work = Callable[[AsyncConnection], Awaitable[T]]
 
 
 class Post(Protocol):
-    """Has work done in the engine's next transaction."""
+    """Runs work in the engine's next transaction."""
 
     async def __call__(self, work: Work[T]) -> T:
-        """Do `work` inside a transaction; returns once it is committed.
+        """Runs `work` inside a transaction; returns once it is committed.
 
-        `work` may run twice, when the transaction fails: it keeps its state in the database.
+        `work` may run again if the transaction fails, so it must keep its state in the database.
 
         Raises:
-            StoreError: It could not be stored, or the engine has ended.
+            StoreError: The transaction failed, or the engine has ended.
         """
 
 
 @dataclass(slots=True)
 class _Item:
-    """A piece of work, and what came of it."""
+    """A piece of work, and its result."""
 
     work: Work[Any]
     done: anyio.Event = field(default_factory=anyio.Event)
@@ -44,7 +44,7 @@ class _Item:
 
 
 class Posts:
-    """Work that was posted and is not done."""
+    """The posted work that is not done."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
@@ -55,7 +55,7 @@ class Posts:
         return bool(self._waiting)
 
     async def post(self, work: Work[T]) -> T:
-        """See `Post`."""
+        """Implements `Post`."""
         if self._closed:
             raise StoreError("the engine has ended")
         item = _Item(work)
@@ -68,7 +68,7 @@ class Posts:
         return result
 
     async def run(self, connection: AsyncConnection) -> list[_Item]:
-        """Do all that waits; `settle` says then whether the transaction was committed."""
+        """Runs all waiting work; `settle` must be called once the transaction is committed."""
         items = list(self._waiting)
         for item in items:
             item.error = None
@@ -77,24 +77,24 @@ class Posts:
                     item.result = await item.work(connection)
             except Exception as error:
                 if is_failure(error):
-                    raise  # it concerns the whole transaction
+                    raise  # the whole transaction has failed
                 item.error = error
         return items
 
     def settle(self, items: list[_Item]) -> None:
-        """The transaction that `items` ran in is committed: tell those who wait."""
+        """Wakes those who posted `items`, whose transaction is committed."""
         for item in items:
             self._waiting.remove(item)
             item.done.set()
 
     def fail(self, error: Exception) -> None:
-        """The database does not take what waits: tell those who wait, who try again later."""
+        """Raises `error` for all waiting work; those who posted it will retry."""
         for item in self._waiting:
             item.error = error
             item.done.set()
         self._waiting.clear()
 
     def close(self) -> None:
-        """The engine ends: nothing posted from now on will be done."""
+        """Refuses all waiting and later work, as the engine ends."""
         self._closed = True
         self.fail(StoreError("the engine has ended"))

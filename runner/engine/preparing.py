@@ -1,4 +1,4 @@
-"""The calls of a turn with the rows that they ask about, read in one statement each."""
+"""Preparation of a turn's calls: all their rows, and all invalid replies, in one query each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Preparer:
     async def prepare(
         self, connection: AsyncConnection, known: Mapping[int, Batch], calls: Sequence[Call]
     ) -> list[PreparedCall]:
-        """`calls` with their rows, and with the invalid replies to them so far.
+        """Returns `calls` with their rows and the invalid replies to these so far.
 
         Raises:
             JobFileError: A stored job file cannot be read.

@@ -1,4 +1,4 @@
-"""What a watcher is shown of a run: one frozen picture at a time."""
+"""The progress of a run, as its watcher receives it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class Progress:
 
     Attributes:
         at: The moment.
-        batches: The batches that are being worked on.
-        waiting: What is waited for, when nothing can start; empty while calls start.
-        until: The first moment at which something will happen by itself.
+        batches: The batches of the run with work left.
+        waiting: The reasons why no further call can start.
+        until: The first moment at which one of them ends; None if none is known.
         windows: The windows that the batches' calls touch.
-        in_flight: Calls under way.
-        forecast: When all of it will be finished, if that can be told.
-        trouble: What keeps results from being written, if anything.
-        stopping: Whether the run is winding up.
-        paused: Batches that were being worked on, until they were paused.
+        in_flight: The number of calls in flight.
+        forecast: When all of it will be finished; None if unknown.
+        trouble: Why results cannot be written; None if they can.
+        stopping: Whether the run is stopping.
+        paused: The batches of the run that were paused.
     """
 
     at: int

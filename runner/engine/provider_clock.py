@@ -1,7 +1,7 @@
-"""The hour by the provider's clock: its days are what allowances are counted in.
+"""The provider's clock, by whose days allowances are counted.
 
-It is asked, at no cost, before the first call, and whenever our clock has moved otherwise than time
-has passed: it was set, or the machine slept. Which of the two, only another clock can tell.
+The provider is asked for the time, at no cost, before the first call and whenever our clock has
+jumped: it was set, or the machine slept. Only another clock can show which of the two.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from runner.providers.endpoint import Endpoint
 from runner.providers.hour import ask_hour
 
 ASK_TIMEOUT_S = 3.0
-# Replies that contradict what is known have it asked no more often than this: two providers may do
-# so all the time.
+# The least time between two inquiries after contradicting replies, which two providers with
+# different clocks may send all the time.
 LEAST_BETWEEN_MS = 60_000
-# How often it is asked in a row, and how long after each time.
+# The requests of one inquiry, and the time between them.
 MOST_ASKS = 4
 ASK_EVERY_S = 0.6
 
 
 class ProviderClock:
-    """Our clock, corrected by what replies tell.
+    """Our clock, corrected by the Dates of replies.
 
     Attributes:
-        is_settled: Whether the provider was asked since our clock has moved oddly. Until then
-            nothing should be started that a wrong day could spoil.
+        is_settled: Whether the provider was asked since our clock last jumped. Until then no call
+            should start, as it might be counted on a wrong day.
     """
 
     def __init__(
@@ -50,28 +50,28 @@ class ProviderClock:
 
     @property
     def skew_ms(self) -> int:
-        """How far the provider's clock is ahead of ours, as far as is known."""
+        """How far the provider's clock is known to be ahead of ours, in ms."""
         return self._skew.ms
 
     @property
     def is_sure(self) -> bool:
-        """Whether the provider itself has confirmed the hour."""
+        """Whether the provider itself has confirmed the time."""
         return self._skew.is_confirmed
 
     def now(self) -> int:
-        """The present moment (ms since the epoch)."""
+        """Returns the present moment by the provider's clock (ms since the epoch)."""
         return self._clock.now() + self._skew.ms
 
     def check_jump(self) -> None:
-        """See whether our clock has moved otherwise than time has passed."""
+        """Detects a jump of our clock, by comparison with the loop's monotonic clock."""
         difference = self._clock.now() - loop_ms()
         before, self._difference = self._difference, difference
         if before is not None and abs(difference - before) > CLOCK_TOLERANCE_MS:
             self._doubt()
 
     def learn(self, date: int | None, sent_at: int, ended_at: int) -> None:
-        """Learn from the Date of a reply; the moments of the call are by this clock."""
-        # A reply that took long, perhaps over a laptop's sleep, tells nothing about clocks.
+        """Learns from the Date of a reply; the moments of the call are by this clock."""
+        # The Date of a slow reply, as over a laptop's sleep, says nothing about clocks.
         if date is None or not 0 <= ended_at - sent_at < CLOCK_TOLERANCE_MS:
             return
         if abs(date - ended_at) <= CLOCK_TOLERANCE_MS and self._skew.is_confirmed:
@@ -81,7 +81,7 @@ class ProviderClock:
             self._doubted.set()
 
     async def run(self) -> None:
-        """Ask whenever there is doubt, until it is cancelled."""
+        """Asks for the time whenever it is in doubt, until it is cancelled."""
         if not self._endpoints:
             return
         self._doubt()
@@ -98,7 +98,7 @@ class ProviderClock:
             self._doubted.set()
 
     async def _ask(self) -> None:
-        """Ask until one hour is confirmed, or nobody answers."""
+        """Asks for the time until one is confirmed, or no provider answers."""
         self._asked_at = loop_ms()
         for number in range(MOST_ASKS):
             if number:
@@ -120,7 +120,7 @@ class ProviderClock:
 
 
 def _counts_days(endpoint: Endpoint) -> bool:
-    """Whether an allowance is known that comes back at an hour."""
+    """Whether the account has an allowance that depends on the time of day."""
     account = endpoint.account
     daily = any(q.limit is not None and isinstance(q.period, Calendar) for q in account.quotas)
     return daily or account.credits is not None

@@ -1,6 +1,6 @@
-"""Reads at every tick what others have written, and takes back the jobs of runners that died.
+"""Reads other processes' changes at every tick, and rescues the jobs of dead runners.
 
-A runner may wait for days. So a tick in which nobody has written costs a single query.
+A runner may wait for days. So a tick without changes costs a single query.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class QueueReader:
         self._unended: list[int] = []  # the other runners that have not ended
 
     def expire(self) -> None:
-        """Have the next call of `current` read at once: this process itself has written."""
+        """Makes the next call of `current` read at once, after a write of this process."""
         self._read_at = float("-inf")
 
     async def current(self, memory: Memory | None, now: int) -> Memory:
-        """Return `memory`, read anew if a tick has passed and somebody has written since.
+        """Returns `memory`, read again if a tick has passed and any process has written since.
 
-        A runner that dies writes nothing. So the lock of each is tried at every tick, too.
+        A runner that dies writes nothing, so the locks of all others are tried at every tick, too.
         """
         if memory is not None and anyio.current_time() - self._read_at < self._tick_s:
             return memory

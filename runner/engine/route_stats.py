@@ -1,6 +1,6 @@
-"""What this process has learned of a route, and what it has under way there.
+"""Statistics of a route in this process: its controller, calls in flight, and moving averages.
 
-It is memory only: after a restart a route starts anew, and nothing is lost.
+They are in memory only, and are learned again after a restart.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from runner.core.settlement import RouteEvidence
 from runner.core.verdict import Kind
 from runner.providers.account import USUAL_TOKENS
 
-# How much a new measurement weighs against those before it.
+# The weight of a new measurement in a moving average.
 WEIGHT = 0.1
-# The estimate of tokens falls by this part a call: a long reply is remembered for some dozens.
+# The estimate of tokens falls by this part at each call, so that a long reply counts for dozens.
 FORGET = 0.02
-# After so many refusals in a row that may be for pace or for allowance, a probe is to tell which.
+# After this many consecutive refusals that may be for pace or for allowance, a probe decides which.
 AMBIGUOUS_REFUSALS = 4
 SEVERAL = -1
-# For so long after an answer, what may be an outage is held against the rows that meet it: some
-# twenty calls, as the waits go.
+# For this long after an answer, a possible outage counts against the rows that meet it: for about
+# twenty calls, given the waits between them.
 RECENT_MS = 10 * 60_000
 
 
 @dataclass(frozen=True, slots=True)
 class RouteStats:
-    """One route.
+    """The statistics of one route.
 
     Attributes:
-        controller: What it was found to bear.
-        in_flight: Calls under way.
-        tokens: What a call is expected to take.
-        call_ms: How long a call takes, smoothed.
-        answered_ms: When it last answered a call, by the loop's clock.
-        refused_job: The first job of the calls that it has refused since then; `SEVERAL` where
-            they had different ones, 0 where there was no call.
-        refusal: What the provider said of the last of them.
+        controller: The adaptive limits of its calls.
+        in_flight: The number of calls in flight.
+        tokens: The estimated tokens of a call.
+        call_ms: The duration of a call in ms, smoothed.
+        answered_ms: When it last answered a call, by the loop's clock; -1 if it never did.
+        refused_job: The first job of the calls that it has refused since then; `SEVERAL` if they
+            had different ones, 0 if it has refused none.
+        refusal: The provider's words at the last refusal since then.
     """
 
     controller: Controller
@@ -54,7 +54,7 @@ class RouteStats:
     def refused(
         self, outcome: Outcome, job: int, sent_ms: int, now_ms: int
     ) -> tuple[RouteStats, RouteEvidence]:
-        """The route after a call that brought no answer, and what the others tell of that call.
+        """Returns the statistics after a call without an answer, with the evidence about it.
 
         `job` is the first job of the call; `sent_ms` and `now_ms` are by the loop's clock.
         """
@@ -84,7 +84,7 @@ class RouteStats:
     def answered(
         self, sent_ms: Sequence[int], tokens: Sequence[int | None], now_ms: int
     ) -> RouteStats:
-        """The route after answers to calls that were sent at `sent_ms`; refusals come first."""
+        """Returns the statistics after answers to calls sent at `sent_ms`; apply refusals first."""
         in_flight = self.in_flight - len(sent_ms)
         took_ms = now_ms - sum(sent_ms) / len(sent_ms)
         weight = 1 - (1 - WEIGHT) ** len(sent_ms)
@@ -97,12 +97,12 @@ class RouteStats:
         )
 
     def _answers_at(self, now_ms: int) -> bool:
-        """Whether its last answer is not so old that there may be an outage."""
+        """Whether its last answer is recent enough to rule out an outage."""
         return self.answered_ms >= 0 and now_ms - self.answered_ms < RECENT_MS
 
     @property
     def pace_ms(self) -> float:
-        """Milliseconds between the ends of two calls, at full speed."""
+        """The time between the ends of two calls at full speed, in ms."""
         return max(1e-3, self.call_ms / self.controller.allowed)
 
     def _tokens(self, counted: Sequence[int | None]) -> float:

@@ -1,7 +1,7 @@
-"""A run: somebody wants some batches drained, in a certain way, and waits for the end of it.
+"""A run: a request to drain some batches with some options, which waits until it ends.
 
-The engine works for all runs at once. Each ends by itself: when nothing of its batches is left,
-when it was asked to stop, or when what its batches wait for is not worth waiting for.
+The engine works for all runs at once. Each ends on its own: when its batches have no work left,
+when it was asked to stop, or when the options say not to wait for what its batches wait for.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from runner.store.batches import Batch
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What is wanted of a run.
+    """The options of a run.
 
     Attributes:
-        only: The batches to work on; None for all.
+        only: The ids of the batches to work on; None for all.
         rules: How to spend a day's budget, and at which hours.
         wait: Whether to sleep until the reset when the allowance is spent.
-        hold: Whether to wait, with nothing else to do, until a batch that a person has paused is
+        hold: Whether to wait, when only batches that a person has paused are left, until one is
             resumed.
-        forever: Whether to wait for work that somebody queues, once there is none.
-        held: Batches that the run is about, and that somebody had paused before.
-        patience_ms: How long to go on while no row is brought to an end; None: for ever.
-        watcher: Shown what happens, from time to time.
-        forecasts: Whether the watcher is told when all will be finished.
-        observer: Shown what was said in each call.
-        lasting: Whether it goes on when nothing is left, until it is stopped.
+        forever: Whether to wait for new batches when no work is left.
+        held: The batches of the run that a person had paused before it.
+        patience_ms: How long to go on while no row ends, in ms; None for ever.
+        watcher: Called with the progress from time to time.
+        forecasts: Whether the progress includes a forecast.
+        observer: Called with the trace of each call.
+        lasting: Whether it goes on without work until it is stopped.
     """
 
     only: frozenset[int] | None = None
@@ -57,7 +57,7 @@ class Run:
     def __init__(self, options: RunOptions) -> None:
         self.options = options
         self.stopping = False
-        self.is_known = False  # to the turn that is taken
+        self.is_known = False  # to the present turn
         self.deadline = float("inf")  # of the loop's time, once it is stopping
         self.ending: Ending | None = None
         self.failure: RunnerError | None = None
@@ -69,28 +69,28 @@ class Run:
         self._left, self._left_since = -1, 0
 
     def covers(self, batch_id: int) -> bool:
-        """Whether the run is about this batch."""
+        """Whether the run includes this batch."""
         return self.options.only is None or batch_id in self.options.only
 
     def concerns(self, batch: Batch) -> bool:
-        """Whether the run asks for this batch: for a trial only one that names it.
+        """Whether the run works on this batch; on a trial only if the run names it.
 
-        Whoever looks on wants to be shown all that is said, from the first call on.
+        The run of a trial observes its calls, and must not miss those that another run would make.
         """
         return self.covers(batch.id) and (self.options.only is not None or not batch.is_trial)
 
     @property
     def is_held(self) -> bool:
-        """Whether a person has paused batches of it, and may resume them."""
+        """Whether it waits for batches that a person has paused."""
         return self.options.hold and any(not b.pause_reason for b in self.paused.values())
 
     def end(self, ending: Ending, failure: RunnerError | None = None) -> None:
-        """The run is over."""
+        """Ends the run, and wakes those who wait for it."""
         self.ending, self.failure = ending, failure
         self.over.set()
 
     def gone(self, present: Collection[int]) -> list[int]:
-        """The batches that were worked on and are not `present` any more."""
+        """Returns the batches that were `present` at the last call and are not any more."""
         now = frozenset(batch_id for batch_id in present if self.covers(batch_id))
         gone = sorted(self._met - now)
         self._met = now
@@ -99,7 +99,7 @@ class Run:
         return gone
 
     def stalled(self, own: Sequence[Batch], now: int) -> bool:
-        """Whether no row was brought to an end for as long as the run is to try."""
+        """Whether no row has ended for the run's whole patience."""
         left = sum(batch.counts.unfinished for batch in own)
         if left != self._left:
             self._left, self._left_since = left, now

@@ -1,4 +1,4 @@
-"""The runs that the engine works for: what they want, when each is over, what each is shown."""
+"""The runs that the engine works for: their rules, their ends, and their progress."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from runner.store import batches
 from runner.store.batches import Batch
 from runner.store.database import Database
 
-# How often a watcher is shown what happens while calls are made.
+# The least time between two calls of a watcher while calls are in flight.
 SHOW_EVERY_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """How the engine stands at one moment.
+    """The state of the engine at one moment, as runs need it.
 
     Attributes:
         at: The moment, by this machine's clock (ms since the epoch).
-        skew_ms: How far the provider's clock is ahead.
-        open_calls: By batch, its calls that are under way, or that have ended and are not settled.
-        trouble: What keeps results from being written, if anything.
-        admitting: Whether calls could start in the latest turn; if not, it tells nothing.
-        refusal: Why nobody can be called any more, if it is so.
-        accounts: Those that may be called.
+        skew_ms: How far the provider's clock is ahead, in ms.
+        open_calls: The number of calls that are not settled, by the key of their demand.
+        trouble: Why results cannot be written; None if they can.
+        admitting: Whether calls could start in the latest turn; if not, its reasons mean nothing.
+        refusal: The error if all accounts are refused; else None.
+        accounts: The accounts that may be called.
     """
 
     at: int
@@ -51,12 +51,12 @@ class EngineStatus:
     accounts: tuple[Account, ...]
 
     def open_calls_of(self, run: Run) -> int:
-        """How many calls of `run` are not settled."""
+        """Returns the number of calls of `run` that are not settled."""
         return sum(number for key, number in self.open_calls.items() if run.covers(key))
 
 
 class Runs:
-    """The runs under way."""
+    """The present runs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -71,41 +71,44 @@ class Runs:
         return bool(self._runs)
 
     def add(self, run: Run) -> None:
-        """Work for `run`, too; once the engine has ended, `run` ends as the others did."""
+        """Adds a run; once the engine has ended, it ends at once as the others did."""
         self._runs.append(run)
         if self._are_over:
             run.end(Ending.STOPPED, self._failure)
 
     def begin_turn(self) -> None:
-        """A turn begins: it knows the runs of now, and tells nothing of one that comes later."""
+        """Marks the present runs as known to the turn that begins, which may end no other."""
         for run in self._runs:
             run.is_known = True
 
     def remove(self, run: Run) -> None:
-        """Work no more for `run`."""
+        """Removes a run."""
         if run in self._runs:
             self._runs.remove(run)
 
     def end_all(self, failure: RunnerError | None) -> None:
-        """The engine ends, and every run with it."""
+        """Ends every run, as the engine ends."""
         self._are_over, self._failure = True, failure
         for run in self:
             run.end(Ending.STOPPED, failure)
 
     def rules_of(self, batch: Batch | None) -> Rules | None:
-        """What a run that names the batch wants of its calls, or else any run; or of clients."""
+        """Returns the rules for the calls of a batch, or of clients (None).
+
+        The rules of a run that names the batch take precedence; None if no run works on it.
+        """
         if batch is None:
             return CLIENT_RULES
-        found = None
+        rules = None
         for run in self._runs:
             if not run.stopping and run.concerns(batch):
                 if run.options.only is not None:
                     return run.options.rules
-                found = found or run.options.rules
-        return found
+                rules = rules or run.options.rules
+        return rules
 
     def observers(self, batch_id: int) -> list[Observer]:
-        """Who is shown what is said in the calls of a batch."""
+        """Returns the observers of the calls of a batch."""
         return [
             run.options.observer
             for run in self._runs
@@ -114,13 +117,13 @@ class Runs:
 
     @property
     def next_deadline(self) -> float:
-        """When the first run that was stopped gives its calls up, in the loop's time."""
+        """When the first stopping run gives up its calls, in the loop's time (s)."""
         return min((run.deadline for run in self._runs), default=float("inf"))
 
     async def conclude(self, memory: Memory, wait: Wait, status: EngineStatus) -> list[float]:
-        """End the runs that are over, and show the others how things stand.
+        """Ends the runs that are over, and shows the others their progress.
 
-        Returns the deadlines of those that ended with calls under way.
+        Returns the deadlines of those that ended with calls in flight.
         """
         await self._note_paused(memory)
         expired = []
@@ -140,7 +143,7 @@ class Runs:
     def show(
         self, memory: Memory, wait: Wait, status: EngineStatus, *, at_once: bool = False
     ) -> None:
-        """Show those who watch how things stand, not more often than they can look."""
+        """Calls the watchers with the progress, at a limited rate while calls are open."""
         now = anyio.current_time()
         for run in self._runs:
             due = now - run.shown_at >= SHOW_EVERY_S
@@ -150,23 +153,23 @@ class Runs:
                 _show(run, memory, wait, status)
 
     async def _note_paused(self, memory: Memory) -> None:
-        """Find out which of the batches that have gone were paused, and which are no more."""
+        """Updates the paused batches of each run, by reading those that left the snapshot."""
         for run in self:
             gone = run.gone(memory.snapshot.batches)
             at_work = any(run.concerns(batch) for batch in memory.snapshot.batches.values())
             if not gone and (not run.paused or at_work):
                 continue
             async with self._database.read() as connection:
-                known = await batches.get_batches(connection, {*gone, *run.paused})
-            # One that was resumed is held until the engine has read that, or the run would end.
-            paused = {b.id: b for b in known if b.state is BatchState.PAUSED or is_runnable(b)}
+                stored = await batches.get_batches(connection, {*gone, *run.paused})
+            # A resumed batch stays until the engine has read it, or the run would end.
+            paused = {b.id: b for b in stored if b.state is BatchState.PAUSED or is_runnable(b)}
             for batch_id in paused.keys() - run.paused.keys():
                 event_log.batch_paused(paused[batch_id])
             run.paused = paused
 
 
 def _ending(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> Ending | None:
-    """Why `run` is over, if it is."""
+    """Returns why `run` is over; None if it is not."""
     own = [batch for batch in memory.snapshot.batches.values() if run.concerns(batch)]
     run.waiting = tuple(reason for reason in wait.reasons if run.covers(reason.key))
     stalled = run.stalled(own, status.at)
@@ -186,7 +189,7 @@ def _ending(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> Endin
 
 
 def _worth_waiting(run: Run, status: EngineStatus) -> Ending | None:
-    """Why `run` is over with work left, if it is."""
+    """Returns why `run` is over with work left; None if it is not."""
     if not status.admitting:
         return None
     if not run.waiting:

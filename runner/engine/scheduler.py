@@ -1,8 +1,8 @@
-"""One turn of the engine: settle all that has ended, admit all that may start, in one transaction.
+"""One turn of the engine: settle ended calls and admit new ones, in one transaction.
 
-The state is in memory, and is read again only when somebody else has written. A turn returns the
-new state beside what it decided; the engine adopts both once the transaction is committed. So a
-turn that fails has changed nothing.
+The state is in memory, and is read again only when another process has written. A turn returns the
+new state with its decisions; the engine adopts both once the transaction is committed. So a turn
+that fails has changed nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from runner.store.database import Database
 from runner.store.reserve import reserve
 
 RulesOf = Callable[[Batch | None], Rules | None]
-"""Of a batch, or of clients, what is wanted of its calls; None: nobody wants them made now."""
+"""Returns the rules for the calls of a batch, or of clients (None); None if none may start."""
 
 NOTHING: RulesOf = lambda _batch: None  # noqa: E731 - admits nothing
 
@@ -76,22 +76,22 @@ class Scheduler:
         *,
         stale: bool = False,
     ) -> Turn:
-        """Settle `ended`, then admit what the rules let start.
+        """Settles `ended`, then admits the calls that the rules allow.
 
         Args:
-            connection: Inside the transaction that holds the write lock.
-            memory: What was known before.
-            ended: Calls that have ended.
-            rules_of: By batch, what the user wants of it.
+            connection: A connection inside a transaction that holds the write lock.
+            memory: The state before the turn.
+            ended: The calls that have ended.
+            rules_of: Returns the user's rules for a batch.
             now: The present moment, by the provider's clock (ms since the epoch).
             stale: Whether the caller has written within the transaction.
         """
         memory = await self._current(connection, memory, stale=stale)
         stored, changes = memory.snapshot.latest.values(), Changes()
-        memory, judged = self._settle(memory, ended, now)
-        still_open = await unsettled(connection, judged)
+        memory, settlements = self._settle(memory, ended, now)
+        still_open = await unsettled(connection, settlements)
         memory, settlements = await pause_rejected(
-            connection, memory, judged, still_open, now, changes
+            connection, memory, settlements, still_open, now, changes
         )
         fresh = await apply(connection, settlements, still_open, self._runner_id, now, changes)
         await refused_formats.keep(connection, refused_by(ended))
@@ -99,16 +99,16 @@ class Scheduler:
         memory, demands = await self._demands(connection, memory, rules_of, now, changes)
         memory, demands = await self._capped(connection, memory, demands, now)
         state = self._bounds.state(memory, self._accounts.accounts, demands, now)
-        found = admission.admit(state, demands, now)
-        memory, calls, opened = await self._reserve(connection, memory, found, now, changes)
+        admitted = admission.admit(state, demands, now)
+        memory, calls, opened = await self._reserve(connection, memory, admitted, now, changes)
         await changes.write(connection)
         await windows.store(connection, stored, changed, opened)
         snapshot = memory.snapshot.with_changes(changes).with_windows((), opened)
         memory = replace(memory, snapshot=snapshot)
-        return Turn(memory, tuple(settlements), tuple(calls), tuple(demands), found.wait)
+        return Turn(memory, tuple(settlements), tuple(calls), tuple(demands), admitted.wait)
 
     def admissible(self, memory: Memory, rules_of: RulesOf, now: int) -> Admission:
-        """What could start, as far as memory tells; nothing is reserved."""
+        """Returns what could start, from memory alone and without reservations."""
         demands = [
             demand_of(
                 batch,
@@ -120,7 +120,7 @@ class Scheduler:
             for batch in memory.snapshot.batches.values()
             if (rules := rules_of(batch)) is not None
         ]
-        demands = [*self._of_clients(rules_of), *(one for one in demands if one.routes)]
+        demands = [*self._of_clients(rules_of), *(demand for demand in demands if demand.routes)]
         caps = {name: cap for name, cap in memory.client_caps.items() if now < (cap.until or now)}
         demands = capped(demands, self._owners(memory), caps)
         return admission.admit(
@@ -128,17 +128,18 @@ class Scheduler:
         )
 
     def _of_clients(self, rules_of: RulesOf) -> list[Demand]:
-        """What clients want, if any call may start for them."""
-        found = self._clients.demands(self._accounts.accounts)
-        return found if rules_of(None) is not None else []
+        """Returns the demands of clients, if calls may start for them."""
+        demands = self._clients.demands(self._accounts.accounts)
+        return demands if rules_of(None) is not None else []
 
     def _owners(self, memory: Memory) -> dict[int, str]:
-        """By the key of a demand, the client of the server whose it is."""
-        found = memory.snapshot.batches.values()
-        return {**{one.id: one.client for one in found if one.client}, **self._clients.names()}
+        """Returns the client of the server by the key of a demand, if it has one."""
+        batches = memory.snapshot.batches.values()
+        of_batches = {batch.id: batch.client for batch in batches if batch.client}
+        return {**of_batches, **self._clients.names()}
 
     def routes(self, memory: Memory) -> set[Route]:
-        """Every route that the calls of a batch may take."""
+        """Returns every route that the calls of any batch may take."""
         accounts = self._accounts.accounts
         return {
             route
@@ -146,10 +147,10 @@ class Scheduler:
             for route in routes_of(batch.models, accounts)
         }
 
-    # ---- the parts of a turn, in their order
+    # ---- the steps of a turn, in order
 
     async def _current(self, connection: AsyncConnection, memory: Memory, *, stale: bool) -> Memory:
-        """`memory`, read again if anybody else has written since."""
+        """Returns `memory`, read again if another connection has written since."""
         revision = await self._database.revision(connection)
         last = memory.revision
         if not stale and revision == (last[0], last[1] + 1):
@@ -161,22 +162,22 @@ class Scheduler:
     def _settle(
         self, memory: Memory, ended: Sequence[EndedCall], now: int
     ) -> tuple[Memory, list[Settlement]]:
-        """The core's settlement of each call, and what the routes have learned."""
+        """Returns the settlement of each call, and the memory with the statistics of its route."""
         routes, now_ms = dict(memory.routes), loop_ms()
         answered: dict[Route, list[EndedCall]] = {}
         settlements = []
-        for one in ended:
-            route, evidence = one.prepared.call.permit.route, RouteEvidence()
-            if one.result.verdict.kind in ANSWERED:
-                answered.setdefault(route, []).append(one)
+        for call in ended:
+            route, evidence = call.prepared.call.permit.route, RouteEvidence()
+            if call.result.verdict.kind in ANSWERED:
+                answered.setdefault(route, []).append(call)
             else:
                 routes[route], evidence = routes[route].refused(
-                    one.outcome, one.first_job, one.sent_ms, now_ms
+                    call.outcome, call.first_job, call.sent_ms, now_ms
                 )
-            settlements.append(settled(one, evidence, jitter=self._random.random(), now=now))
+            settlements.append(settled(call, evidence, jitter=self._random.random(), now=now))
         for route, calls in answered.items():
-            sent = [one.sent_ms for one in calls]
-            tokens = [one.result.tokens for one in calls]
+            sent = [call.sent_ms for call in calls]
+            tokens = [call.result.tokens for call in calls]
             routes[route] = routes[route].answered(sent, tokens, now_ms)
         return replace(memory, routes=routes), settlements
 
@@ -188,15 +189,15 @@ class Scheduler:
         now: int,
         changes: Changes,
     ) -> tuple[Memory, list[Window]]:
-        """What follows from settlements that count: windows, pauses, jobs that are due again."""
+        """Applies fresh settlements: changes windows, pauses batches and readies due jobs."""
         snapshot = memory.snapshot
         changed = list(settlement.settle_windows(snapshot.windows, fresh, now).values())
         accounts = self._accounts.accounts
         snapshot = await pause_unserved(connection, snapshot, fresh, changed, accounts)
         dues = [
             outcome.action.due
-            for one in fresh
-            for outcome in one.jobs
+            for each in fresh
+            for outcome in each.jobs
             if isinstance(outcome.action, RetryAt)
         ]
         next_due = min([*dues, *([snapshot.next_due] if snapshot.next_due else [])], default=None)
@@ -214,7 +215,7 @@ class Scheduler:
         now: int,
         changes: Changes,
     ) -> tuple[Memory, list[Demand]]:
-        """What clients want, and each batch, with calls at hand for those that could go on."""
+        """Returns the demands of clients and batches, with ready jobs read for those with room."""
         accounts = self._accounts.accounts
         free = self._bounds.max_concurrency - memory.in_flight
         wanted = []
@@ -222,11 +223,11 @@ class Scheduler:
             rules = rules_of(batch)
             if rules is not None and (routes := routes_of(batch.models, accounts)):
                 wanted.append((batch, rules, routes))
-        asked = self._of_clients(rules_of)
-        keys = [*(one.key for one in asked), *(batch.id for batch, _, _ in wanted)]
+        of_clients = self._of_clients(rules_of)
+        keys = [*(demand.key for demand in of_clients), *(batch.id for batch, _, _ in wanted)]
         shares = shares_of(memory.shares, keys)
         others = len({batch.part_of or batch.id for batch, _, _ in wanted}) > 1
-        demands = [replace(one, share=shares[one.key]) for one in asked]
+        demands = [replace(demand, share=shares[demand.key]) for demand in of_clients]
         for batch, rules, routes in wanted:
             current = changes.applied_to(batch)
             if free > 0:
@@ -242,11 +243,11 @@ class Scheduler:
     async def _capped(
         self, connection: AsyncConnection, memory: Memory, demands: list[Demand], now: int
     ) -> tuple[Memory, list[Demand]]:
-        """The demands within what their clients may still make today."""
+        """Returns the demands with the daily caps of their clients."""
         if not self._bounds.client_caps.most:
             return memory, demands
         owners = self._owners(memory)
-        asking = [owners[one.key] for one in demands if one.key in owners]
+        asking = [owners[demand.key] for demand in demands if demand.key in owners]
         caps = await self._bounds.client_caps.read(connection, asking, now)
         return replace(memory, client_caps=caps), capped(demands, owners, caps)
 
@@ -261,9 +262,9 @@ class Scheduler:
         *,
         others: bool,
     ) -> Batch:
-        """`current` with calls at hand; what was answered elsewhere meanwhile needs none.
+        """Reads jobs of `current` ahead; those that other batches have answered need no call.
 
-        `others`: whether other batches are worked on, which may have brought answers since.
+        `others` if other batches are worked on, which may have brought answers since.
         """
         has_read = await self._read_ahead.refill(connection, current, wanted)
         while current.reuse_answers and (has_read or others):
@@ -282,18 +283,18 @@ class Scheduler:
         self,
         connection: AsyncConnection,
         memory: Memory,
-        found: Admission,
+        admitted: Admission,
         now: int,
         changes: Changes,
     ) -> tuple[Memory, list[PreparedCall], list[Window]]:
-        """Enter the admitted calls in the ledger; the windows that hold their reservations."""
-        if not found.permits:
+        """Enters the admitted calls in the ledger; returns them and the windows they reserve in."""
+        if not admitted.permits:
             return memory, [], []
         snapshot = memory.snapshot
         first_id = snapshot.last_call_id + 1
-        of_clients = [permit for permit in found.permits if is_of_client(permit.key)]
-        asked = self._clients.calls(of_clients, first_id)
-        permits = [permit for permit in found.permits if not is_of_client(permit.key)]
+        of_clients = [permit for permit in admitted.permits if is_of_client(permit.key)]
+        client_calls = self._clients.calls(of_clients, first_id)
+        permits = [permit for permit in admitted.permits if not is_of_client(permit.key)]
         calls = [
             Call(
                 number,
@@ -303,24 +304,25 @@ class Scheduler:
                 client=snapshot.batches[permit.key].client,
             )
             for number, (permit, pack) in enumerate(
-                self._take(snapshot.batches, permits), first_id + len(asked)
+                self._take(snapshot.batches, permits), first_id + len(client_calls)
             )
         ]
-        every = [*(one.call for one in asked), *calls]
+        every = [*(prepared.call for prepared in client_calls), *calls]
         await reserve(connection, every, self._runner_id, now, changes)
         for call in calls:
             self._count(snapshot.batches[call.permit.key], changes)
-        prepared = [*asked, *await self._preparer.prepare(connection, snapshot.batches, calls)]
-        memory = memory.with_started(found)
+        of_batches = await self._preparer.prepare(connection, snapshot.batches, calls)
+        memory = memory.with_started(admitted)
         snapshot = replace(snapshot, last_call_id=every[-1].id)
-        touched = {permit.route for permit in found.permits}
-        opened = {windows.key_of(w): w for r in touched for w in found.state.routes[r].windows}
-        return replace(memory, snapshot=snapshot), prepared, list(opened.values())
+        touched = {permit.route for permit in admitted.permits}
+        opened = {windows.key_of(w): w for r in touched for w in admitted.state.routes[r].windows}
+        memory = replace(memory, snapshot=snapshot)
+        return memory, [*client_calls, *of_batches], list(opened.values())
 
     def _take(
         self, known: Mapping[int, Batch], permits: Sequence[Permit]
     ) -> list[tuple[Permit, Pack]]:
-        """A pack of jobs for each permit."""
+        """Returns a pack of jobs for each permit."""
         packs = {
             key: iter(self._read_ahead.take(known[key], number))
             for key, number in Counter(permit.key for permit in permits).items()
@@ -328,12 +330,12 @@ class Scheduler:
         return [(permit, next(packs[permit.key])) for permit in permits]
 
     def _count(self, batch: Batch, changes: Changes) -> None:
-        """Count a call that is about to be made; that of a part is a call of the whole, too."""
+        """Counts a call that is about to be made; a call of a part counts for the whole, too."""
         changes.add(batch.id, "calls_made", 1)
         if batch.part_of is not None:
             changes.add(batch.part_of, "calls_made", 1)
 
 
 def _claimed(job: jobs.ReadyJob) -> CallJob:
-    """The job as it is once it is claimed."""
+    """Returns the job with its history after the claim."""
     return CallJob(job.job_id, job.tries.with_attempt())

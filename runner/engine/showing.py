@@ -1,4 +1,4 @@
-"""What people see of a run: computed only while somebody watches, and not at every turn."""
+"""Computation of a run's progress, done only for a watcher, and not at every turn."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ def progress_of(
     in_flight: int,
     trouble: str | None,
 ) -> Progress:
-    """How a run stands.
+    """Returns the progress of a run.
 
     Args:
         run: The run.
-        memory: What the engine knows.
-        wait: What is waited for.
-        accounts: Those that may be called.
+        memory: The engine's state.
+        wait: The reasons why demands wait.
+        accounts: The accounts that may be called.
         at: The moment by this machine's clock (ms since the epoch).
-        skew_ms: How far the provider's clock is ahead.
-        in_flight: Calls under way.
-        trouble: What keeps results from being written, if anything.
+        skew_ms: How far the provider's clock is ahead, in ms.
+        in_flight: The number of calls in flight.
+        trouble: Why results cannot be written; None if they can.
     """
     own = tuple(batch for batch in memory.snapshot.batches.values() if run.concerns(batch))
-    found = _windows(own, memory, accounts, at + skew_ms)
-    held = _windows(run.paused.values(), memory, accounts, at + skew_ms)
+    by_route = _windows(own, memory, accounts, at + skew_ms)
+    of_paused = _windows(run.paused.values(), memory, accounts, at + skew_ms)
     reasons = tuple(reason for reason in wait.reasons if run.covers(reason.key))
     until = min((r.until for r in reasons if r.until is not None), default=None)
-    touched = (*found.values(), *held.values())
+    touched = (*by_route.values(), *of_paused.values())
     shown = {window for each in touched for window in each if window.is_known}
     return Progress(
         at=at,
@@ -55,7 +55,7 @@ def progress_of(
         until=None if until is None else until - skew_ms,
         windows=tuple(sorted(shown, key=lambda w: (w.account, w.model, w.quota))),
         in_flight=in_flight,
-        forecast=_forecast(run, own, found, memory, accounts, at + skew_ms),
+        forecast=_forecast(run, own, by_route, memory, accounts, at + skew_ms),
         trouble=trouble,
         stopping=run.stopping,
         paused=tuple(run.paused.values()),
@@ -63,17 +63,17 @@ def progress_of(
 
 
 def _windows(
-    found: Iterable[Batch], memory: Memory, accounts: Sequence[Account], now: int
+    own: Iterable[Batch], memory: Memory, accounts: Sequence[Account], now: int
 ) -> dict[Route, tuple[Window, ...]]:
-    """The windows that the calls of these batches touch at `now`, by route."""
-    routes = {route for batch in found for route in routes_of(batch.models, accounts)}
+    """Returns the windows that the calls of these batches touch at `now`, by route."""
+    routes = {route for batch in own for route in routes_of(batch.models, accounts)}
     return windows_of(memory.snapshot.latest, accounts, routes, now)
 
 
 def _states(
-    memory: Memory, found: Mapping[Route, tuple[Window, ...]], accounts: Sequence[Account]
+    memory: Memory, by_route: Mapping[Route, tuple[Window, ...]], accounts: Sequence[Account]
 ) -> dict[Route, RouteState]:
-    states = route_states(found, accounts)
+    states = route_states(by_route, accounts)
     costs = {account.name: account.cost for account in accounts}
     return {
         route: replace(
@@ -88,15 +88,15 @@ def _states(
 def _forecast(
     run: Run,
     own: Sequence[Batch],
-    found: Mapping[Route, tuple[Window, ...]],
+    by_route: Mapping[Route, tuple[Window, ...]],
     memory: Memory,
     accounts: Sequence[Account],
     now: int,
 ) -> Forecast | None:
-    """When all of the run's work will be done; None if nobody asks, or no route serves it."""
-    if not (found and run.options.forecasts):
+    """Returns the forecast of the run's work; None if it is not wanted, or has no route."""
+    if not (by_route and run.options.forecasts):
         return None
-    states = _states(memory, found, accounts)
+    states = _states(memory, by_route, accounts)
     calls = sum(batch.calls_needed for batch in own)
     pace_ms = _pace_ms(memory, states, accounts)
     grants = daily_grants(accounts)
@@ -106,7 +106,7 @@ def _forecast(
 def _pace_ms(
     memory: Memory, states: Mapping[Route, RouteState], accounts: Sequence[Account]
 ) -> int:
-    """Milliseconds between the ends of two calls when all routes run at full speed.
+    """Returns the time between the ends of two calls with all routes at full speed, in ms.
 
     The routes of an account share the rate at which its calls may start.
     """
@@ -120,13 +120,13 @@ def _pace_ms(
     return max(1, round(1 / total)) if total else 1
 
 
-def _allowed(found: Sequence[Batch]) -> int:
-    """How many calls batches still need, as far as the user allows them.
+def _allowed(own: Sequence[Batch]) -> int:
+    """Returns the number of calls that batches still need, within the user's limits.
 
-    A whole and its parts are allowed so many together.
+    A batch and its parts share one limit.
     """
     needed, left = Counter[int](), dict[int, int | None]()
-    for batch in found:
+    for batch in own:
         whole = batch.part_of or batch.id
         needed[whole] += batch.calls_needed
         left[whole] = batch.calls_left

@@ -1,4 +1,4 @@
-"""How a run is told to stop: once to wind up, twice to stop at once."""
+"""Signals that stop a run: the first one gracefully, the second one at once."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from runner.errors import RunnerError
 
 
 async def run_until_told(engine: Engine, run: Run) -> Ending:
-    """Make a run; the first SIGINT, SIGTERM or SIGHUP stops it, a second one ends it at once.
+    """Makes a run; the first SIGINT, SIGTERM or SIGHUP stops it, a second one ends it at once.
 
     Even then nothing is lost: calls in flight count as spent, and their jobs are queued again.
 
     Raises:
-        RunnerError: What the engine raises, not in a group.
+        RunnerError: The engine's error, outside of an exception group.
     """
     ending, failure = Ending.STOPPED, None
     async with anyio.create_task_group() as tasks:
@@ -34,7 +34,7 @@ async def run_until_told(engine: Engine, run: Run) -> Ending:
 
 
 async def _listen(engine: Engine, run: Run) -> None:
-    with anyio.open_signal_receiver(*_heeded()) as signals:
+    with anyio.open_signal_receiver(*_stop_signals()) as signals:
         async for _signal in signals:
             engine.stop(run)
             break
@@ -43,11 +43,11 @@ async def _listen(engine: Engine, run: Run) -> None:
             break
 
 
-def _heeded() -> list[signal.Signals]:
-    """The signals that stop a run.
+def _stop_signals() -> list[signal.Signals]:
+    """Returns the signals that stop a run.
 
-    One that was ignored when the program was started stays ignored: a shell starts background jobs
-    so that Ctrl-C does not end them, and nohup so that a terminal which is closed does not.
+    A signal that was ignored when the program started stays ignored: a shell starts background
+    jobs with SIGINT ignored, and nohup ignores SIGHUP.
     """
-    found = [signal.SIGINT, signal.SIGHUP] if hasattr(signal, "SIGHUP") else [signal.SIGINT]
-    return [signal.SIGTERM, *(one for one in found if signal.getsignal(one) != signal.SIG_IGN)]
+    optional = [signal.SIGINT, signal.SIGHUP] if hasattr(signal, "SIGHUP") else [signal.SIGINT]
+    return [signal.SIGTERM, *(s for s in optional if signal.getsignal(s) != signal.SIG_IGN)]

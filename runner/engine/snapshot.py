@@ -1,4 +1,4 @@
-"""The queue and the windows at one moment: what the engine has in memory, and what others read."""
+"""Snapshots of the queue and the windows, for the engine's memory and for other readers."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Snapshot:
     """The queue and the windows at one moment.
 
     Attributes:
-        batches: Those that may run and have jobs left, by id.
+        batches: The batches that may run and have jobs left, by id.
         latest: The newest window of each quota.
-        superseded: Older windows in which calls under way have still something reserved.
-        next_due: When the first waiting job is due (ms since the epoch).
-        last_call_id: Of the newest call in the ledger.
+        superseded: The older windows in which calls in flight still have reservations.
+        next_due: When the first waiting job is due (ms since the epoch); None if none waits.
+        last_call_id: The id of the newest call in the ledger; 0 if there is none.
     """
 
     batches: Mapping[int, Batch]
@@ -39,12 +39,12 @@ class Snapshot:
 
     @property
     def windows(self) -> dict[WindowKey, Window]:
-        """Every window in which a call may have something reserved."""
+        """Every window in which a call may have a reservation."""
         latest = {(*key, window.period_key): window for key, window in self.latest.items()}
         return {**self.superseded, **latest}
 
     def with_windows(self, changed: Iterable[Window], opened: Iterable[Window] = ()) -> Snapshot:
-        """The snapshot with windows that were changed; those `opened` are the latest then."""
+        """Returns the snapshot with `changed` windows, and `opened` ones as the latest."""
         latest, superseded = dict(self.latest), dict(self.superseded)
         for window in changed:
             key = (window.account, window.model, window.quota)
@@ -62,9 +62,9 @@ class Snapshot:
         return replace(self, latest=latest, superseded=superseded)
 
     def with_changes(self, changes: Changes) -> Snapshot:
-        """The snapshot with batches whose counts have changed; those that are done leave it."""
-        found = (changes.applied_to(batch) for batch in self.batches.values())
-        left = {batch.id: batch for batch in found if _has_work(batch)}
+        """Returns the snapshot with changed counts of batches, without those that are done."""
+        changed = (changes.applied_to(batch) for batch in self.batches.values())
+        left = {batch.id: batch for batch in changed if _has_work(batch)}
         return replace(self, batches=left)
 
 
@@ -74,12 +74,12 @@ def _has_work(batch: Batch) -> bool:
 
 
 def is_runnable(batch: Batch) -> bool:
-    """Whether a snapshot would have it: it may run, and has jobs left."""
+    """Whether a snapshot includes the batch: it may run, and has jobs left."""
     return batch.state in (BatchState.ACTIVE, BatchState.LOADING) and _has_work(batch)
 
 
 async def read_snapshot(connection: AsyncConnection, accounts: Sequence[str]) -> Snapshot:
-    """The snapshot of now, with the windows of these accounts."""
+    """Reads a snapshot, with the windows of these accounts."""
     latest = await windows.latest_windows(connection, accounts)
     reserved = await windows.reserved_windows(connection)
     current = {(*key, window.period_key) for key, window in latest.items()}
@@ -93,17 +93,17 @@ async def read_snapshot(connection: AsyncConnection, accounts: Sequence[str]) ->
 
 
 def routes_of(models: Sequence[str], accounts: Sequence[Account]) -> tuple[Route, ...]:
-    """The routes to `models`, the preferred ones first: on each account in turn, every model.
+    """Returns the routes to `models`, the preferred ones first: all models of each account in turn.
 
     So the whole allowance of an account is used before another's, which may cost money.
     """
-    found = [
+    routes = [
         (account.name, name)
         for account in accounts
         for model in models
         if (name := account.serves(model)) is not None
     ]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(routes))
 
 
 def windows_of(
@@ -115,9 +115,9 @@ def windows_of(
     *,
     sure: bool = False,
 ) -> dict[Route, tuple[Window, ...]]:
-    """The windows that a call by each of these routes would touch at `now`.
+    """Returns the windows that a call by each of these routes would touch at `now`.
 
-    `sure`: the provider itself has told that it is `now`.
+    `sure` if `now` comes from the provider's own clock.
     """
     quotas = {account.name: account.quotas for account in accounts}
     return {
@@ -131,7 +131,7 @@ def windows_of(
 def demand_of(
     batch: Batch, routes: tuple[Route, ...], ready: int, due: int | None, rules: Rules
 ) -> Demand:
-    """What `batch` wants, if `ready` of its calls could start."""
+    """Returns the demand of `batch`, of whose calls `ready` could start."""
     counts, left = batch.counts, batch.calls_left
     return Demand(
         batch.id,
@@ -156,32 +156,32 @@ def outlook_of(
     now: int,
     only: Collection[int] | None = None,
 ) -> tuple[list[Demand], State]:
-    """The demands of a snapshot and the state they meet, as far as the database tells.
+    """Returns the demands of a snapshot and the state of admission, from the database alone.
 
-    A process that makes no calls knows nothing of what is in flight elsewhere, or was learned.
+    A process that makes no calls does not know the calls in flight and the controllers of others.
     """
     demands = [
         demand_of(batch, routes, batch.packing.calls(batch.counts.ready), snapshot.next_due, rules)
         for batch in snapshot.batches.values()
         if (only is None or batch.id in only) and (routes := routes_of(batch.models, accounts))
     ]
-    found = windows_of(
+    by_route = windows_of(
         snapshot.latest, accounts, {r for demand in demands for r in demand.routes}, now
     )
-    return demands, State(route_states(found, accounts))
+    return demands, State(route_states(by_route, accounts))
 
 
 def daily_grants(accounts: Sequence[Account]) -> dict[str, int]:
-    """The credits that each account is granted a day, if somebody logs in, in thousandths."""
+    """Returns the daily grant of each account for users who log in, in thousandths of a credit."""
     return {account.name: account.daily_grant for account in accounts}
 
 
 def route_states(
-    found: Mapping[Route, tuple[Window, ...]], accounts: Sequence[Account]
+    by_route: Mapping[Route, tuple[Window, ...]], accounts: Sequence[Account]
 ) -> dict[Route, RouteState]:
-    """Routes of which nothing was learned yet."""
+    """Returns the initial states of routes with these windows."""
     costs = {account.name: account.cost for account in accounts}
     return {
         (name, model): RouteState(windows, cost=costs[name](model, USUAL_TOKENS))
-        for (name, model), windows in found.items()
+        for (name, model), windows in by_route.items()
     }

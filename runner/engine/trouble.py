@@ -1,4 +1,4 @@
-"""What keeps results from being written; while anything does, no new call starts."""
+"""Reasons why results cannot be written; while there is one, no new call starts."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from runner.language import _
 
 log = logging.getLogger(__name__)
 
-# Below this much free disk nothing new is started: results in flight must find room.
+# The least free disk space for new calls: the results of calls in flight must find room.
 DISK_FLOOR = 32 * 1024 * 1024
 # How long to wait before a transaction that could not be stored is tried again.
 RETRY_WRITE_S = 2.0
 
 
 class Trouble:
-    """The disk, the database and the folders of images, as far as they cannot be written.
+    """Failures of the disk, the database and the folders of images.
 
     Args:
-        folder: Where the database is.
-        of_images: Why images cannot be stored, if they cannot.
-        events: Is told of each change.
+        folder: The folder of the database.
+        of_images: Returns why images cannot be stored; None if they can.
+        events: The log of changes.
     """
 
     def __init__(self, folder: Path, of_images: Callable[[], str | None], events: EventLog) -> None:
@@ -37,37 +37,38 @@ class Trouble:
 
     @property
     def what(self) -> str | None:
-        """What it is, as a clause; None: everything can be written."""
+        """The reason, as a clause; None if everything can be written."""
         return self._write_error or self._low_disk or self._of_images()
 
     def write_failed(self, error: RunnerError) -> None:
-        """A transaction could not be stored."""
+        """Notes a failed transaction."""
         self._write_error = error.what
         self._events.trouble(self.what)
 
     def retry(self) -> None:
-        """The next transaction is to show whether the database takes it; nothing is announced."""
+        """Clears the failure of the database, without a log entry, so that the next turn writes."""
         self._write_error = None
 
     def written(self) -> None:
-        """A transaction is stored."""
+        """Notes a successful transaction."""
         self._write_error = None
         self._events.trouble(self.what)
 
     def check_disk(self) -> None:
-        """Find out whether the disk has room."""
+        """Checks whether the disk has enough free space."""
         try:
             free = shutil.disk_usage(self._folder).free
-        except OSError:  # the folder has gone, or its disk fails: the next transaction tells
+        except OSError:  # the folder is missing, or its disk fails: the next transaction will, too
             return
-        low = _("only {free} MB left on the disk; waiting for room").format(free=free // 1024**2)
-        self._low_disk = low if free < DISK_FLOOR else None
-        if self._low_disk is not None:
+        self._low_disk = None
+        if free < DISK_FLOOR:
+            low = _("only {free} MB left on the disk; waiting for room")
+            self._low_disk = low.format(free=free // 1024**2)
             self._events.trouble(self.what)
 
 
 def defect(error: Exception) -> EngineError:
-    """The error that runs end with after one that nobody has foreseen, which is logged."""
+    """Logs an unexpected error, and returns the error with which runs end."""
     log.error("the engine has failed", exc_info=error)
     remedy = _("report it, with a log (--log-file)")
     failure = EngineError(_("internal error: {error!r}").format(error=error), remedy=remedy)

@@ -1,7 +1,7 @@
-"""Turns as transactions: one for all that has ended; where that cannot be stored, one for each.
+"""Turns as transactions: one for all ended calls, or one for each if that cannot be stored.
 
-A settlement that cannot be stored even alone is set aside whole, and its jobs fail instead: it
-neither ends the run, nor is it dropped, nor is its call paid for again.
+A settlement that cannot be stored even alone is set aside whole, and its jobs fail instead: so it
+neither ends the run nor gets lost, and its call is not paid for again.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from runner.store.database import Database
 log = logging.getLogger(__name__)
 
 Written = list[tuple[Turn, Sequence[EndedCall]]]
-"""Turns that are committed, each with the calls that it has settled."""
+"""Committed turns, each with the calls that it has settled."""
 
 
 class TurnWriter:
-    """Commits the turns of a scheduler, together with what was posted."""
+    """Commits the turns of a scheduler, together with posted work."""
 
     def __init__(
         self, database: Database, scheduler: Scheduler, posts: Posts, now: Callable[[], int]
@@ -35,10 +35,10 @@ class TurnWriter:
         self._now = now
 
     async def write(self, memory: Memory, ended: Sequence[EndedCall], rules_of: RulesOf) -> Written:
-        """One turn for all of `ended`, or one for each.
+        """Writes one turn for all of `ended`, or one for each.
 
         Raises:
-            StoreError: The database cannot be written; nothing of the turn is.
+            StoreError: The database cannot be written, and the turn has changed nothing.
         """
         try:
             async with self._database.write() as connection:
@@ -59,31 +59,31 @@ class TurnWriter:
     async def _write_one_by_one(
         self, memory: Memory, ended: Sequence[EndedCall], rules_of: RulesOf
     ) -> Written:
-        """Store what can be stored and set the rest aside; then start what may start."""
+        """Stores what can be stored and sets the rest aside; then starts what may start."""
         written: Written = []
-        for one in ended:
+        for ended_call in ended:
             try:
                 async with self._database.write() as connection:
                     turn = await self._scheduler.take_turn(
-                        connection, memory, [one], NOTHING, self._now()
+                        connection, memory, [ended_call], NOTHING, self._now()
                     )
             except RunnerError:
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, the reply was paid for
-                turn = await self._set_aside(memory, one, error)
-            written.append((turn, [one]))
+            except Exception as error:  # noqa: BLE001 - in any case the reply was paid for
+                turn = await self._set_aside(memory, ended_call, error)
+            written.append((turn, [ended_call]))
             memory = turn.memory
         async with self._database.write() as connection:
             turn = await self._scheduler.take_turn(connection, memory, [], rules_of, self._now())
         return [*written, (turn, ())]
 
-    async def _set_aside(self, memory: Memory, one: EndedCall, error: Exception) -> Turn:
-        """Keep a settlement that cannot be stored, and fail its jobs instead."""
-        call = one.prepared.call
+    async def _set_aside(self, memory: Memory, ended: EndedCall, error: Exception) -> Turn:
+        """Sets aside a settlement that cannot be stored, and fails its jobs."""
+        call = ended.prepared.call
         extra = {"call": call.id, "batch": call.batch_id}
         log.error("settlement set aside: %r", error, exc_info=error, extra=extra)
         async with self._database.write() as connection:
-            await set_aside.keep(connection, one.set_aside(repr(error), self._now()))
+            await set_aside.keep(connection, ended.set_aside(repr(error), self._now()))
             return await self._scheduler.take_turn(
-                connection, memory, [one.unstorable()], NOTHING, self._now()
+                connection, memory, [ended.unstorable()], NOTHING, self._now()
             )

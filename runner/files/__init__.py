@@ -6,7 +6,14 @@ Inside the program a row is the JSON text of an object, whatever the format of i
 from runner.files.check import check
 from runner.files.dataset import Dataset, SourceFile
 from runner.files.find import find_inputs
-from runner.files.formats import AS_NAMED, FORMATS, SUPPORTED, Format, ReadOptions
+from runner.files.formats import (
+    AS_NAMED,
+    FORMATS,
+    SUPPORTED,
+    Format,
+    ReadOptions,
+    check_encoding,
+)
 from runner.files.output import OutputWriter, open_output
 from runner.files.rows import read_rows
 from runner.files.selection import ALL, Selection, parse_selection
@@ -27,6 +34,7 @@ __all__ = [
     "Selection",
     "SourceFile",
     "check",
+    "check_encoding",
     "check_output",
     "find_inputs",
     "open_output",

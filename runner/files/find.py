@@ -98,7 +98,7 @@ def _decompressed(head: bytes, compression: Compression) -> bytes:
 
 
 def _guess(head: bytes) -> Format:
-    """Guesss a format from the first bytes."""
+    """Guesses a format from the first bytes."""
     if head.startswith(b"PAR1"):
         return "parquet"
     if head.startswith(b"PK\3\4"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from runner.errors import RunnerError
+from runner.errors import ConfigError, RunnerError
 from runner.language import _
 
 Format = Literal["csv", "tsv", "jsonl", "json", "parquet", "arrow", "xlsx", "xls", "ods", "npy"]
@@ -181,3 +181,18 @@ def missing_extra(extra: Extra, path: Path, error: type[RunnerError]) -> RunnerE
         extra=extra
     )
     return error(what, where=str(path), remedy=f"pip install 'midnight-runner[{extra}]'")
+
+
+def check_encoding(name: str) -> None:
+    """Checks that Python knows a text encoding.
+
+    Raises:
+        ConfigError: The encoding is unknown.
+    """
+    try:
+        "".encode(name)
+    except LookupError as error:
+        remedy = _("for example: gb18030, big5, shift_jis, euc-kr, cp1252, utf-16")
+        raise ConfigError(
+            _("{name!r} is not an encoding").format(name=name), where="--encoding", remedy=remedy
+        ) from error

@@ -215,8 +215,8 @@ class _Scan:
         binary = not_text(self.file.read(_MAGIC)) if self.type.compression is None else None
         if binary:
             noun, suffix = binary
-            what = _("the file is {found}").format(found=noun)
             remedy = _("give its name the suffix {found}").format(found=suffix)
+            what = _("the file is {found}").format(found=noun)
             raise InputError(what, where=str(self.path), remedy=remedy)
 
     def _head(self) -> bytes:

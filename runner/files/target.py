@@ -114,7 +114,7 @@ def as_output_errors(path: Path) -> Iterator[None]:
     """Converts an `OSError` or `ValueError` in the block to an `OutputError` about `path`."""
     try:
         yield
-    except (OSError, ValueError) as error:  # ValueError: a name that holds a NUL character
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL character
         raise unwritable_error(path, error) from error
 
 

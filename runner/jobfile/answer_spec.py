@@ -35,7 +35,7 @@ class AnswerSpec(TomlTable):
         kind: ``text`` accepts any reply that is not empty; ``label`` one of `labels`; ``labels``
             several of them; ``number`` a number; ``json`` JSON that fits `schema`; ``regex``
             text that matches `pattern` as a whole.
-        labels: The labels, spelled as they are recorded; at least two.
+        labels: The labels, at least two, as they are recorded.
         synonyms: Other names that models use for a label: ``{ positive = ["pos", "good"] }``.
         min: The least number; for ``labels``, the least number of labels, 0 by default.
         max: The greatest number; for ``labels``, the greatest number of labels.

@@ -93,13 +93,13 @@ def _placeholders(prompt: Prompt, columns: Sequence[str]) -> list[tuple[str, str
     Columns that the prompt reads are left out.
     """
     unread = {canonical(name) for name in columns} - (prompt.columns_read or set())
-    found = {
+    placeholders = {
         match[0]: name
         for text in prompt.sources
         for match in _PLACEHOLDER.finditer(text)
         if (name := canonical(match[match.lastgroup or 0].strip())) in unread
     }
-    return list(found.items())
+    return list(placeholders.items())
 
 
 def _expression(column: str) -> str:
@@ -119,7 +119,7 @@ def _some(columns: Sequence[str]) -> str:
 
 
 def _advice(unknown: Iterable[str], columns: Sequence[str]) -> str:
-    near = [_reference(found) for name in unknown if (found := _closest(name, columns))]
+    near = [_reference(closest) for name in unknown if (closest := _closest(name, columns))]
     return (
         _("did you mean {near}?").format(near=", ".join(near))
         if near

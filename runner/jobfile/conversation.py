@@ -18,10 +18,10 @@ def read_conversation(value: Any) -> list[dict[str, Any]]:
     Raises:
         ValueError: The value is not a conversation; the message is a clause for people.
     """
-    found = _parsed(value)
-    if not isinstance(found, list) or not found:
+    items = _parsed(value)
+    if not isinstance(items, list) or not items:
         raise ValueError("it is not a list of messages")
-    messages = [_message(number, item) for number, item in enumerate(found, 1)]
+    messages = [_message(number, item) for number, item in enumerate(items, 1)]
     if messages[-1]["role"] != "user":
         raise ValueError("its last message is not the user's")
     return messages

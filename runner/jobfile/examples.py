@@ -62,8 +62,8 @@ _REMEDY = _('write {"text": "…", "answer": "…"}, with the columns that the u
 
 
 def _answer(spec: AnswerSpec, value: Any, place: str) -> str:
-    found = read_value(spec, value)
-    if isinstance(found, Invalid):
-        what = _("the example's answer is not valid: {reason}").format(reason=found.reason)
+    answer = read_value(spec, value)
+    if isinstance(answer, Invalid):
+        what = _("the example's answer is not valid: {reason}").format(reason=answer.reason)
         raise JobFileError(what, where=place, remedy=_("write an answer that [answer] accepts"))
-    return found.value
+    return answer.value

@@ -79,7 +79,7 @@ def schema_error(text: str, value: Any) -> str | None:
     place = "".join(f"[{part!r}]" for part in error.absolute_path)
     message = " ".join(error.message.split())
     shown = message if len(message) <= _MAX_SHOWN else f"{message[:_MAX_SHOWN]}…"
-    return _("at {place}: {shown}").format(place=place, shown=shown) if place else shown
+    return f"at {place}: {shown}" if place else shown
 
 
 def _check_keywords(schema: dict[str, Any]) -> None:

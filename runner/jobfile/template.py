@@ -51,11 +51,11 @@ def _finalize(value: Any) -> Any:
     if value is None:
         return ""
     if isinstance(value, bool | dict | list | tuple):
-        return exact_json.spell(value, leaf=_refuse)
+        return exact_json.encode(value, leaf=_refuse)
     if isinstance(value, str | int | float | Undefined):
         return value
     if isinstance(value, Iterator | KeysView | ValuesView | ItemsView | range):
-        return exact_json.spell(list(value), leaf=_refuse)
+        return exact_json.encode(list(value), leaf=_refuse)
     return _refuse(value)
 
 
@@ -84,9 +84,9 @@ class _Environment(MeteredEnvironment):
             return obj[argument]  # type: ignore[index]
         except (TypeError, LookupError):
             if isinstance(obj, dict) and isinstance(argument, str):
-                spelled = column_names.spelling(argument, obj)
-                if spelled is not None:
-                    return obj[spelled]
+                key = column_names.spelling(argument, obj)
+                if key is not None:
+                    return obj[key]
             return self.undefined(obj=obj, name=argument)
 
 
@@ -111,7 +111,7 @@ def _environment() -> _Environment:
 def _json_of(value: Any, **options: Any) -> str:
     """Returns the JSON text of a value, for the filter ``tojson``."""
     if options.get("indent") is None:
-        return exact_json.spell(value, ascii_only=True, sort_keys=options.get("sort_keys", False))
+        return exact_json.encode(value, ascii_only=True, sort_keys=options.get("sort_keys", False))
     return json.dumps(value, **options)
 
 

@@ -117,7 +117,7 @@ class Endpoint:
         return supported - {name for name, at in refused.items() if now < retried_at(at, as_of)}
 
     def recall_refused_format(self, model: str, name: str, at: int) -> None:
-        """Records that `model` refused the type `name` at that moment (ms since the epoch)."""
+        """Records that `model` refused the type `name` at the time `at`, in ms since the epoch."""
         self._refused_formats.setdefault(model, {})[name] = at
 
     def _note_format(self, model: str, name: str, result: CallResult, now: int) -> CallResult:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.providers.json_body import EventStream, with_whole_characters
+from runner.providers.json_body import EventStream, replace_lone_surrogates
 from runner.providers.message import read_choice, text_of
 
 
 def join_chunks(events: EventStream) -> dict[str, Any]:
     """Returns the chat reply that the chunks of a stream add up to."""
-    reply: dict[str, Any] = with_whole_characters(_joined(events))
+    reply: dict[str, Any] = replace_lone_surrogates(_joined(events))
     return reply
 
 

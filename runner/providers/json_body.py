@@ -55,7 +55,7 @@ def parse_json(body: bytes, content_type: str = "") -> Any:
         text = decode_body(body, content_type).strip(_BLANKS)
         if text.startswith(_FIELDS):
             return _events(text)
-        return with_whole_characters(_lenient(text))
+        return replace_lone_surrogates(_lenient(text))
 
 
 def decode_body(body: bytes, content_type: str = "") -> str:
@@ -78,7 +78,7 @@ def decode_body(body: bytes, content_type: str = "") -> str:
         raise ValueError(f"it is neither UTF-8 nor {name}") from None
 
 
-def with_whole_characters(value: Any) -> Any:
+def replace_lone_surrogates(value: Any) -> Any:
     """Returns `value` with surrogate pairs joined, and unpaired surrogates replaced by U+FFFD.
 
     Raises:

@@ -1,6 +1,6 @@
 """Reads preset files of users, from which presets are installed.
 
-A preset file is like presets.toml, with a whole table for each provider.
+A preset file is like those in `shipped/`, with a whole table for each of its providers.
 """
 
 from __future__ import annotations

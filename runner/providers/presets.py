@@ -1,6 +1,7 @@
-"""Builds providers from presets.toml, with the user's tables merged over it.
+"""Builds providers from the shipped presets, with the user's tables merged over them.
 
-This module checks that a table is complete. Facts about providers are only in presets.toml.
+This module checks that a table is complete. Facts about providers are only in the files of
+`shipped/`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from runner.core.grants import GrantTerms
 from runner.core.period import Period, read_length, read_period
@@ -26,13 +26,14 @@ from runner.settings.provider import (
     GrantSettings,
     ProviderTable,
     QuotaSettings,
-    laid_over,
+    merge_tables,
 )
 from runner.tomlfile import did_you_mean, listed
 
 # The scopes of the two quotas whose names are the same at every provider.
 CALLS_A_DAY = {"calls_per_day": Scope.ACCOUNT, "calls_per_day_per_model": Scope.MODEL}
 
+_SHIPPED = Path(__file__).with_name("shipped")
 _NONE: Mapping[str, ProviderTable] = MappingProxyType({})
 
 
@@ -131,9 +132,10 @@ class Preset:
                 raise ConfigError(what, where=_("limits of the account"), remedy=remedy)
 
 
+@cache
 def shipped() -> tuple[str, ...]:
     """Returns the names of the presets that are shipped with the program."""
-    return tuple(_tables())
+    return tuple(sorted(path.stem for path in _SHIPPED.glob("*.toml")))
 
 
 def preset(
@@ -154,13 +156,13 @@ def preset(
         ConfigError: The provider does not exist (the remedy names the most similar one), or its
             table is incomplete.
     """
-    if not any(name in tables for tables in (overrides, _tables(), installed)):
-        known = dict.fromkeys((*_tables(), *installed, *overrides))
+    if not any(name in tables for tables in (overrides, shipped(), installed)):
+        known = dict.fromkeys((*shipped(), *installed, *overrides))
         near = did_you_mean(name, known) or _("name another:")
         remedy = _("{near} the providers are {known}").format(near=near, known=listed(known))
         raise ConfigError(_('unknown provider "{name}"').format(name=name), remedy=remedy)
     base = installed[name] if name in installed and is_newer(installed[name], name) else None
-    table = laid_over(base or _shipped(name), overrides.get(name, ProviderTable()))
+    table = merge_tables(base or _shipped(name), overrides.get(name, ProviderTable()))
     return build(name, table)
 
 
@@ -179,14 +181,11 @@ def build(name: str, table: ProviderTable, where: str = "midnight.toml: [provide
 
 
 @cache
-def _tables() -> dict[str, dict[str, Any]]:
-    text = Path(__file__).with_name("presets.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
-
-
-@cache
 def _shipped(name: str) -> ProviderTable:
-    return ProviderTable.model_validate(_tables().get(name, {}))
+    if name not in shipped():
+        return ProviderTable()
+    text = (_SHIPPED / f"{name}.toml").read_text(encoding="utf-8")
+    return ProviderTable.model_validate(tomllib.loads(text)[name])
 
 
 class _PresetBuilder:

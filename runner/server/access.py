@@ -51,7 +51,7 @@ class Access:
         self._origins = frozenset(origins)
 
     def check_host(self, scope: Scope) -> None:
-        """Refuse a request for a host name that is not the server's.
+        """Refuses a request for a host name that is not the server's.
 
         Raises:
             Problem: The host name is not accepted.
@@ -62,7 +62,7 @@ class Access:
             raise invalid(message, status=421, code="wrong_host")
 
     async def client(self, scope: Scope) -> Client:
-        """Return the client that sent a request.
+        """Returns the client that sent a request.
 
         Raises:
             Problem: A key is required, and this one is missing or unknown.
@@ -75,7 +75,7 @@ class Access:
         return client
 
     def cors(self, scope: Scope) -> Headers:
-        """Return the CORS headers of a reply; empty if the origin is not allowed."""
+        """Returns the CORS headers of a reply; empty if the origin is not allowed."""
         if not self._origins or (origin := header(scope, b"origin")) is None:
             return ()
         if "*" not in self._origins and origin not in self._origins:
@@ -87,7 +87,7 @@ class Access:
         )
 
     def preflight(self, scope: Scope) -> Headers:
-        """Return the headers for a CORS preflight; empty if the origin is not allowed."""
+        """Returns the headers for a CORS preflight; empty if the origin is not allowed."""
         allowed = self.cors(scope)
         if not allowed:
             return ()
@@ -100,7 +100,7 @@ class Access:
 
 
 def _host_name(text: str) -> str:
-    """Return the host name in a Host header, without the port."""
+    """Returns the host name in a Host header, without the port."""
     if text.startswith("["):
         return text[1:].partition("]")[0].lower()
     return text.rpartition(":")[0].lower() if ":" in text else text.lower()

@@ -10,6 +10,7 @@ from runner.app.clients import Client
 from runner.app.gateway import Gateway
 from runner.app.refusals import SERVER, Refusal
 from runner.errors import NotFoundError, RunnerError
+from runner.language import in_english
 from runner.server import openapi
 from runner.server.access import Access
 from runner.server.batch_routes import BatchRoutes
@@ -29,7 +30,7 @@ _VERSION = re.compile(r"^(?:/+v1(?=/|$))*", re.IGNORECASE)
 
 
 def api_path(path: str) -> str:
-    """Return the canonical path: some clients write the version twice, others leave it out."""
+    """Returns the canonical path: some clients write the version twice, others leave it out."""
     return "/v1/" + _VERSION.sub("", path).strip("/")
 
 
@@ -44,13 +45,20 @@ class ServerApp:
         self._batch_routes = BatchRoutes(gateway)
 
     async def work(self) -> None:
-        """Run the dashboard's background work, until cancelled."""
+        """Runs the dashboard's background work, until cancelled."""
         await self._dashboard.work()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
+        """Handles one request."""
         if scope["type"] != "http":
             return
+        if is_of_dashboard(scope["path"]):
+            await self._answer_any(scope, receive, send)
+            return
+        with in_english():
+            await self._answer_any(scope, receive, send)
+
+    async def _answer_any(self, scope: Scope, receive: Receive, send: Send) -> None:
         cors = self._access.cors(scope)
         try:
             self._access.check_host(scope)

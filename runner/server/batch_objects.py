@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def file_object(file: ApiFile) -> dict[str, Any]:
-    """Return a file as OpenAI's object."""
+    """Returns a file as OpenAI's object."""
     return {
         "id": file.id,
         "object": "file",
@@ -33,41 +33,41 @@ def file_object(file: ApiFile) -> dict[str, Any]:
 
 
 def batch_object(status: ApiBatchStatus) -> dict[str, Any]:
-    """Return a batch as OpenAI's object."""
-    batch = status.found
+    """Returns a batch as OpenAI's object."""
+    entry = status.entry
     moments = {
-        "in_progress_at": batch.in_progress_at,
+        "in_progress_at": entry.in_progress_at,
         "expires_at": status.expires_at,
-        "finalizing_at": batch.finalizing_at,
-        "completed_at": batch.completed_at,
-        "failed_at": batch.failed_at,
+        "finalizing_at": entry.finalizing_at,
+        "completed_at": entry.completed_at,
+        "failed_at": entry.failed_at,
         "expired_at": None,
-        "cancelling_at": batch.cancelling_at,
-        "cancelled_at": batch.cancelled_at,
+        "cancelling_at": entry.cancelling_at,
+        "cancelled_at": entry.cancelled_at,
     }
     return {
-        "id": batch.id,
+        "id": entry.id,
         "object": "batch",
-        "endpoint": batch.endpoint,
-        "model": batch.model,
+        "endpoint": entry.endpoint,
+        "model": entry.model,
         "errors": _errors(status),
-        "input_file_id": batch.input_file_id,
-        "completion_window": batch.completion_window,
-        "status": batch.state.value,
-        "output_file_id": batch.output_file_id,
-        "error_file_id": batch.error_file_id,
-        "created_at": batch.created_at // 1000,
+        "input_file_id": entry.input_file_id,
+        "completion_window": entry.completion_window,
+        "status": entry.state.value,
+        "output_file_id": entry.output_file_id,
+        "error_file_id": entry.error_file_id,
+        "created_at": entry.created_at // 1000,
         **{name: _seconds(moment) for name, moment in moments.items()},
         "request_counts": _counts(status),
-        "usage": _usage(batch.prompt_tokens, batch.completion_tokens),
-        "metadata": None if batch.metadata_json is None else orjson.loads(batch.metadata_json),
+        "usage": _usage(entry.prompt_tokens, entry.completion_tokens),
+        "metadata": None if entry.metadata_json is None else orjson.loads(entry.metadata_json),
     }
 
 
 def page_object(
     elements: Sequence[T], limit: int, as_object: Callable[[T], dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return a page of a list; `elements` holds one extra element if there are more pages."""
+    """Returns a page of a list; `elements` holds one extra element if there are more pages."""
     shown = [as_object(element) for element in elements[:limit]]
     return {
         "object": "list",
@@ -79,21 +79,21 @@ def page_object(
 
 
 def _counts(status: ApiBatchStatus) -> dict[str, int]:
-    api_batch, batch = status.found, status.batch
+    entry, batch = status.entry, status.batch
     if batch is None:
-        return {"total": api_batch.total, "completed": 0, "failed": 0}
-    ended = api_batch.state in (ApiBatchState.COMPLETED, ApiBatchState.CANCELLED)
-    completed = api_batch.completed if ended else batch.counts.succeeded
-    failed = api_batch.failed if ended else batch.counts.failed
+        return {"total": entry.total, "completed": 0, "failed": 0}
+    ended = entry.state in (ApiBatchState.COMPLETED, ApiBatchState.CANCELLED)
+    completed = entry.completed if ended else batch.counts.succeeded
+    failed = entry.failed if ended else batch.counts.failed
     return {"total": batch.rows, "completed": completed, "failed": failed}
 
 
 def _errors(status: ApiBatchStatus) -> dict[str, Any] | None:
-    """Return the errors of the file, or the reason why the batch is paused, if it is."""
-    api_batch, batch = status.found, status.batch
-    if api_batch.errors_json is not None:
-        return {"object": "list", "data": orjson.loads(api_batch.errors_json)}
-    if api_batch.is_open and batch is not None and batch.state is BatchState.PAUSED:
+    """Returns the errors of the file, or the reason why the batch is paused, if it is."""
+    entry, batch = status.entry, status.batch
+    if entry.errors_json is not None:
+        return {"object": "list", "data": orjson.loads(entry.errors_json)}
+    if entry.is_open and batch is not None and batch.state is BatchState.PAUSED:
         why = batch.pause_reason or f"it was paused: midnight resume {batch.id}"
         error = {"code": "paused", "message": why, "line": None, "param": None}
         return {"object": "list", "data": [error]}

@@ -46,7 +46,7 @@ class BatchRoutes:
     async def answer(
         self, client: Client, scope: Scope, receive: Receive, send: Send, path: str, cors: Headers
     ) -> None:
-        """Handle one request.
+        """Handles one request.
 
         Raises:
             Problem: The request is invalid.
@@ -117,7 +117,7 @@ class BatchRoutes:
         return page_object(page, paging.limit, file_object)
 
     async def _download(self, client: Client, file_id: str, send: Send, cors: Headers) -> None:
-        """Send the contents of a file in chunks."""
+        """Sends the contents of a file in chunks."""
         file = await self._files.get(client.name, file_id)
         opened = await in_thread(_open, self._files.path_of(file_id))
         try:
@@ -149,8 +149,8 @@ class BatchRoutes:
     async def _cancel(self, client: Client, batch_id: str) -> dict[str, Any]:
         status = await self._batches.cancel(client, batch_id)
         if status is None:
-            batch = (await self._batches.get(client, batch_id)).found
-            message = f"a batch that is {batch.state.value} cannot be cancelled"
+            entry = (await self._batches.get(client, batch_id)).entry
+            message = f"a batch that is {entry.state.value} cannot be cancelled"
             raise invalid(message, status=409, code="batch_not_cancellable")
         return batch_object(status)
 
@@ -173,7 +173,7 @@ def _only_file(part: Path, form: Form, _field: str, _filename: str) -> Path:
 
 
 def _checked_form(form: Form) -> int | None:
-    """Return the lifetime of the file in s; None: the default.
+    """Returns the lifetime of the file in s; None: the default.
 
     Raises:
         Problem: The form is incomplete or invalid.
@@ -200,7 +200,7 @@ def _life_s(anchor: Any, seconds: Any, param: str) -> int:
 
 
 def _new_batch(data: bytes, key: str | None) -> NewApiBatch:
-    """Parse a client's request to create a batch.
+    """Parses a client's request to create a batch.
 
     Raises:
         Problem: The request is invalid.

@@ -54,7 +54,7 @@ class Remembered:
     until: float
 
     def as_reply(self, cors: Headers) -> tuple[bytes, Iterable[tuple[bytes, bytes]]]:
-        """Return the body and the headers, which mark the answer as cached."""
+        """Returns the body and the headers, which mark the answer as cached."""
         return self.body, [JSON, (b"x-midnight-memory", b"check"), *cors]
 
 
@@ -66,12 +66,12 @@ class Checks:
         self._answers: OrderedDict[_Key, Remembered] = OrderedDict()
 
     def known(self, client: Client, url: str, data: bytes) -> Remembered | None:
-        """Return the cached answer to the same check; None if there is none or it is too old."""
+        """Returns the cached answer to the same check; None if there is none or it is too old."""
         answer = self._answers.get(_key(client, url, data))
         return answer if answer is not None and anyio.current_time() < answer.until else None
 
     def remember(self, client: Client, url: str, data: bytes, answer: bytes) -> None:
-        """Cache an answer."""
+        """Caches an answer."""
         if self._enabled:
             until = anyio.current_time() + REMEMBERED_S
             self._answers[_key(client, url, data)] = Remembered(answer, until)

@@ -38,7 +38,7 @@ _CALLS: dict[str, tuple[str, _Schema]] = {
 
 @cache
 def document() -> bytes:
-    """Return the document as JSON."""
+    """Returns the document as JSON."""
     content = {
         "openapi": "3.1.0",
         "info": {

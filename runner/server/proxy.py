@@ -56,7 +56,7 @@ class Proxy:
     async def answer(
         self, client: Client, scope: Scope, receive: Receive, send: Send, url: str, cors: Headers
     ) -> None:
-        """Handle one call.
+        """Handles one call.
 
         Raises:
             Problem: The request is invalid.
@@ -104,7 +104,7 @@ class _Reply:
         self._model = model
 
     async def whole(self) -> bytes | None:
-        """Send the answer unchanged; return it, or None if there is none."""
+        """Sends the answer unchanged; returns it, or None if there is none."""
         answered = await self._answered()
         if answered is None:
             return None
@@ -114,7 +114,7 @@ class _Reply:
         return body if succeeded(status) else None
 
     async def images(self, *, as_base64: bool) -> None:
-        """Send the images, after waiting for the provider's task if there is one."""
+        """Sends the images, after waiting for the provider's task if there is one."""
         answered = await self._answered()
         if answered is None:
             return
@@ -125,7 +125,7 @@ class _Reply:
         await send_whole(self._send, 200, result, [JSON, *self._headers(answered.route[1])])
 
     async def _answered(self) -> Answered | None:
-        """Return the answer; None if there is none, after a refusal was sent."""
+        """Returns the answer; None if there is none, after a refusal was sent."""
         outcome = await self._request.outcome()
         if self._request.has_left:
             return None
@@ -137,7 +137,7 @@ class _Reply:
         return outcome
 
     async def stream(self) -> None:
-        """Relay a stream. The response starts early if the call waits long for allowance."""
+        """Relays a stream. The response starts early if the call waits long for allowance."""
         begun = await self._await_outcome()
         outcome = await self._request.outcome()
         if self._request.has_left:
@@ -154,7 +154,7 @@ class _Reply:
             await self._send_chunk(as_events(outcome.result.body), last=True)
 
     async def _await_outcome(self) -> bool:
-        """Keep the connection alive until there is an outcome; return if the response started."""
+        """Keeps the connection alive until there is an outcome; returns if the response started."""
         begun = False
         while not self._request.has_outcome:
             try:
@@ -191,7 +191,7 @@ class _Reply:
 
 
 def as_events(body: str) -> bytes:
-    """Return a whole answer as a stream, for a provider that does not stream."""
+    """Returns a whole answer as a stream, for a provider that does not stream."""
     try:
         reply = orjson.loads(body)
         choices = [
@@ -209,7 +209,7 @@ def as_events(body: str) -> bytes:
 
 
 def _read(data: bytes) -> dict[str, Any]:
-    """Parse the body of a call.
+    """Parses the body of a call.
 
     Raises:
         Problem: The body is invalid, or names no model.
@@ -222,7 +222,7 @@ def _read(data: bytes) -> dict[str, Any]:
 
 
 def _waits_ms(scope: Scope) -> int | None:
-    """Return the longest wait for allowance that a request asks for, in ms; None if it does not.
+    """Returns the longest wait for allowance that a request asks for, in ms; None if it does not.
 
     Raises:
         Problem: It is not a number.
@@ -236,7 +236,7 @@ def _waits_ms(scope: Scope) -> int | None:
 
 
 async def _leave_with_client(receive: Receive, request: ClientRequest) -> None:
-    """Abandon the call when its client disconnects."""
+    """Abandons the call when its client disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass
     request.leave()

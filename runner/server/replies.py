@@ -22,19 +22,19 @@ LONGEST_BODY_S = 120.0
 
 
 async def send_json(send: Send, value: Any, status: int = 200, headers: Headers = ()) -> None:
-    """Send a value as JSON."""
+    """Sends a value as JSON."""
     await send_whole(send, status, orjson.dumps(value), [JSON, *headers])
 
 
 async def send_whole(send: Send, status: int, body: bytes, headers: Headers) -> None:
-    """Send a complete response."""
+    """Sends a complete response."""
     with_length = [*headers, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": with_length})
     await send({"type": "http.response.body", "body": body})
 
 
 def envelope(refusal: Refusal) -> bytes:
-    """Return the body of a refusal, in OpenAI's format."""
+    """Returns the body of a refusal, in OpenAI's format."""
     if refusal.body:
         return refusal.body
     error = {
@@ -47,7 +47,7 @@ def envelope(refusal: Refusal) -> bytes:
 
 
 async def send_refusal(send: Send, refusal: Refusal, headers: Headers = ()) -> None:
-    """Send a refusal. It tells OpenAI's clients not to retry before `retry-after`."""
+    """Sends a refusal. It tells OpenAI's clients not to retry before `retry-after`."""
     headers_sent = [JSON, (b"x-should-retry", b"false"), *headers]
     if refusal.retry_after_s is not None:
         headers_sent.append((b"retry-after", b"%d" % refusal.retry_after_s))
@@ -65,12 +65,12 @@ class Problem(Exception):  # noqa: N818 - it is a reply
 def invalid(
     message: str, *, status: int = 400, code: str | None = None, param: str | None = None
 ) -> Problem:
-    """Return the exception for an invalid request."""
+    """Returns the exception for an invalid request."""
     return Problem(Refusal(status, message, INVALID, code, param))
 
 
 async def read_body(receive: Receive, limit_bytes: int) -> bytes | None:
-    """Return the body of a request; None if the client disconnects before its end.
+    """Returns the body of a request; None if the client disconnects before its end.
 
     Raises:
         Problem: It is too large, or does not arrive in time.
@@ -98,7 +98,7 @@ async def _whole_body(receive: Receive, limit_bytes: int) -> bytes | None:
 
 
 def json_object(data: bytes) -> dict[str, Any]:
-    """Parse the body of a request as a JSON object.
+    """Parses the body of a request as a JSON object.
 
     Raises:
         Problem: It is not a JSON object.
@@ -113,7 +113,7 @@ def json_object(data: bytes) -> dict[str, Any]:
 
 
 def header(scope: Scope, name: bytes) -> str | None:
-    """Return a header of a request, by its name in lower case; None if it is missing."""
+    """Returns a header of a request, by its name in lower case; None if it is missing."""
     for key, value in scope["headers"]:
         if key == name:
             text: str = value.decode("latin-1")

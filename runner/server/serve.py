@@ -31,7 +31,7 @@ async def serve(
     signals: bool = True,
     on_start: Callable[[Callable[[], None]], None] = lambda _stop: None,
 ) -> Ending:
-    """Serve until stopped; calls in flight then finish, up to a deadline.
+    """Serves until stopped; calls in flight then finish, up to a deadline.
 
     Args:
         midnight: The application.
@@ -76,7 +76,7 @@ async def serve(
 async def _application(
     midnight: Application, gateway: Gateway, live: LiveOverview, drafts: Drafts, host: str
 ) -> ServerApp:
-    """Return the ASGI application for an address.
+    """Returns the ASGI application for an address.
 
     Raises:
         ConfigError: The address can be reached from other machines, and there is no key.

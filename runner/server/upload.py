@@ -60,7 +60,7 @@ class Limits:
 
 
 async def read_form(scope: Scope, receive: Receive, place: Place, limits: Limits) -> Form | None:
-    """Read a form; return None if the client disconnects before its end.
+    """Reads a form; returns None if the client disconnects before its end.
 
     Args:
         scope: The request.
@@ -110,7 +110,7 @@ def _too_large(limits: Limits) -> Problem:
 
 
 def _close_unfinished(file: BinaryIO) -> None:
-    """Close a file that may be open; write errors were reported already."""
+    """Closes a file that may be open; write errors were reported already."""
     with suppress(OSError):
         file.close()
 
@@ -133,7 +133,7 @@ class _Reader:
         self._value = bytearray()
 
     def callbacks(self) -> MultipartCallbacks:
-        """Return the parser's callbacks."""
+        """Returns the parser's callbacks."""
         return {
             "on_part_begin": self._begin,
             "on_part_data": self._data,

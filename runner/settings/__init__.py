@@ -1,6 +1,6 @@
-"""The configuration, frozen and validated: flags override variables, which override the file.
+"""The configuration, frozen and validated. Flags override variables, which override the file.
 
-Every command imports it, so importing it must stay fast.
+Every command imports this package, so importing it must stay fast.
 """
 
 from runner.settings.config_file import AccountLimits, AccountSettings, RunSettings
@@ -12,7 +12,7 @@ from runner.settings.provider import (
     HeaderSettings,
     ProviderTable,
     QuotaSettings,
-    laid_over,
+    merge_tables,
 )
 from runner.settings.serve import ClientSettings, ServeSettings
 from runner.settings.tokens import read_secret, read_token
@@ -31,8 +31,8 @@ __all__ = [
     "RunSettings",
     "ServeSettings",
     "Settings",
-    "laid_over",
     "load_settings",
+    "merge_tables",
     "presets_path",
     "read_secret",
     "read_token",

@@ -1,6 +1,6 @@
-"""The tables of midnight.toml.
+"""The schema of midnight.toml.
 
-No error shows the refused value, which may be a token in the wrong place.
+No error shows the refused value, because it may be a misplaced token.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from runner.settings.serve import ServeSettings
 from runner.tomlfile import TomlTable, problem
 
 _NAMED_TOKEN = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|(?:keyring|file):\S(?:.*\S)?")
-# Providers whose own documents call the variable otherwise than PROVIDER_API_KEY.
+# Providers whose documentation names the variable differently from PROVIDER_API_KEY.
 _VARIABLES = {
     "cloudflare": "CLOUDFLARE_API_TOKEN",
     "model-studio": "DASHSCOPE_API_KEY",
@@ -39,7 +39,7 @@ _VARIABLES = {
 
 
 def token_example(provider: str) -> str:
-    """Return a line of midnight.toml that names a token of `provider`."""
+    """Returns an example line of midnight.toml that names a token of `provider`."""
     words = re.findall("[A-Z0-9]+", provider.upper())
     if not words or words[0][0].isdigit():  # a variable's name starts with a letter
         words.insert(0, "MY")
@@ -68,13 +68,14 @@ def _hours(text: str) -> str:
 class AccountLimits(TomlTable):
     """``limits`` of an account, which replace those of the preset.
 
-    Any quota of the provider may be named, each with a whole number of its unit. Whether there is
-    such a quota is checked by the preset.
+    Any quota of the provider may be named, with a whole number of its unit. The preset checks
+    that the quota exists.
 
     Attributes:
-        calls_per_day: Calls of the whole account; None: as the preset or the provider says.
-        calls_per_day_per_model: Calls of each model; None: as above.
-        calls_per_second: The most calls that start in a second; None: as the preset says.
+        calls_per_day: The most calls of the whole account; by default those of the preset or the
+            provider.
+        calls_per_day_per_model: The most calls of each model; the default is the same.
+        calls_per_second: The most calls that start in a second; by default those of the preset.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -85,7 +86,7 @@ class AccountLimits(TomlTable):
     calls_per_second: Annotated[int, Field(ge=1, le=MAX_CALLS_PER_SECOND)] | None = None
 
     def by_quota(self) -> Mapping[str, int]:
-        """The limits that are set, by the name of their quota."""
+        """Returns the limits that are set, by quota name."""
         limits: dict[str, int | None] = self.model_dump(exclude={"calls_per_second"})
         return {name: limit for name, limit in limits.items() if limit is not None}
 
@@ -95,18 +96,18 @@ class AccountSettings(TomlTable):
 
     Attributes:
         provider: The name of a preset, or of a table in ``[providers]``.
-        token: Where the token is: ``env:NAME``, ``keyring:NAME`` or ``file:PATH``; never the token
-            itself. None: the server needs none.
-        base_url: Replaces the preset's; without a trailing slash.
-        reserve: Calls a day that are left to the user, fewer than ``limits.calls_per_day``; or a
-            percentage of them, as ``"10%"``.
-        limits: Replace the preset's.
-        max_concurrency: The most calls in flight at once, on all its models; None: no limit.
-        max_calls_per_day: The most calls a day, whatever the provider allows; None: no limit.
+        token: The place of the token, as ``env:NAME``, ``keyring:NAME`` or ``file:PATH``; never
+            the token itself. Leave it out if the server needs none.
+        base_url: The base URL that replaces the preset's, without a trailing slash.
+        reserve: The calls a day that are left to the user, fewer than ``limits.calls_per_day``; or
+            a percentage of them, as ``"10%"``.
+        limits: The limits that replace the preset's.
+        max_concurrency: The most calls in flight on all its models; None: no limit.
+        max_calls_per_day: The most calls a day, also if the provider allows more; None: no limit.
         max_calls: The most calls in all; None: no limit.
-        models: The names that the models of job files have here; if there are any, no other models
-            are served.
-        prices: Credits per call, by model; they override the preset's and the provider's.
+        models: The provider's names of models, by their names in job files; if there are any, no
+            other models are served.
+        prices: The credits of a call, by model; they override the preset's and the provider's.
     """
 
     provider: str = "modelscope"
@@ -154,17 +155,17 @@ class RunSettings(TomlTable):
     """``[run]``: the options of a run.
 
     Attributes:
-        accounts: The accounts that are used, the preferred one first; empty: the first of all.
-        pace: How a day's budget is spread: ``auto`` spreads it evenly when the work does not fit
-            what is left of the day; ``asap`` never spreads it; ``even`` always does.
-        hours: When calls may start, by the clock of `zone`, as ``22:00-08:00``; None: always.
-        zone: The time zone of `hours`; None: this machine's.
-        max_concurrency: The most calls in flight of the whole process. How many of them a provider
-            bears, the runner learns.
-        max_failed: A batch is paused when so many of its rows have failed, as ``"50%"``, once
-            fifty rows have ended in a run; ``"100%"``: never.
-        transport: The HTTP client: ``pyreqwest``, ``httpx``, or ``auto`` for the fastest of them
-            that is installed.
+        accounts: The accounts to use, the preferred one first; by default only the first account.
+        pace: The pacing of a day's budget: ``auto`` spreads it evenly when the work needs more
+            than the remaining budget; ``asap`` never spreads it; ``even`` always does.
+        hours: The hours in which calls may start, in `zone`, as ``22:00-08:00``; by default any.
+        zone: The time zone of `hours`; by default this machine's.
+        max_concurrency: The most calls in flight of the whole process. The runner learns the limit
+            of each provider.
+        max_failed: The share of failed rows at which a batch is paused, as ``"50%"``, once fifty
+            rows have ended in a run; ``"100%"`` never pauses.
+        transport: The HTTP client: ``pyreqwest``, ``httpx``, or ``auto`` for the fastest one that
+            is installed.
     """
 
     accounts: Annotated[tuple[str, ...], Field(strict=False)] = ()
@@ -179,7 +180,7 @@ class RunSettings(TomlTable):
 class ConfigFile(TomlTable):
     """A whole midnight.toml; the accounts are in the file's order.
 
-    ``[providers.NAME]`` is a whole provider, or changes a part of the preset of that name.
+    ``[providers.NAME]`` describes a whole provider, or changes parts of the preset of that name.
     """
 
     accounts: dict[Name, AccountSettings] = Field(default_factory=dict)

@@ -1,6 +1,6 @@
-"""The types of the texts in midnight.toml: names and URLs.
+"""Pydantic types for the texts in midnight.toml: names and URLs.
 
-No error shows the refused value, which may be a token in the wrong place.
+No error shows the refused value, because it may be a misplaced token.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from runner.tomlfile import problem
 
 
 def one_line(name: str) -> str:
-    """Refuse what is more than a line of text, or cannot be shown."""
+    """Validates a name: one line of printable text, without white space around it."""
     if name != name.strip() or not name or not name.isprintable():
         raise problem(_("a name must be one line of printable text"))
     return name
@@ -26,9 +26,9 @@ _ROUTE = re.compile(r"/+(chat/completions|completions|responses|embeddings|image
 
 
 def _base_url(url: str) -> str:
-    """Refuse the parts of a URL that could hold a secret, because URLs are shown and logged.
+    """Validates a base URL, and removes the path of an endpoint, which many users copy with it.
 
-    Many copy the full address of a route: what calls append themselves is removed.
+    The parts of a URL that may contain a secret are refused, because URLs are shown and logged.
     """
     parts = _http(url)
     if "@" in parts.netloc or "?" in url or "#" in url:
@@ -38,7 +38,7 @@ def _base_url(url: str) -> str:
 
 
 def page(url: str) -> str:
-    """Refuse the parts of the address of a page that could hold a secret."""
+    """Validates the URL of a page; a user and a fragment are refused, as they may be secrets."""
     if "@" in _http(url).netloc or "#" in url:
         raise problem(_("must be a URL without a user or a fragment"))
     return url
@@ -57,10 +57,10 @@ def _http(url: str) -> SplitResult:
 
 Name = Annotated[str, AfterValidator(one_line)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
-"""Without a trailing slash, a user, a query or a fragment."""
+"""A URL without a trailing slash, a user, a query or a fragment."""
 
 PageUrl = Annotated[str, AfterValidator(page)]
-"""May have a query."""
+"""A URL that may have a query."""
 
 
 SAID_BY_CORE = (
@@ -69,4 +69,4 @@ SAID_BY_CORE = (
     gettext_noop('must be as "22:00-08:00"'),
     gettext_noop("must begin and end at different times"),
 )
-"""What the core says of a value of the configuration: it knows no language but English."""
+"""The core's messages about configuration values, which are in English, for the translations."""

@@ -1,4 +1,4 @@
-"""Merges flags, the environment and midnight.toml, and records where each setting came from."""
+"""Merges flags, the environment and midnight.toml, and records the origin of each setting."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Settings:
         accounts: All accounts by name, in the file's order; never empty.
         used: The names of the accounts that are used, the preferred one first.
         run: The options of a run.
-        config: The file that was read, if any, as an absolute path.
-        origins: By setting (``db``, ``run.pace``), where it came from: ``flag --db``,
+        config: The file that was read, as an absolute path, or None.
+        origins: The origin of each setting (``db``, ``run.pace``): ``flag --db``,
             ``environment MIDNIGHT_DB``, a file's path, or ``default``.
-        providers: By name, the user's changes to a preset, or a provider without a preset.
+        providers: The user's changes to presets, or providers without a preset, by name.
         serve: The options of the server, and of its clients.
-        notify: Who is told what happens while nobody looks.
+        notify: The recipients of events.
     """
 
     db: Path
@@ -75,14 +75,14 @@ def load_settings(
     environ: Mapping[str, str],
     cwd: Path,
 ) -> Settings:
-    """Read and merge the configuration; an empty variable counts as not set.
+    """Reads and merges the configuration; an empty variable counts as not set.
 
     Args:
         db: The flag ``--db``.
         config: The flag ``--config``.
         account: The flag ``--account``.
         environ: The environment.
-        cwd: The folder in which relative paths start, and midnight.toml is looked for first.
+        cwd: The folder in which relative paths start, and the first to have midnight.toml.
 
     Raises:
         ConfigError: A setting is invalid; the error names its origin.
@@ -94,16 +94,16 @@ def load_settings(
     accounts = _accounts(file, path, environ)
     origins["accounts"] = str(path) if file.accounts else DEFAULT
     used, origins["account"] = _used(account, file.run, path, accounts, environ)
-    over = _from_environment(AccountSettings, _ACCOUNT_VARIABLES, environ)
-    accounts[used[0]] = accounts[used[0]].model_copy(update=over)
-    origins |= {f"accounts.{used[0]}.{key}": variable(_ACCOUNT_VARIABLES[key]) for key in over}
-    run_over = _from_environment(RunSettings, _RUN_VARIABLES, environ)
-    origins |= _run_origins(file.run, path, run_over)
+    overrides = _from_environment(AccountSettings, _ACCOUNT_VARIABLES, environ)
+    accounts[used[0]] = accounts[used[0]].model_copy(update=overrides)
+    origins |= {f"accounts.{used[0]}.{key}": variable(_ACCOUNT_VARIABLES[key]) for key in overrides}
+    run_overrides = _from_environment(RunSettings, _RUN_VARIABLES, environ)
+    origins |= _run_origins(file.run, path, run_overrides)
     return Settings(
         db=database,
         accounts=MappingProxyType(accounts),
         used=used,
-        run=file.run.model_copy(update=run_over),
+        run=file.run.model_copy(update=run_overrides),
         config=path,
         origins=MappingProxyType(origins),
         providers=MappingProxyType(file.providers),
@@ -121,7 +121,7 @@ def _accounts(
 
 
 def _with_token_path(account: AccountSettings, folder: Path) -> AccountSettings:
-    """Make the path of a token's file absolute; it is relative to the configuration's folder."""
+    """Makes the path of a token file absolute; it is relative to the configuration file."""
     scheme, _, name = (account.token or "").partition(":")
     if scheme != "file":
         return account
@@ -135,7 +135,7 @@ def _used(
     accounts: Mapping[str, AccountSettings],
     environ: Mapping[str, str],
 ) -> tuple[tuple[str, ...], str]:
-    """Return the names of the accounts that are used, and where they were named.
+    """Returns the names of the accounts to use, and the origin of that setting.
 
     By default only the first account is used, because calls of another may cost money.
     """
@@ -160,25 +160,27 @@ def _used(
     return names, origin
 
 
-def _run_origins(run: RunSettings, path: Path | None, over: Mapping[str, Any]) -> dict[str, str]:
-    written = {key: str(path) for key in run.model_fields_set}
-    read = {key: variable(_RUN_VARIABLES[key]) for key in over}
-    found = dict.fromkeys(_RUN_VARIABLES, DEFAULT) | written | read
-    return {f"run.{key}": origin for key, origin in found.items()}
+def _run_origins(
+    run: RunSettings, path: Path | None, overrides: Mapping[str, Any]
+) -> dict[str, str]:
+    from_file = {key: str(path) for key in run.model_fields_set}
+    from_variables = {key: variable(_RUN_VARIABLES[key]) for key in overrides}
+    origins = dict.fromkeys(_RUN_VARIABLES, DEFAULT) | from_file | from_variables
+    return {f"run.{key}": origin for key, origin in origins.items()}
 
 
 def _from_environment(
     model: type[BaseModel], variables: Mapping[str, str], environ: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the fields of `model` whose variables are set, validated by the model."""
-    found: dict[str, Any] = {}
+    """Returns the fields of `model` whose variables are set, validated by the model."""
+    values: dict[str, Any] = {}
     for key, name in variables.items():
         if text := environ.get(name):
             try:
-                found[key] = getattr(model.model_validate_strings({key: text}), key)
+                values[key] = getattr(model.model_validate_strings({key: text}), key)
             except ValidationError as error:
                 remedy = _("correct the value, or unset the variable")
                 raise ConfigError(
                     first_message(error), where=variable(name), remedy=remedy
                 ) from error
-    return found
+    return values

@@ -1,4 +1,4 @@
-"""``[notify]`` of midnight.toml: who is told what happens while nobody looks."""
+"""The ``[notify]`` table of midnight.toml: the recipients of events."""
 
 from __future__ import annotations
 
@@ -31,14 +31,16 @@ def _plain_or_named(text: str) -> str:
 
 
 class NotifySettings(TomlTable):
-    """``[notify]``: where events are sent.
+    """``[notify]``: the recipients of events.
 
     Attributes:
-        command: A program with its arguments; the event is its standard input, as JSON.
-        webhook: A URL to which the event is posted; one that holds a secret is named, as a token.
-        secret: Names the key with which the posts are signed.
-        apprise: Names URLs of Apprise, which hold secrets; needs ``midnight-runner[apprise]``.
-        events: The kinds of events; all, unless given.
+        command: A program with its arguments; it reads the event from its standard input, as JSON.
+        webhook: A URL to which the event is posted. One that contains a secret must be named, like
+            a token: ``env:NAME``, ``file:PATH`` or ``keyring:NAME``.
+        secret: The name of the key that signs the posts, like that of a token.
+        apprise: The names of Apprise URLs, which contain secrets; needs
+            ``midnight-runner[apprise]``.
+        events: The kinds of events to send; by default all.
     """
 
     command: Annotated[tuple[str, ...], Field(strict=False)] = ()

@@ -1,4 +1,4 @@
-"""Finds the configuration file and the database: by a flag, a variable, or the default path.
+"""Finds the configuration file and the database by a flag, a variable, or the default path.
 
 Each path is absolute, and is returned with its origin.
 """
@@ -18,14 +18,14 @@ DEFAULT = gettext_noop("default")
 
 
 def variable(name: str) -> str:
-    """Return the origin of a setting from the environment variable `name`."""
+    """Returns the origin of a setting that the environment variable `name` sets."""
     return _("environment {name}").format(name=name)
 
 
 def config_path(
     flag: Path | None, environ: Mapping[str, str], cwd: Path
 ) -> tuple[Path | None, str]:
-    """Return the configuration file, if there is one, and its origin.
+    """Returns the path of the configuration file, or None if there is none, and its origin.
 
     Raises:
         ConfigError: A flag or variable names a file that does not exist.
@@ -48,7 +48,7 @@ def config_path(
 
 
 def db_path(flag: Path | None, environ: Mapping[str, str], cwd: Path) -> tuple[Path, str]:
-    """Return the path of the database, which need not exist, and its origin."""
+    """Returns the path of the database, which need not exist, and its origin."""
     if named := _named("db", flag, environ, cwd):
         return named
     from platformdirs import user_data_path  # noqa: PLC0415  (start-up time)
@@ -57,14 +57,14 @@ def db_path(flag: Path | None, environ: Mapping[str, str], cwd: Path) -> tuple[P
 
 
 def presets_path() -> Path:
-    """Return the path of the presets that the user has installed; it need not exist."""
+    """Returns the path of the file of installed presets, which need not exist."""
     from platformdirs import user_data_path  # noqa: PLC0415  (start-up time)
 
     return user_data_path(APP_NAME, appauthor=False) / "presets.json"
 
 
 def anchored(path: Path, folder: Path) -> Path:
-    """Return `path` relative to `folder`; an unknown user's ``~`` is left unchanged."""
+    """Returns `path` made absolute from `folder`, with ``~`` expanded if the user is known."""
     try:
         return folder / path.expanduser()
     except RuntimeError:
@@ -82,7 +82,7 @@ def _named(
 
 
 def _exists(path: Path) -> bool:
-    """Whether a file exists, or may exist: an error of permissions is reported when it is read."""
+    """Whether a file exists, or may exist: a permission error is reported when it is read."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -1,7 +1,7 @@
-"""The table of a provider, in the shipped presets and in midnight.toml.
+"""The schema of a provider's table, in the shipped presets and in midnight.toml.
 
 Every field is optional here, because a table in midnight.toml may change only a part of a preset.
-Whether a merged table is complete is checked by `runner.providers.presets`.
+`runner.providers.presets` checks that a merged table is complete.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from runner.tomlfile import TomlTable, did_you_mean, problem
 
 MAX_CALLS_PER_SECOND = 1_000_000
 
-_NOT_ERRORS = (Kind.DONE, Kind.LOCAL)  # verdicts that no error of a provider can have
+_NOT_ERRORS = (Kind.DONE, Kind.LOCAL)  # verdicts that a provider's error cannot have
 
 
 def _zone(name: str) -> str:
@@ -84,17 +84,17 @@ def _quota_name(name: str) -> str:
 
 
 def _no_limit(rate: object) -> object:
-    """Let 0 stand for None, which TOML cannot express."""
+    """Converts 0 to None, which TOML cannot express."""
     return None if rate == 0 and not isinstance(rate, bool) else rate
 
 
 HeaderName = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[!-9;-~]+$")]
 ResponseFormat = Literal["json_object", "json_schema"]
 DataUse = Literal["training", "no-training", "depends", "unknown"]
-"""Whether a provider may use what is sent for training."""
+"""Whether a provider may use requests for training."""
 
 OptionalUrl = Literal["/v1/completions", "/v1/responses"]
-"""Addresses of OpenAI's API that only some providers have."""
+"""The endpoints of OpenAI's API that only some providers have."""
 
 QuotaName = Annotated[str, AfterValidator(_quota_name)]
 Zone = Annotated[str, AfterValidator(_zone)]
@@ -102,14 +102,14 @@ _Scope = Annotated[Scope, Field(strict=False)]
 
 
 class HeaderSettings(TomlTable):
-    """``headers`` of a quota: the reply headers that report it; None: there is none.
+    """``headers`` of a quota: the names of the reply headers that report it, if there are any.
 
     Attributes:
         limit: The header with the limit.
         remaining: The header with the remaining amount.
         reset: The header with the time of the reset, or the time until it.
-        policy: Instead of the three: the quota's name in the IETF fields RateLimit and
-            RateLimit-Policy.
+        policy: The quota's name in the IETF fields RateLimit and RateLimit-Policy, which replaces
+            the three.
     """
 
     limit: HeaderName | None = None
@@ -124,10 +124,11 @@ class QuotaSettings(TomlTable):
     Attributes:
         scope: Whether it applies to the ``account`` or to each ``model``.
         unit: The unit that it counts.
-        period: ``day`` or ``month``, of the calendar in `zone`; ``rolling 1m``, what was spent in
-            the last minute; ``refill 24h``, which drips and is full after that long; ``grant``,
-            which comes back when somebody grants it. Lengths are in s, m, h or d.
-        limit: A whole number of its unit; None: it is learned.
+        period: ``day`` or ``month``, a calendar period in `zone`; ``rolling 1m``, a sliding window
+            of a minute; ``refill 24h``, a token bucket that refills continuously and is full after
+            24 hours; ``grant``, an amount that is renewed only by a grant. Lengths are in s, m, h
+            or d.
+        limit: The limit, a whole number of the unit; by default it is learned.
         headers: The reply headers that report it.
     """
 
@@ -139,10 +140,10 @@ class QuotaSettings(TomlTable):
 
 
 class GrantSettings(TomlTable):
-    """``[NAME.grants]``: credits that the provider grants for some reason.
+    """``[NAME.grants]``: credits that the provider grants for one reason.
 
     Attributes:
-        amount: The number of credits; None: any number, as for credits that are bought.
+        amount: The number of credits; leave it out if it varies, as for credits that are bought.
         lasts: The time until they expire, as ``24h``; required in a complete table.
     """
 
@@ -151,22 +152,23 @@ class GrantSettings(TomlTable):
 
 
 class ErrorSettings(TomlTable):
-    """``[[NAME.errors]]``: the meaning of one kind of error; all conditions that are set must hold.
+    """``[[NAME.errors]]``: the meaning of one kind of error; all given conditions must hold.
 
     Attributes:
         message: A regular expression, searched in the error's message, ignoring case.
         code: The error's code, ignoring case.
         status: The HTTP status.
         verdict: The meaning: ``throttled`` for seconds or minutes; ``spent`` until the reset;
-            ``transient``, likely to pass; ``rejected``, this request, always; ``unauthorised``,
-            the token or the account; ``gone``, the model.
-        scope: Whether the account or the model is affected; None: as its quota, or else only the
-            one job.
+            ``transient``, a retry may succeed; ``rejected``, this request always fails;
+            ``unauthorised``, the token or the account is refused; ``gone``, the model is not
+            served.
+        scope: Whether the account or the model is affected; by default that of the quota, or only
+            the job.
         quota: The quota that is spent, or that throttles.
-        wait_s: The seconds to wait, where neither the reply's ``Retry-After`` nor its words name a
+        wait_s: The seconds to wait if neither the reply's ``Retry-After`` nor its message names a
             time.
         ambiguous: Whether it may be a burst or a spent allowance; the next probe decides.
-        remedy: What the user can do.
+        remedy: Advice for the user.
     """
 
     message: Annotated[str, Field(min_length=1), AfterValidator(_pattern)] | None = None
@@ -191,27 +193,28 @@ class ProviderTable(TomlTable):
 
     Attributes:
         title: The provider's name, for people; by default the table's.
-        base_url: The URL of the API; None: the account must name one.
-        token_url: A page where its tokens are made, for people.
-        balance_url: A URL that tells the balance, or checks a token, at no cost. It is asked with
-            the token.
-        price_url: A URL that tells a model's price; ``{model}`` stands for its name.
-        as_of: When the facts were gathered, YYYY-MM.
-        source: Where the facts are from.
-        data_use: Whether what is sent may be used for training, which is told before anything is
-            sent; None: the server is one's own.
-        data_note: Of whom that is true, or where it is written.
+        base_url: The base URL of the API; without it, the account must name one.
+        token_url: The web page on which tokens are created.
+        balance_url: The endpoint that returns the balance, or checks a token, for free. The token
+            is sent to it.
+        price_url: The endpoint that returns a model's price; ``{model}`` is replaced by its name.
+        as_of: The month of the facts, YYYY-MM.
+        source: The source of the facts.
+        data_use: Whether requests may be used for training, which the user is told before any is
+            sent; leave it out for a server of your own.
+        data_note: The accounts to which that applies, or its source.
         zone: The time zone of the quotas' days and months.
-        start_concurrency: Calls in flight at the beginning.
-        calls_per_second: The most calls that start in a second, at most 1,000,000; None, in the
-            file 0: no limit.
+        start_concurrency: The initial limit of calls in flight.
+        calls_per_second: The most calls that start in a second, at most 1,000,000; 0 in the file
+            means no limit.
         response_format: The types of ``response_format`` that every chat model supports.
-        endpoints: Which optional addresses it has, for requests that somebody else has written.
-        images: Whether a call for images returns them (``direct``), or the id of a task, in
-            ModelScope's manner (``tasks``).
-        quotas: By name, in the order of their windows; the first of each scope is its primary.
-        prices: Credits per call, by model; ``default`` is any other model's.
-        grants: Credits that expire, by the reason for which they are granted.
+        endpoints: The optional endpoints that it has, for requests that clients have written.
+        images: Whether a call for images returns them (``direct``), or the id of a task, as at
+            ModelScope (``tasks``).
+        quotas: The quotas by name, in the order of their windows; the first of each scope is its
+            primary.
+        prices: The credits of a call, by model; ``default`` is the price of other models.
+        grants: The credits that expire, by the reason for which they are granted.
         errors: The meanings of errors; the first rule that matches decides.
     """
 
@@ -241,11 +244,11 @@ class ProviderTable(TomlTable):
 T = TypeVar("T", bound=BaseModel)
 
 
-def laid_over(base: T, over: T) -> T:
-    """Return `base` with the fields that are set in `over`.
+def merge_tables(base: T, over: T) -> T:
+    """Returns `base` with the fields that are set in `over`.
 
-    Tables are merged key by key at every depth, and keep the order of `base`. A list of `over`
-    precedes that of `base`: of the error rules, the first that matches decides.
+    Tables are merged key by key at every depth, and keep the order of `base`. A list in `over` is
+    put before that in `base`, because the first error rule that matches decides.
     """
     changes = {
         key: _merged(getattr(base, key), getattr(over, key)) for key in over.model_fields_set
@@ -255,7 +258,7 @@ def laid_over(base: T, over: T) -> T:
 
 def _merged(old: Any, new: Any) -> Any:
     if isinstance(old, BaseModel) and isinstance(new, BaseModel):
-        return laid_over(old, new)
+        return merge_tables(old, new)
     if isinstance(old, dict) and isinstance(new, dict):
         return old | {key: _merged(old.get(key), value) for key, value in new.items()}
     if isinstance(old, tuple) and isinstance(new, tuple):

@@ -1,4 +1,4 @@
-"""The tables of midnight.toml about `midnight serve` and its clients."""
+"""The ``[serve]`` table of midnight.toml: `midnight serve` and its clients."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _wait(text: str) -> str:
 
 
 def _several(names: object) -> object:
-    """Let one model stand for a list of it."""
+    """Converts a single name to a list of it."""
     return (names,) if isinstance(names, str) else names
 
 
@@ -42,14 +42,15 @@ Models = Annotated[
 
 
 class ClientSettings(TomlTable):
-    """``[serve.clients.NAME]``: what one client may do.
+    """``[serve.clients.NAME]``: the permissions of one client.
 
     Attributes:
-        max_calls_per_day: The most calls a day, those of its batches counted too; None: as many as
-            the accounts allow.
-        models: The models that it may ask, each with the models that answer for it, the preferred
-            one first; if there are any, no others are served to it.
-        wait: How long its requests wait for allowance, as ``10m``; None: as ``[serve]`` says.
+        max_calls_per_day: The most calls a day, those of its batches included; by default as many
+            as the accounts allow.
+        models: The models that it may request, each with the models that answer for it, the
+            preferred one first; if there are any, no others are served to it.
+        wait: The longest wait of its requests for allowance, as ``10m``; by default that of
+            ``[serve]``.
         dashboard: Whether its key opens the dashboard, which shows and changes everything.
     """
 
@@ -63,15 +64,17 @@ class ServeSettings(TomlTable):
     """``[serve]``: the options of ``midnight serve``.
 
     Attributes:
-        models: Names that stand for other models, as ``auto``: each with the models that answer
-            for it, the preferred one first.
-        wait: How long requests wait for allowance, as ``10m``; None: they are refused at once.
-        timeout: How long an answer may take, as ``10m``; of a stream, each piece of it.
-        hosts: Further names under which the server may be asked for.
-        cors_origins: Pages whose scripts may ask it, as ``https://example.org``; ``*`` for any.
-        remember_checks: Whether a client's check of its connection that is repeated within five
-            minutes is answered from memory.
-        clients: By name, what each client may do.
+        models: Aliases of models, as ``auto``: each with the models that answer for it, the
+            preferred one first.
+        wait: The longest wait of requests for allowance, as ``10m``; by default they are refused
+            immediately.
+        timeout: The time-out of an answer, as ``10m``; for a stream, of each piece of it.
+        hosts: Additional host names under which the server accepts requests.
+        cors_origins: The origins whose scripts may send requests, as ``https://example.org``;
+            ``*`` for any.
+        remember_checks: Whether a client's connection check that is repeated within five minutes
+            is answered from a cache.
+        clients: The permissions of each client, by name.
     """
 
     models: dict[Name, Models] = Field(default_factory=dict)

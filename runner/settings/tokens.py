@@ -1,6 +1,6 @@
-"""Reads the token that an account names, from the environment, a file or the keyring.
+"""Reads the token that an account names from the environment, a file or the keyring.
 
-No error shows any part of what was read.
+No error shows any part of the text that was read.
 """
 
 from __future__ import annotations
@@ -14,32 +14,31 @@ from runner.language import _
 from runner.settings.config_file import AccountSettings, token_example
 
 ENVIRONMENT = ("MODELSCOPE_API_KEY", "MODELSCOPE_API_TOKEN", "MODELSCOPE_SDK_TOKEN")
-"""The variables with the token when no account is configured; the first that is set counts."""
+"""The variables with the token when no account is configured; the first that is set is used."""
 
 KEYRING_SERVICE = "midnight-runner"
 
-_MAX_LINE = 64 * 1024  # bytes; a file without line ends is not read to its end
+_MAX_LINE = 64 * 1024  # bytes; bounds the reading of a file without line ends
 
 
 def default_token(environ: Mapping[str, str]) -> str:
-    """Return the name of the token when no account is configured."""
-    held = (name for name in ENVIRONMENT if environ.get(name, "").strip())
-    return f"env:{next(held, ENVIRONMENT[0])}"
+    """Returns the token's name, as ``env:NAME``, when no account is configured."""
+    names = (name for name in ENVIRONMENT if environ.get(name, "").strip())
+    return f"env:{next(names, ENVIRONMENT[0])}"
 
 
 def read_token(
     settings: AccountSettings, environ: Mapping[str, str], *, required: bool = True
 ) -> str:
-    """Return the account's token, which is printable ASCII without white space.
+    """Returns the account's token, which is printable ASCII without white space.
 
     Args:
         settings: The account.
         environ: The environment.
-        required: Whether the account must name a token; if it need not and does not, the token is
-            empty.
+        required: Whether the account must name a token; if not, the token may be empty.
 
     Raises:
-        ConfigError: The token is not named, is not where it should be, or is not a valid token.
+        ConfigError: The account names no token, or the token is missing or invalid.
     """
     example = token_example(settings.provider)
     if settings.token is None:
@@ -59,16 +58,16 @@ def read_token(
 
 
 def read_secret(named: str, environ: Mapping[str, str]) -> str:
-    """Return what ``env:NAME``, ``file:PATH`` or ``keyring:NAME`` names: one printable word.
+    """Returns the secret that ``env:NAME``, ``file:PATH`` or ``keyring:NAME`` names.
 
     Raises:
-        ConfigError: It is not where it should be, or is more than a word.
+        ConfigError: The secret is missing, or is not one printable word.
     """
     return read_token(AccountSettings(token=named), environ)
 
 
 def _from_environment(name: str, environ: Mapping[str, str]) -> tuple[str, str, str]:
-    """Return the text, where it was found, and how to put a token there."""
+    """Returns the text, a phrase for its place, and the advice about setting it."""
     remedy = _("export {name}=YOUR_TOKEN (in PowerShell: $env:{name} = 'YOUR_TOKEN')").format(
         name=name
     )
@@ -80,7 +79,7 @@ def _from_environment(name: str, environ: Mapping[str, str]) -> tuple[str, str, 
 
 
 def _from_file(name: str) -> tuple[str, str, str]:
-    """Return the file's first line, where it was found, and how to put a token there."""
+    """Returns the file's first line, a phrase for its place, and the advice about setting it."""
     remedy = _("write the token to the file's first line, readable by you alone")
     try:
         with Path(name).expanduser().open("rb") as file:
@@ -99,7 +98,7 @@ def _from_file(name: str) -> tuple[str, str, str]:
 
 
 def _from_keyring(name: str, example: str) -> tuple[str, str, str]:
-    """Return the text, where it was found, and how to put a token there."""
+    """Returns the text, a phrase for its place, and the advice about setting it."""
     try:
         keyring = importlib.import_module("keyring")
     except ImportError as error:
@@ -108,7 +107,7 @@ def _from_keyring(name: str, example: str) -> tuple[str, str, str]:
         ).format(name=name)
         raise ConfigError(what, remedy="pip install midnight-runner[keyring]") from error
     try:
-        held = keyring.get_password(KEYRING_SERVICE, name)
+        password = keyring.get_password(KEYRING_SERVICE, name)
     except keyring.errors.KeyringError as error:
         what = _("the keyring cannot be read ({name})").format(name=type(error).__name__)
         remedy = _("unlock it, or name a variable instead: {example}").format(example=example)
@@ -116,11 +115,11 @@ def _from_keyring(name: str, example: str) -> tuple[str, str, str]:
     where = _('"{name}" of the service {service} in the keyring').format(
         name=name, service=KEYRING_SERVICE
     )
-    return held or "", where, f'keyring set {KEYRING_SERVICE} "{name}"'
+    return password or "", where, f'keyring set {KEYRING_SERVICE} "{name}"'
 
 
-def _checked(held: str, where: str, remedy: str) -> str:
-    token = held.strip()
+def _checked(text: str, where: str, remedy: str) -> str:
+    token = text.strip()
     if not token:
         raise ConfigError(_("{where} is empty").format(where=where), remedy=remedy)
     if not token.isascii() or not token.isprintable() or " " in token:

@@ -126,8 +126,8 @@ class SimulatorConfig:
         retry_after: Whether a 429 that clears within a minute carries a ``Retry-After``, in
             seconds or as a date.
         latency_ms: The minimum and maximum latency of an answer; a refusal has the minimum.
-        reply_step_ms: Replies are sent at whole multiples of this, the nearest to their latency, so
-            that a caller settles more of them together; 1 sends them exactly at their latency.
+        reply_step_ms: The granularity, in ms, to which the times of replies are rounded, so that a
+            caller settles more of them together; 1 does not round them.
         parallel: The calls that the model server processes concurrently. With more calls in
             flight, the latency of a call is multiplied by in_flight / parallel, counted when the
             call arrives, as if the server queued the rest. None means that load has no effect.
@@ -146,7 +146,7 @@ class SimulatorConfig:
         reset_late_s: The delay, in seconds, of the end of every day and month after midnight.
         reset_shifts_s: Additional delays in seconds, negative ones included, one for each day in
             turn, repeated cyclically.
-        foreign_calls_per_day: The calls that somebody else spends of every account's day.
+        foreign_calls_per_day: The calls a day that other clients spend of every account.
         foreign_spread_s: The seconds after the reset over which those calls are spread evenly.
         account_refusal: Whether the refusal of a spent account names its reason or is ambiguous.
         envelope: The shape of error bodies; "mixed" draws one for each call.

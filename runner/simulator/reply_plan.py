@@ -52,6 +52,9 @@ class ReplyPlan(NamedTuple):
         return self._replace(delay_ms=self.delay_ms + ms)
 
     def on_step(self, step_ms: int, now_ms: int) -> ReplyPlan:
-        """Return the reply to a call of `now_ms`, sent at the nearest multiple of `step_ms`."""
+        """Returns the same reply, sent at the multiple of `step_ms` nearest to its time.
+
+        The call arrived at `now_ms`.
+        """
         sent_at = round((now_ms + self.delay_ms) / step_ms) * step_ms
         return self._replace(delay_ms=max(0, sent_at - now_ms))

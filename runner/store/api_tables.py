@@ -21,7 +21,7 @@ client_keys = Table(
 api_files = Table(
     "api_files",
     metadata,
-    Column("number", Int64, primary_key=True),  # lists go by it
+    Column("number", Int64, primary_key=True),  # the order of lists
     Column("id", Text, nullable=False),
     Column("client", Text, nullable=False),
     Column("purpose", Text, nullable=False),
@@ -34,23 +34,23 @@ api_files = Table(
     partial_index("api_files_expiring", "expires_at_ms", where="expires_at_ms IS NOT NULL"),
 )
 
-# Batches of the OpenAI Batch API, each of which is a batch of ours once its file is queued.
+# Batches of the OpenAI Batch API; each has a row in `batches` once its file is queued.
 api_batches = Table(
     "api_batches",
     metadata,
-    Column("number", Int64, primary_key=True),  # lists go by it
+    Column("number", Int64, primary_key=True),  # the order of lists
     Column("id", Text, nullable=False),
     Column("client", Text, nullable=False),
     Column("state", Text, nullable=False),
-    Column("batch_id", Int64),  # NULL: it is not queued yet, or never will be
+    Column("batch_id", Int64),  # NULL: not queued yet, or its file is not valid
     Column("input_file_id", Text, nullable=False),
     Column("endpoint", Text, nullable=False),
     Column("completion_window", Text, nullable=False),
     Column("metadata_json", Text),
     Column("idempotency_key", Text),
-    Column("output_expires_s", Int64),  # how long its results are kept; NULL: as usual
+    Column("output_expires_s", Int64),  # the lifetime of its results; NULL: the default
     Column("model", Text),
-    Column("errors_json", Text),  # why it has failed
+    Column("errors_json", Text),  # the errors in its file
     Column("output_file_id", Text),
     Column("error_file_id", Text),
     Column("completed", Int64, nullable=False, server_default="0"),  # requests, at the end

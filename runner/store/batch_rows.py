@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Integer, bindparam, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.rejections import pattern_of
+from runner.core.message_pattern import pattern_of
 from runner.core.states import BatchState, JobState
 from runner.store import reviews
 from runner.store.batches import Batch

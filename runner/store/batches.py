@@ -32,6 +32,8 @@ _BATCHES = (
     .join(batch_counts, batch_counts.c.batch_id == batches.c.id)
     .where(batches.c.deleted_at_ms.is_(None))
 )
+CHECK = "check"
+"""The name of the part that asks a sample of the rows alone."""
 AGAIN = "#"
 """Separates a digest from the number of a batch that was submitted afresh with the same digest."""
 

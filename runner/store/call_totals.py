@@ -1,9 +1,9 @@
-"""The ledger added up: what blocks of consecutive calls came to, by hour, stored.
+"""Stored sums of the ledger, by hour and by block of consecutive calls.
 
-A block is added up once all of its calls have ended, which takes a day at most where calls are few.
-So a report reads some hundred hours and the newest calls, however many calls there were. A call
-that ended may still count another row, or one less (a late answer, a failure that is tried again):
-`forget` is told then, and its block is added up anew.
+A block is added up once all of its calls have ended. So a report reads some hundred hours and the
+newest calls, however many calls there were. The sums of a call that has ended may still change (by
+a late answer, or a failure that is tried again): `forget` then invalidates its block, which is
+added up again.
 """
 
 from __future__ import annotations
@@ -24,31 +24,32 @@ from runner.core.states import CallState
 from runner.store.database import Database
 from runner.store.figures import Figures, credit_quotas, figure_columns, zones
 from runner.store.statement import Statement
-from runner.store.tables import call_blocks, call_totals, calls, image_tasks
+from runner.store.tables import calls, image_tasks
+from runner.store.total_tables import call_blocks, call_totals
 
 BLOCK = 5_000
-"""Calls in a block: number n holds those from ``n * BLOCK + 1`` on."""
-QUARTER_MS = 900_000  # every zone's clock differs from UTC's by whole quarters of an hour
-_DAY_LENGTH = len("YYYY-MM-DD")
+"""The number of calls in a block; block n begins with call ``n * BLOCK + 1``."""
+QUARTER_MS = 900_000  # the offsets of all time zones are multiples of a quarter of an hour
+DAY_LENGTH = len("YYYY-MM-DD")
 
-_FIGURES = tuple(one.name for one in fields(Figures))
+_FIGURES = tuple(field.name for field in fields(Figures))
 _FORGET = Statement(delete(call_blocks).where(call_blocks.c.block == bindparam("block")))
 
 
 @dataclass(frozen=True, slots=True)
 class CellKey:
-    """What is alike about the calls of a cell.
+    """The common properties of the calls of a cell.
 
     Attributes:
         day: The day by the account's calendar, YYYY-MM-DD.
-        period_key: The quota day, or the month; empty where no calendar counts.
-        account: Whose allowance was spent.
-        hour: By the account's clock.
-        model: Which was asked.
-        batch_id: The batch that they were made for; None: for none.
-        client: Whose they were; empty: of no client of the server.
+        period_key: The quota day or month; empty without a calendar.
+        account: The account.
+        hour: The hour by the account's clock.
+        model: The model.
+        batch_id: The batch that they were made for; None for no batch.
+        client: The client of the server that they were made for; empty for none.
 
-    What calls were not told apart by is as it is here by default.
+    A field that calls are not grouped by has its default value.
     """
 
     day: str
@@ -66,24 +67,30 @@ Cells = Mapping[CellKey, Figures]
 
 @dataclass(frozen=True)
 class Basis:
-    """What figures depend on beside the calls: zones and quotas of credits, by account."""
+    """What sums depend on beside the calls: time zones and quotas of credits, by account."""
 
     zones: Mapping[str, str]
     credit_quotas: Mapping[str, str]
 
     def of(self, accounts: Collection[str]) -> str:
-        """The part of it that concerns some accounts, as a text to compare."""
-        found = {one: [self.zones.get(one), self.credit_quotas.get(one)] for one in accounts}
-        return orjson.dumps(found, option=orjson.OPT_SORT_KEYS).decode()
+        """Returns the part for some accounts, as a text to compare."""
+        part = {name: [self.zones.get(name), self.credit_quotas.get(name)] for name in accounts}
+        return orjson.dumps(part, option=orjson.OPT_SORT_KEYS).decode()
 
     def agrees_with(self, stored: str) -> bool:
-        """Whether it still holds for the accounts that a text of `of` concerns."""
+        """Whether a text that `of` returned earlier still describes its accounts."""
         return self.of(orjson.loads(stored).keys()) == stored
 
     def moment(self, account: str, quarter: int) -> datetime:
-        """The beginning of a quarter of an hour by an account's clock."""
+        """Returns the beginning of a quarter of an hour in an account's time zone."""
         moment = datetime.fromtimestamp(quarter * QUARTER_MS / 1000, UTC)
         return moment.astimezone(self._clocks[self.zones.get(account, "UTC")])
+
+    def day(self, account: str, period_key: str, quarter: int) -> str:
+        """Returns the quota day of a call, or its day by the account's clock, YYYY-MM-DD."""
+        if len(period_key) == DAY_LENGTH:
+            return period_key
+        return f"{self.moment(account, quarter):%Y-%m-%d}"
 
     @cached_property
     def _clocks(self) -> dict[str, ZoneInfo]:
@@ -91,15 +98,15 @@ class Basis:
 
 
 async def read_basis(connection: AsyncConnection) -> Basis:
-    """The basis as it is now."""
+    """Returns the present basis."""
     return Basis(await zones(connection), await credit_quotas(connection))
 
 
-# ---- what is stored
+# ---- writing
 
 
 async def add_up(database: Database) -> None:
-    """Add up the blocks that have ended and are not added up, each in a transaction of its own.
+    """Adds up the blocks that have ended and have no valid sums, each in its own transaction.
 
     Raises:
         StoreError: The database cannot be read or written.
@@ -109,7 +116,7 @@ async def add_up(database: Database) -> None:
         blocks = sorted(await _ended(connection) - set(await valid_blocks(connection, basis)))
     for block in blocks:
         async with database.write() as connection:
-            # Somebody may have made another batch of calls, or the same sums, since.
+            # Another process may have changed the basis, or stored the same sums, since.
             basis = await read_basis(connection)
             if block not in await valid_blocks(connection, basis, block):
                 await _add_block(connection, block, basis)
@@ -118,22 +125,22 @@ async def add_up(database: Database) -> None:
 async def valid_blocks(
     connection: AsyncConnection, basis: Basis, only: int | None = None
 ) -> list[int]:
-    """The blocks, or whether `only` one, whose sums are stored and still true, in order."""
+    """Returns the blocks with valid stored sums, in order; with `only`, at most that block."""
     query = select(call_blocks.c.block, call_blocks.c.basis).order_by(call_blocks.c.block)
     if only is not None:
         query = query.where(call_blocks.c.block == only)
-    found = [tuple(row) for row in await connection.execute(query)]
-    agrees = {text: basis.agrees_with(text) for text in {text for _, text in found}}
-    return [block for block, text in found if agrees[text]]
+    stored = [tuple(row) for row in await connection.execute(query)]
+    agrees = {text: basis.agrees_with(text) for text in {text for _, text in stored}}
+    return [block for block, text in stored if agrees[text]]
 
 
 async def forget(connection: AsyncConnection, call_ids: Collection[int]) -> None:
-    """The figures of these calls change: their blocks have to be added up again."""
-    await _FORGET.run(connection, [{"block": block} for block in {_block(one) for one in call_ids}])
+    """Invalidates the stored sums of the blocks of these calls, whose figures change."""
+    await _FORGET.run(connection, [{"block": block} for block in {*map(_block, call_ids)}])
 
 
 async def _ended(connection: AsyncConnection) -> set[int]:
-    """The blocks behind which there are calls, and none of whose calls is still at work."""
+    """Returns the complete blocks whose calls have all ended."""
     last = await connection.scalar(select(func.max(calls.c.id))) or 0
     reserved = select(calls.c.id).where(calls.c.state == literal_column("'reserved'"))
     open_calls = reserved.union_all(select(image_tasks.c.call_id))
@@ -146,16 +153,16 @@ def _block(call_id: int) -> int:
 
 
 async def _add_block(connection: AsyncConnection, block: int, basis: Basis) -> None:
-    found = await read_calls(connection, basis, calls.c.id.between(*_span(block)))
+    cells = await read_calls(connection, basis, calls.c.id.between(*_span(block)))
     await connection.execute(delete(call_blocks).where(call_blocks.c.block == block))
     await connection.execute(delete(call_totals).where(call_totals.c.block == block))
-    accounts = {key.account for key in found}
+    accounts = {key.account for key in cells}
     await connection.execute(insert(call_blocks).values(block=block, basis=basis.of(accounts)))
     rows = [
         {name: getattr(key, name) for name in CellKey.__slots__}
         | {name: getattr(figures, name) for name in _FIGURES}
         | {"block": block, "number": number}
-        for number, (key, figures) in enumerate(found.items())
+        for number, (key, figures) in enumerate(cells.items())
     ]
     if rows:
         await connection.execute(insert(call_totals), rows)
@@ -165,33 +172,36 @@ def _span(block: int) -> tuple[int, int]:
     return block * BLOCK + 1, (block + 1) * BLOCK
 
 
-# ---- what is read
+# ---- reading
+
+
+def quarter_of_calls() -> ColumnElement[int]:
+    """Returns an SQL expression for a call's quarter of an hour, counted from the epoch."""
+    return calls.c.reserved_at_ms.op("/")(literal_column(str(QUARTER_MS)))
 
 
 async def read_calls(
     connection: AsyncConnection, basis: Basis, which: ColumnElement[bool]
 ) -> dict[CellKey, Figures]:
-    """Calls of the ledger, added up from the calls themselves; everything is told apart."""
-    whole: ColumnElement[int] = calls.c.reserved_at_ms.op("/")(literal_column(str(QUARTER_MS)))
-    quarter: Label[int] = whole.label("quarter")
+    """Returns sums over some calls, read from the calls themselves, grouped by all fields."""
+    quarter = quarter_of_calls().label("quarter")
     keys = (calls.c.period_key, calls.c.account, calls.c.model, calls.c.batch_id, calls.c.client)
     query = (
         select(quarter, *keys, *figure_columns(basis.credit_quotas))
         .where(calls.c.state != CallState.LOCAL, which)
         .group_by(quarter, *keys)
     )
-    found: defaultdict[CellKey, Figures] = defaultdict(Figures)
+    cells: defaultdict[CellKey, Figures] = defaultdict(Figures)
     for row in await connection.execute(query):
         number, period_key, account, model, batch_id, client, *figures = row
-        moment = basis.moment(account, number)
-        day = period_key if len(period_key) == _DAY_LENGTH else f"{moment:%Y-%m-%d}"
-        key = CellKey(day, period_key, account, moment.hour, model, batch_id, client or "")
-        found[key] += Figures(*figures)
-    return dict(found)
+        day, hour = basis.day(account, period_key, number), basis.moment(account, number).hour
+        key = CellKey(day, period_key, account, hour, model, batch_id, client or "")
+        cells[key] += Figures(*figures)
+    return dict(cells)
 
 
 def unstored(valid: Sequence[int]) -> ColumnElement[bool]:
-    """The calls outside of the blocks that are `valid`."""
+    """Returns the SQL condition for calls outside the `valid` blocks."""
     spans = list(_gaps(valid))
     first, last = spans[-1][0], spans[:-1]
     which: ColumnElement[bool] = calls.c.id >= literal_column(str(first))
@@ -201,7 +211,7 @@ def unstored(valid: Sequence[int]) -> ColumnElement[bool]:
 
 
 def _gaps(valid: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """The spans of calls between blocks; the last one has no end, and is always there."""
+    """Yields the spans of calls between blocks; the last one is open, and always present."""
     behind = 0
     for block in valid:
         first, last = _span(block)
@@ -214,21 +224,21 @@ def _gaps(valid: Sequence[int]) -> Iterator[tuple[int, int]]:
 async def read_totals(
     connection: AsyncConnection, keys: Collection[str], which: Sequence[ColumnElement[bool]]
 ) -> dict[CellKey, Figures]:
-    """Stored sums of blocks, told apart by these fields of `CellKey`."""
+    """Returns stored sums of blocks, grouped by these fields of `CellKey`."""
     columns = [call_totals.c[name] for name in keys]
     sums: list[Label[Any]] = [func.sum(call_totals.c[name]).label(name) for name in _FIGURES]
     query = select(*columns, *sums).where(*which).group_by(*columns)
-    found = {}
+    cells = {}
     for row in await connection.execute(query):
         values = dict(zip(keys, row, strict=False))
-        found[CellKey(**values)] = Figures(*row[len(columns) :])
-    return found
+        cells[CellKey(**values)] = Figures(*row[len(columns) :])
+    return cells
 
 
 async def read_hours(
     connection: AsyncConnection, which: Sequence[ColumnElement[bool]]
 ) -> list[tuple[str, int, int]]:
-    """By day and hour, how many calls there were in stored blocks."""
+    """Returns the numbers of calls in stored blocks, as (day, hour, number)."""
     columns = (call_totals.c.day, call_totals.c.hour)
     query = select(*columns, func.sum(call_totals.c.calls)).where(*which).group_by(*columns)
     return [(day, hour, number) for day, hour, number in await connection.execute(query)]

@@ -42,6 +42,8 @@ class Database:
         self._beside = sqlite.files_beside(path)
         self._writer = writer
         self._reader = reader
+        self._lock = anyio.Lock(fast_acquire=True)  # of the writing connection
+        self._writing: AsyncConnection | None = None  # from the first transaction on
         self._writes = 0
         self._numbers = count()
         self.watch.learn(str(path), only_grows=True)
@@ -90,11 +92,29 @@ class Database:
         """
         self.check_files()
         with sqlite_errors.translated(self.path), anyio.CancelScope(shield=True):
-            async with self._writer.begin() as connection:
+            async with self._transaction() as connection:
                 self._writes += 1  # after taking the lock: one that waits for it has not written
                 yield connection
         for path in self._beside:  # created by the first transaction
             self.watch.learn(path)
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Opens a transaction on the writing connection, and that connection if there is none.
+
+        The connection stays open, since checking it out of a pool costs more than a transaction.
+        """
+        async with self._lock:
+            if self._writing is None:
+                self._writing = await sqlite.connect_to_write(self._writer)
+            async with sqlite.transaction(self._writing):
+                yield self._writing
+
+    async def close(self) -> None:
+        """Closes the writing connection; the next transaction opens another."""
+        if self._writing is not None:
+            await self._writing.close()
+            self._writing = None
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -116,9 +136,9 @@ class Database:
 
         If the database was moved, the writing connection writes it, since it has the old file open.
         """
-        engine = self._reader if self.moved is None else self._writer
         with sqlite_errors.translated(self.path), anyio.CancelScope(shield=True):
-            async with engine.begin() as connection:
+            view = self._reader.begin() if self.moved is None else self._transaction()
+            async with view as connection:
                 await sqlite.write_copy(connection, target)
 
     async def give_back_space(self) -> None:
@@ -129,7 +149,7 @@ class Database:
         """
         self.check_files()
         with sqlite_errors.translated(self.path), anyio.CancelScope(shield=True):
-            async with self._writer.begin() as connection:
+            async with self._transaction() as connection:
                 self._writes += 1
                 await sqlite.give_back_space(connection)
         self.watch.forget([str(self.path)])

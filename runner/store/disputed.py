@@ -54,7 +54,7 @@ async def search(
         check: The part that asks rows alone, if there is one.
         first: The number of the row to begin with, from 1.
         every: Whether undisputed rows are returned, too; then each has its `body`.
-        most: The maximum number of rows, where an index finds them one by one.
+        most: The largest number of rows to return, where an index finds them one by one.
 
     Returns:
         The rows, in order, and the number of the last row that was scanned.
@@ -68,8 +68,8 @@ async def search(
     )
     query = query.order_by(results.c.job_id)
     matches = await connection.execute(query.limit(most) if indexed else query)
-    found = [_disputed(whole, tuple(row), len(voters)) for row in matches]
-    return found, found[-1].number if indexed and len(found) == most else last
+    disputed = [_disputed(whole, tuple(row), len(voters)) for row in matches]
+    return disputed, disputed[-1].number if indexed and len(disputed) == most else last
 
 
 def _query(

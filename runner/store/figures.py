@@ -1,4 +1,4 @@
-"""What calls came to, in figures that can be added, and how they are read from the ledger.
+"""Sums over calls of the ledger, which can be added, and the SQL expressions for them.
 
 Functions take a connection inside the caller's short read.
 """
@@ -31,26 +31,26 @@ BROKEN = (
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What some calls came to. They can be added.
+    """Numbers of calls, and sums over them; two values can be added.
 
     ``calls = answered + wasted + failed + throttled + refused + in_flight``.
 
     Attributes:
-        calls: Calls sent; those that never left this machine are not counted.
-        answered: Calls that brought rows to an end, or that the provider still works on.
-        wasted: Calls that were answered, and brought no row to an end: no answer in it was valid.
-        failed: Calls that brought none: faults, rejections, and ends that nobody saw.
-        throttled: Calls refused for pace; they cost nothing.
-        refused: Calls refused because an allowance was spent; likewise.
-        in_flight: Calls whose end is still open.
-        unseen: Of `failed`, those whose runner died first.
+        calls: Calls sent, without those that never left this machine.
+        answered: Calls that ended rows, or whose tasks the provider still works on.
+        wasted: Calls that were answered but ended no row, as no answer was valid.
+        failed: Calls without an answer: faults, rejections, and those whose end is unknown.
+        throttled: Calls refused for pace, which cost nothing.
+        refused: Calls refused because an allowance was spent, which cost nothing.
+        in_flight: Calls that have not ended.
+        unseen: The part of `failed` whose runner died before the reply.
         charged: Calls that may have been charged.
-        rows: Rows brought to an end.
-        prompt_tokens: Tokens sent, as far as the provider counted them.
-        completion_tokens: Tokens received, likewise.
-        uncounted: Of those answered, calls of which the provider told no tokens.
-        credits: What the calls cost, in thousandths of a credit, where a balance is known.
-        latency_ms: How long the answered calls took, together.
+        rows: The number of rows that the calls have ended.
+        prompt_tokens: The tokens sent, where the provider counted them.
+        completion_tokens: The tokens received, where the provider counted them.
+        uncounted: The number of answered calls without a count of tokens.
+        credits: The cost of the calls in thousandths of a credit, where a balance is known.
+        latency_ms: The total duration of the answered calls, in ms.
     """
 
     calls: int = 0
@@ -70,28 +70,28 @@ class Figures:
     latency_ms: int = 0
 
     def __add__(self, other: Figures) -> Figures:
-        names = [one.name for one in fields(Figures)]
+        names = [field.name for field in fields(Figures)]
         return Figures(*(getattr(self, name) + getattr(other, name) for name in names))
 
     @property
     def succeeded(self) -> int:
-        """Calls that were answered, whatever the answer was worth."""
+        """The number of calls that were answered, with valid answers or not."""
         return self.answered + self.wasted
 
     @property
     def tokens(self) -> int | None:
-        """Tokens sent and received; None if the provider told of none, although it answered."""
-        found = self.prompt_tokens + self.completion_tokens
-        return found if found or not self.uncounted else None
+        """The tokens sent and received; None if answered calls have no counts."""
+        total = self.prompt_tokens + self.completion_tokens
+        return total if total or not self.uncounted else None
 
     @property
     def rows_per_call(self) -> float | None:
-        """Rows brought to an end by an answered call, on average."""
+        """The mean number of rows that an answered call has ended; None without such calls."""
         return self.rows / self.succeeded if self.succeeded else None
 
     @property
     def mean_latency_s(self) -> float | None:
-        """How long an answered call took, on average."""
+        """The mean duration of an answered call in seconds; None without such calls."""
         return self.latency_ms / self.succeeded / 1000 if self.succeeded else None
 
 
@@ -103,10 +103,10 @@ _UNCOUNTED = and_(
 
 
 def figure_columns(credit_quotas: Mapping[str, str]) -> list[Label[Any]]:
-    """The fields of `Figures`, in their order, as sums over calls of the ledger."""
+    """Returns the fields of `Figures`, in order, as SQL sums over calls of the ledger."""
     done = calls.c.state == CallState.DONE
     at_work = calls.c.id.in_(select(image_tasks.c.call_id))
-    # A call that is of no batch is about no row: whatever answers it is useful.
+    # A call for no batch has no row: any answer to it is useful.
     useful = or_(calls.c.rows_finished > 0, at_work, calls.c.batch_id.is_(None))
     free = [*(CallState(kind) for kind in UNCHARGED), CallState.RESERVED]
 
@@ -134,17 +134,17 @@ def figure_columns(credit_quotas: Mapping[str, str]) -> list[Label[Any]]:
 
 
 async def credit_quotas(connection: AsyncConnection) -> dict[str, str]:
-    """By account, the name of its quota of credits; of those of which a balance was seen."""
-    found = await connection.execute(
+    """Returns, by account with a known balance, the name of its quota of credits."""
+    rows = await connection.execute(
         select(windows.c.account, windows.c.quota)
         .where(windows.c.is_latest == literal_column("1"), windows.c.unit == Unit.CREDITS)
         .where(windows.c.account.in_(select(balances_seen.c.account).distinct()))
     )
-    return {row.account: row.quota for row in found}
+    return {row.account: row.quota for row in rows}
 
 
 def cost(credit_quotas: Mapping[str, str]) -> Label[int | None]:
-    """What calls have reserved of their account's credits, if they may have been charged."""
+    """Returns an SQL sum of the credits reserved by the calls that may have been charged."""
     free = [CallState(kind) for kind in UNCHARGED]
     prices = [
         (
@@ -157,13 +157,13 @@ def cost(credit_quotas: Mapping[str, str]) -> Label[int | None]:
 
 
 async def zones(connection: AsyncConnection) -> dict[str, str]:
-    """By account, the zone of the calendar that its allowance goes by."""
+    """Returns, by account, the time zone of its quota's calendar."""
     query = select(windows.c.account, windows.c.period).where(
         windows.c.is_latest == literal_column("1")
     )
-    found = {}
+    by_account = {}
     for row in await connection.execute(query.order_by(windows.c.is_primary)):
         period = read_period(row.period, "UTC")
         if isinstance(period, Calendar):
-            found[row.account] = period.zone
-    return found
+            by_account[row.account] = period.zone
+    return by_account

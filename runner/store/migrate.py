@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.errors import BusyError, NewerDatabaseError, StoreError
 from runner.language import _
 from runner.resources import shipped
-from runner.store import api_tables, sqlite, tables  # noqa: F401 - they enter their tables
+from runner.store import api_tables, sqlite, tables, total_tables  # noqa: F401 - their tables
 from runner.store.columns import metadata
 from runner.store.database import Database
 from runner.store.liveness import living_processes

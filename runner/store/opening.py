@@ -55,6 +55,7 @@ async def open_database(
             stack.push_async_callback(_dispose, engine)
             engines.append(engine)
         database = Database(path, *engines)
+        stack.push_async_callback(_close, database)
         await bring_up_to_date(database, on_upgrade)
         async with _kept_if_moved(database):
             yield database
@@ -109,6 +110,11 @@ def _place_beside(path: Path) -> Path:
         folder = Path(tempfile.gettempdir())
     names = (f"{path.name}.kept{number}" for number in ("", *(f"-{n}" for n in range(2, 1000))))
     return next(place for name in names if not (place := folder / name).exists())
+
+
+async def _close(database: Database) -> None:
+    with anyio.CancelScope(shield=True):
+        await database.close()
 
 
 async def _dispose(engine: AsyncEngine) -> None:

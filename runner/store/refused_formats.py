@@ -1,4 +1,4 @@
-"""Which types of ``response_format`` a model has refused, and when: one row for each.
+"""Queries on the types of ``response_format`` that models have refused.
 
 Functions take a connection inside the caller's transaction.
 """
@@ -24,7 +24,7 @@ _OF_ACCOUNTS = Statement(
 
 
 class RefusedFormat(NamedTuple):
-    """A type of ``response_format`` that a model has refused, and the moment of the last time."""
+    """A type of ``response_format`` that a model refused last at `at` (ms since the epoch)."""
 
     account: str
     model: str
@@ -33,15 +33,15 @@ class RefusedFormat(NamedTuple):
 
 
 async def keep(connection: AsyncConnection, refused: Sequence[RefusedFormat]) -> None:
-    """Store refusals; a type that was refused before has the moment of the new refusal."""
+    """Stores refusals; the moment of an earlier refusal of the same type is replaced."""
     rows = [
-        {"account": one.account, "model": one.model, "type": one.type, "refused_at_ms": one.at}
-        for one in refused
+        {"account": each.account, "model": each.model, "type": each.type, "refused_at_ms": each.at}
+        for each in refused
     ]
     await _KEEP.run(connection, rows)
 
 
 async def read(connection: AsyncConnection, accounts: Sequence[str]) -> list[RefusedFormat]:
-    """What the models of these accounts have refused."""
-    found = await _OF_ACCOUNTS.fetch(connection, accounts=listed(list(accounts)))
-    return [RefusedFormat(*row) for row in found]
+    """Returns the refusals of the models of these accounts."""
+    rows = await _OF_ACCOUNTS.fetch(connection, accounts=listed(list(accounts)))
+    return [RefusedFormat(*row) for row in rows]

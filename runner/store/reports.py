@@ -1,4 +1,4 @@
-"""Calls spent per day, from the ledger, and what each day's allowance was.
+"""Reports of the ledger by quota day, with each day's allowance.
 
 Functions take a connection inside the caller's short read.
 """
@@ -64,18 +64,18 @@ class DayReport:
 
     @property
     def tokens(self) -> int | None:
-        """Tokens sent and received; None if the provider told of none, although it answered."""
+        """The tokens sent and received; None if answered calls have no counts."""
         counted = [n for n in (self.prompt_tokens, self.completion_tokens) if n is not None]
         return sum(counted) if counted or not self.uncounted else None
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What is known of the allowance of an account, or of a model on it, on a quota day.
+    """The allowance of an account, or of a model on it, on a quota day.
 
     Attributes:
-        spent: What its window says was spent, strangers included; None: it is unknown.
-        limit: The limit; None likewise.
+        spent: The amount spent by its window, with other users' spending; None if unknown.
+        limit: The limit; None if unknown.
     """
 
     spent: int | None = None
@@ -88,7 +88,7 @@ UNKNOWN = Allowance()
 async def daily(
     connection: AsyncConnection, *, batch_ids: Sequence[int] | None = None, by_model: bool = False
 ) -> list[DayReport]:
-    """The ledger by quota day and account (and model), oldest first."""
+    """Returns the ledger by quota day and account (and model), oldest first."""
     apart = ("model",) if by_model else ()
     cells = (await ledger.read(connection, apart, Chosen(batch_ids))).cells
     quota_days: dict[tuple[str, str, str], Figures] = {}
@@ -97,7 +97,7 @@ async def daily(
         quota_days[name] = quota_days.get(name, Figures()) + figures
     known = await allowances(connection)
     quotas = await credit_quotas(connection)
-    found = []
+    reports = []
     for (day, account, model), figures in sorted(quota_days.items()):
         allowance = known.get((account, model, day), UNKNOWN)
         left = None
@@ -105,8 +105,8 @@ async def daily(
             left = await balance_at_end(connection, account, day, quotas)
         report = _day_report(CellKey(day, day, account, model=model), figures, allowance)
         paid = None if left is None else figures.credits
-        found.append(replace(report, credits=paid, balance=left))
-    return found
+        reports.append(replace(report, credits=paid, balance=left))
+    return reports
 
 
 def _day_report(key: CellKey, figures: Figures, allowance: Allowance) -> DayReport:
@@ -130,23 +130,21 @@ def _day_report(key: CellKey, figures: Figures, allowance: Allowance) -> DayRepo
 
 
 async def allowances(connection: AsyncConnection) -> dict[tuple[str, str, str], Allowance]:
-    """By account, model (empty: the account's own) and quota day, each main allowance."""
+    """Returns the primary allowances by account, model (empty for the account) and quota day."""
     own = windows.c
     query = select(own.account, own.model, own.period_key, own.spent, own.limit)
-    found = await connection.execute(query.where(own.is_primary == 1))
+    rows = await connection.execute(query.where(own.is_primary == 1))
     return {
-        (account, model, day): Allowance(spent, limit)
-        for account, model, day, spent, limit in found
+        (account, model, day): Allowance(spent, limit) for account, model, day, spent, limit in rows
     }
 
 
 async def balance_at_end(
     connection: AsyncConnection, account: str, day: str, credit_quotas: Mapping[str, str]
 ) -> int | None:
-    """What could be spent of an account's credits when a quota day ended, in thousandths.
+    """Returns an account's balance at the end of a quota day, in thousandths of a credit.
 
-    That is the last balance that was seen in it, less what the calls since have cost; None: none
-    was seen.
+    It is the last balance seen in the day, less the cost of the calls since; None if none was seen.
     """
     ends_at = await connection.scalar(
         select(func.max(windows.c.resets_at_ms)).where(

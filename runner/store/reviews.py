@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from runner.core.states import JobState
 from runner.store.batches import Batch
 from runner.store.counts import Changes
 from runner.store.statement import Statement
@@ -163,6 +164,20 @@ async def by_reviewer(connection: AsyncConnection, batch: Batch) -> list[tuple[s
         .order_by(number.desc(), reviews.c.reviewer)
     )
     return [(row.reviewer, row.number) for row in await connection.execute(query)]
+
+
+async def count_answered_failures(connection: AsyncConnection, batch: Batch) -> int:
+    """Returns the number of failed jobs of a batch that a review has answered."""
+    query = (
+        select(func.count(reviews.c.job_id.distinct()))
+        .join(jobs, jobs.c.id == reviews.c.job_id)
+        .where(
+            reviews.c.job_id.between(batch.first_job, batch.last_job),
+            reviews.c.taken_back_at_ms.is_(None),
+            jobs.c.state == JobState.FAILED,
+        )
+    )
+    return await connection.scalar(query) or 0
 
 
 def unreviewed(job_id: ColumnElement[int]) -> ColumnElement[bool]:

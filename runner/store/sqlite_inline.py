@@ -1,8 +1,8 @@
-"""SQLite called on the event loop's own thread, for a loop whose time is virtual.
+"""SQLite on the event loop's own thread, for loops with virtual time.
 
-aiosqlite hands its calls to a thread, and a virtual clock cannot tell a loop that waits for that
-thread from one with nothing left to do. Here the same aiosqlite connection runs each call where
-it is made: it takes no time by definition, and a run has one order of events.
+aiosqlite passes its calls to a thread, and a virtual clock cannot distinguish a loop that waits for
+that thread from an idle one. Here an aiosqlite connection runs each call synchronously: it takes no
+virtual time, and the order of events is deterministic.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class InlineConnection(aiosqlite.Connection):
         super().__init__(connector, iter_chunk_size=64)
 
     def __await__(self) -> Generator[Any, None, aiosqlite.Connection]:
-        """Open it."""
+        """Opens the connection."""
         return self._connect().__await__()
 
     async def _connect(self) -> InlineConnection:
@@ -34,7 +34,7 @@ class InlineConnection(aiosqlite.Connection):
         return fn(*args, **options)
 
     def stop(self) -> None:
-        """Close it; no thread has to end."""
+        """Closes the connection; no thread has to end."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -47,8 +47,8 @@ class JobStory:
     """A job, its calls from the first to the last, and its result; None where there is none.
 
     Attributes:
-        asked_in: The batch, or the part of one, whose call gave the answer; None for its own.
-        asks_the_same: Whether that call asked what this job asks.
+        asked_in: The batch, or part of one, whose call gave the answer; None for its own batch.
+        asks_the_same: Whether the request of that call equals this job's.
     """
 
     job_id: int
@@ -110,17 +110,17 @@ async def story_of(connection: AsyncConnection, batch_id: int, job_id: int) -> J
 async def _origin(
     connection: AsyncConnection, batch_id: int, job_id: int, call_id: int | None
 ) -> dict[str, Any]:
-    """Where the call was made that gave a reused answer, if in another batch."""
+    """Returns the fields of a story about a reused answer of another batch's call, if it is one."""
     query = select(calls.c.batch_id, calls.c.jobs_asked).where(calls.c.id == call_id)
-    made = (await connection.execute(query)).first()
-    if made is None or made.batch_id in (None, batch_id):
+    call = (await connection.execute(query)).first()
+    if call is None or call.batch_id in (None, batch_id):
         return {}
     own = select(fingerprints.c.fingerprint).where(fingerprints.c.job_id == job_id)
     same = await connection.scalars(
         select(fingerprints.c.job_id).where(fingerprints.c.fingerprint == own.scalar_subquery())
     )
-    asks_the_same = any(job_spans.include(made.jobs_asked, one) for one in same)
-    return {"asked_in": made.batch_id, "asks_the_same": asks_the_same}
+    asks_the_same = any(job_spans.include(call.jobs_asked, job) for job in same)
+    return {"asked_in": call.batch_id, "asks_the_same": asks_the_same}
 
 
 async def _calls(

@@ -259,9 +259,7 @@ windows = Table(
     Column("reserved", Int64, nullable=False),
     Column("previous_spent", Int64, nullable=False),
     Column("by_clients", Int64, nullable=False, server_default="0"),  # spent or reserved
-    Column(
-        "refused", Int64, nullable=False, server_default="0"
-    ),  # bursts of refusals in its period
+    Column("refused", Int64, nullable=False, server_default="0"),  # bursts of refusals in it
     Column("last_start_at_ms", Int64),  # when its latest call was let in
     Column("counted_at_ms", Int64, nullable=False),  # when `spent` was true
     # [[moment, amount], …]: of a rolling or refilling period, what was spent when; of a balance,
@@ -289,46 +287,6 @@ windows = Table(
     partial_index("windows_reserved", "account", where="reserved > 0"),
 )
 
-# The ledger added up (call_totals.py), so that a report need not read every call. A block is a
-# number of consecutive calls that have ended; it is added up again if one of them changes.
-call_blocks = Table(
-    "call_blocks",
-    metadata,
-    Column("block", Int64, primary_key=True),
-    Column("basis", Text, nullable=False),  # the zones and quotas of credits that it goes by
-)
-
-# What the calls of a block came to, by hour of the account's calendar; as Figures has it.
-call_totals = Table(
-    "call_totals",
-    metadata,
-    Column("day", Text, primary_key=True),  # YYYY-MM-DD
-    Column("hour", Integer, primary_key=True),
-    Column("block", Int64, primary_key=True),
-    Column("number", Integer, primary_key=True),  # of the hour's sums in the block
-    Column("period_key", Text, nullable=False),
-    Column("account", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("batch_id", Int64),
-    Column("client", Text, nullable=False),
-    Column("calls", Int64, nullable=False),
-    Column("answered", Int64, nullable=False),
-    Column("wasted", Int64, nullable=False),
-    Column("failed", Int64, nullable=False),
-    Column("throttled", Int64, nullable=False),
-    Column("refused", Int64, nullable=False),
-    Column("in_flight", Int64, nullable=False),
-    Column("unseen", Int64, nullable=False),
-    Column("charged", Int64, nullable=False),
-    Column("rows", Int64, nullable=False),
-    Column("prompt_tokens", Int64, nullable=False),
-    Column("completion_tokens", Int64, nullable=False),
-    Column("uncounted", Int64, nullable=False),
-    Column("credits", Int64, nullable=False),
-    Column("latency_ms", Int64, nullable=False),
-    Index("call_totals_block", "block"),
-)
-
 # Samples of the balance endpoint, one row for each change, from which grants are inferred.
 balances = Table(
     "balances",
@@ -344,7 +302,7 @@ balances = Table(
     CheckConstraint("at_ms <= until_ms", name="seen_in_order"),
 )
 
-# Types of `response_format` that models have refused; the answer is asked for in words there.
+# Types of `response_format` that models have refused; their prompts describe the format instead.
 refused_formats = Table(
     "refused_formats",
     metadata,

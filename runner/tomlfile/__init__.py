@@ -1,6 +1,6 @@
 """Reads a TOML file into a frozen, validated value, or raises one clear error.
 
-It is used for job files, for midnight.toml and for the presets of providers.
+Job files, midnight.toml and preset files are read with it.
 """
 
 from runner.tomlfile.problem import did_you_mean, listed, nearest, problem

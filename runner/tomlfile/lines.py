@@ -1,4 +1,4 @@
-"""Finds the line of a TOML file that an error is about; the parser keeps no lines."""
+"""Finds the line of a field in a TOML file, because the parser keeps no line numbers."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ _Path = tuple[str | int, ...]
 
 
 def line_of(text: str, field: str) -> int | None:
-    """Return the line, from 1, of the nearest thing to `field` that the text of a file has.
+    """Returns the line, from 1, of `field` or else of the innermost table around it; or None.
 
     Args:
         text: The whole file.
-        field: As errors spell it: ``[groq.quotas.calls_per_day] unit``, ``[groq] errors item 2``.
+        field: The field as errors name it, such as ``[groq.quotas.calls_per_day] unit`` or
+            ``[groq] errors item 2``.
     """
-    wanted, deepest = _path_of(field), 0
+    target, deepest = _path_of(field), 0
     nearest = None
     for number, path in _places(text):
-        pairs = zip(wanted, path, strict=False)
+        pairs = zip(target, path, strict=False)
         depth = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
         if depth > deepest:
             deepest, nearest = depth, number
@@ -41,7 +42,7 @@ def _path_of(field: str) -> _Path:
 
 
 def _places(text: str) -> Iterator[tuple[int, _Path]]:
-    """Yield the lines on which tables and keys begin, and the paths of these."""
+    """Yields the line number and the path of each table header and key."""
     table: _Path = ()
     items = Counter[_Path]()
     for number, line in enumerate(text.split("\n"), 1):

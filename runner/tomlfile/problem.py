@@ -1,4 +1,4 @@
-"""Messages about wrong values and mistyped names, and the error that carries them to Pydantic."""
+"""Builds messages about wrong values and mistyped names, and the Pydantic errors with them."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from pydantic_core import PydanticCustomError
 from runner.language import _
 
 PROBLEM_TYPE = "refused"
-"""Pydantic's error type of every problem raised by our own validators."""
+"""The error type of problems that our own validators raise."""
 
 
 def problem(message: str, remedy: str = _("correct the value")) -> PydanticCustomError:
-    """Return the error that a validator raises; Pydantic adds the place of the value.
+    """Returns the error for a validator to raise; Pydantic adds the place of the value.
 
-    Braces in the message are not taken for Pydantic's placeholders.
+    The message is a parameter, so that Pydantic does not interpret braces in it.
     """
     return PydanticCustomError(PROBLEM_TYPE, "{message}", {"message": message, "remedy": remedy})
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name closest to `name`, ignoring case, or None when none is close."""
+    """Returns the known name that is most similar to `name`, ignoring case; None if none is."""
     folded = {word.strip().casefold(): word for word in known}
     matches = get_close_matches(name.strip().casefold(), folded, n=1)
     return folded[matches[0]] if matches else None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """Return ``did you mean "user"?`` when some known name is close to `name`, else None."""
+    """Returns ``did you mean "user"?`` for the known name most similar to `name`, or None."""
     near = nearest(name, known)
     return _('did you mean "{near}"?').format(near=near) if near else None
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return the names in quotes, joined by commas, in the order given."""
+    """Returns the names in quotes, joined by commas, in the order given."""
     return ", ".join(f'"{name}"' for name in names)

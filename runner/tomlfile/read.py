@@ -17,8 +17,8 @@ from runner.tomlfile.validation_errors import field_errors
 
 _TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
-_DEEPEST = 100  # tables and lists in one another
-_LEAST, _MOST = -(2**63), 2**63 - 1  # whole numbers, as TOML has them
+_MAX_DEPTH = 100  # of nested tables and lists
+_LEAST, _MOST = -(2**63), 2**63 - 1  # the range of TOML's whole numbers
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -30,8 +30,8 @@ class TomlFile(Generic[Model]):
     Attributes:
         model: The schema of the file.
         error: The class of the errors that are raised.
-        noun: The name of such a file, without an article: ``job file``.
-        remedy: What to try when several things are wrong at once.
+        noun: The noun for such a file, without an article: ``job file``.
+        remedy: The advice when several values are wrong.
     """
 
     model: type[Model]
@@ -40,18 +40,18 @@ class TomlFile(Generic[Model]):
     remedy: str
 
     def load(self, path: Path) -> Model:
-        """Read and validate the file at `path`.
+        """Reads and validates the file at `path`.
 
         Raises:
-            RunnerError: The file cannot be read or is invalid; of the class `error`.
+            RunnerError: The file cannot be read or is invalid; the class is `error`.
         """
         return self.check(self.tables(self.read(path), str(path)), str(path))
 
     def read(self, path: Path) -> str:
-        """Return the text of the file at `path`.
+        """Returns the text of the file at `path`.
 
         Raises:
-            RunnerError: The file cannot be read, or is not UTF-8 text; of the class `error`.
+            RunnerError: The file cannot be read, or is not UTF-8 text; the class is `error`.
         """
         try:
             data = path.read_bytes()
@@ -70,14 +70,14 @@ class TomlFile(Generic[Model]):
         return self.decode(data, str(path))
 
     def tables(self, text: str, where: str) -> dict[str, Any]:
-        """Parse `text` without validating it; `where` names it in errors.
+        """Parses `text` without validating it; `where` names it in errors.
 
         Raises:
-            RunnerError: The text is not TOML; of the class `error`.
+            RunnerError: The text is not TOML; the class is `error`.
         """
         try:
             return tomllib.loads(text)
-        except ValueError as error:  # also Python's own, for a number with too many digits
+        except ValueError as error:  # not only TOMLDecodeError: also int() of too many digits
             message = str(error)
             place = _TOML_PLACE.search(message)
             line = f":{place[1] or text.count(chr(10)) + 1}" if place else ""
@@ -89,33 +89,33 @@ class TomlFile(Generic[Model]):
             raise self._refused(where, what, _("nest them less")) from error
 
     def check(self, tables: dict[str, Any], where: str) -> Model:
-        """Validate `tables`.
+        """Validates `tables`.
 
         Raises:
-            RunnerError: The tables are invalid; it lists everything that is wrong. Of the class
+            RunnerError: The tables are invalid; the error lists all faults, and its class is
                 `error`.
         """
-        for path, wrong in _unusable(tables):
-            raise self._refused(f"{where}: {path}", wrong, _("correct the value"))
+        for path, fault in _unusable(tables):
+            raise self._refused(f"{where}: {path}", fault, _("correct the value"))
         try:
             return self.model.model_validate(tables)
         except ValidationError as error:
-            raise self._wrong(error, where) from error
+            raise self._invalid(error, where) from error
 
-    def _wrong(self, error: ValidationError, where: str) -> RunnerError:
+    def _invalid(self, error: ValidationError, where: str) -> RunnerError:
         errors = field_errors(error, self.model)
         if len(errors) == 1:
             (only,) = errors
             return self._refused(f"{where}: {only.field}", only.what, only.remedy)
-        lines = "".join(f"\n  {one.field}: {one.what}; {one.remedy}" for one in errors)
+        lines = "".join(f"\n  {each.field}: {each.what}; {each.remedy}" for each in errors)
         message = _("{number} things are wrong:{lines}").format(number=len(errors), lines=lines)
         return self._refused(where, message, self.remedy)
 
     def decode(self, data: bytes, where: str) -> str:
-        """Return the text of a file's bytes; `where` names it in errors.
+        """Decodes a file's bytes; `where` names it in errors.
 
         Raises:
-            RunnerError: It is not UTF-8 text; of the class `error`.
+            RunnerError: The file is not UTF-8 text; the class is `error`.
         """
         try:
             text = data.decode("utf-8-sig")
@@ -133,7 +133,7 @@ class TomlFile(Generic[Model]):
 
 
 def _remedy(text: str, place: re.Match[str] | None) -> str:
-    """Return what to do about a line that is not TOML."""
+    """Returns the advice about a line that is not TOML."""
     lines = text.split("\n")
     line = lines[int(place[1]) - 1] if place and place[1] else lines[-1]
     if "\\" in line and '"' in line:
@@ -142,16 +142,16 @@ def _remedy(text: str, place: re.Match[str] | None) -> str:
 
 
 def _unusable(tables: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield where a value is that no key can take, and what is wrong with it."""
+    """Yields the place and the fault of each value that no key can have."""
     rest: list[tuple[str, Any, int]] = [("", tables, 0)]
     while rest:
         path, value, depth = rest.pop()
-        if depth > _DEEPEST:
+        if depth > _MAX_DEPTH:
             yield f"{path[:40]}…", _("the values are nested too deeply")
         elif isinstance(value, dict):
-            names = ((f"{path}.{key}" if path else str(key), one) for key, one in value.items())
-            rest.extend((name, one, depth + 1) for name, one in names)
+            names = ((f"{path}.{key}" if path else str(key), item) for key, item in value.items())
+            rest.extend((name, item, depth + 1) for name, item in names)
         elif isinstance(value, list):
-            rest.extend((path, one, depth + 1) for one in value)
+            rest.extend((path, item, depth + 1) for item in value)
         elif isinstance(value, int) and not _LEAST <= value <= _MOST:
             yield path, _("the number does not fit into 64 bits")

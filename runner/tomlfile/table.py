@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class TomlTable(BaseModel):
-    """A frozen table that refuses unknown keys, and values of another type.
+    """A frozen table that refuses unknown keys and values of other types.
 
-    An error does not show the refused value, which may be a token in the wrong place.
+    An error does not show the refused value, because it may be a misplaced token.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)

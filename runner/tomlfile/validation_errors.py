@@ -1,4 +1,4 @@
-"""Rewords Pydantic's validation errors for the person who wrote the TOML file."""
+"""Converts Pydantic's validation errors to messages for the author of a TOML file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _EXPECTED = {
     "model_attributes_type": _("must be a table"),
 }
 
-_KEY = "[key]"  # Pydantic's last part of a place whose key is wrong, and not the value
+_KEY = "[key]"  # Pydantic's last part of a place if the key, and not the value, is wrong
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 _Place = tuple[int | str, ...]
@@ -35,7 +35,7 @@ _Place = tuple[int | str, ...]
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One error: its place as the file spells it, what is wrong, and what to try."""
+    """One error: its place in the file's syntax, the fault, and the remedy."""
 
     field: str
     what: str
@@ -43,12 +43,12 @@ class FieldError:
 
 
 def field_errors(error: ValidationError, model: type[BaseModel]) -> list[FieldError]:
-    """Return the errors in a file that should be a `model`."""
+    """Returns the errors in a file whose schema is `model`."""
     return [_field_error(detail, model) for detail in error.errors(include_url=False)]
 
 
 def first_message(error: ValidationError) -> str:
-    """Return the first error as a clause, without the refused value."""
+    """Returns the first error as a clause, without the refused value."""
     return _what(error.errors(include_url=False)[0])
 
 
@@ -69,27 +69,27 @@ def _field_error(detail: ErrorDetails, model: type[BaseModel]) -> FieldError:
 
 def _unknown(place: _Place, field: str, model: type[BaseModel]) -> FieldError:
     known = _fields(_kinds(place[:-1], model)[-1])
-    told = _('unknown table or key "{name}"') if len(place) == 1 else _('unknown key "{name}"')
+    what = _('unknown table or key "{name}"') if len(place) == 1 else _('unknown key "{name}"')
     remedy = did_you_mean(str(place[-1]), known) or _("use one of {known}").format(
         known=listed(known)
     )
-    return FieldError(field, told.format(name=place[-1]), remedy)
+    return FieldError(field, what.format(name=place[-1]), remedy)
 
 
 def _what(detail: ErrorDetails) -> str:
-    """Return our own message, or else Pydantic's as a clause."""
+    """Returns our own message for the error's type, or Pydantic's as a clause."""
     plain = detail["msg"].removeprefix("Input ").rstrip(".")
     return _EXPECTED.get(detail["type"]) or plain
 
 
 def _name(place: _Place, model: type[BaseModel]) -> str:
-    """Return a place as the file spells it: ``[prompt] user``, ``[answer] labels item 2``."""
+    """Returns a place in the file's syntax: ``[prompt] user``, ``[answer] labels item 2``."""
     if not place:
         return _("the file")
     inner = _kinds(place, model)[2:]
     steps = zip(place[1:], inner, strict=False)
     depth = 1 + sum(1 for _ in takewhile(_is_named_table, steps))
-    # Only a name that the user chose can need quotes, and the first part is never one.
+    # Only a name that the user chose may need quotes; the first part is a fixed name.
     table = ".".join((str(place[0]), *map(_quoted, place[1:depth])))
     words = (f"item {key + 1}" if isinstance(key, int) else key for key in place[depth:])
     return " ".join((f"[{table}]", *words))
@@ -100,12 +100,12 @@ def _quoted(key: int | str) -> str:
 
 
 def _kinds(place: _Place, model: type[BaseModel]) -> list[Any]:
-    """Return the type of the whole file, and then the type at each part of `place`."""
+    """Returns the type of the whole file, followed by the type at each part of `place`."""
     return list(accumulate(place, _inside, initial=model))
 
 
 def _inside(kind: Any, part: int | str) -> Any:
-    """Return the type of the item `part` of a value of type `kind`; None when it is unknown."""
+    """Returns the type of the item `part` of a value of type `kind`; None when it is unknown."""
     if _is_model(kind) and issubclass(kind, RootModel):
         kind = kind.model_fields["root"].annotation
     if _is_model(kind):
@@ -114,14 +114,14 @@ def _inside(kind: Any, part: int | str) -> Any:
     match get_origin(kind):
         case builtins.dict:
             return get_args(kind)[1]
-        case builtins.tuple:  # of any length: all items are alike
+        case builtins.tuple:  # of any length, with items of one type
             return get_args(kind)[0]
         case _:
             return None
 
 
 def _fields(kind: Any) -> Sequence[str]:
-    """Return the names that a table of type `kind` may hold."""
+    """Returns the names of the keys in a table of type `kind`."""
     if not _is_model(kind):
         return ()
     return tuple(field.alias or name for name, field in kind.model_fields.items())

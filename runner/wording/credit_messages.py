@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def login_due(forecast: Forecast | None, now: int, zone: tzinfo | None = None) -> str:
-    """Return how long the credits last and when to log in; empty if they suffice."""
+    """Returns how long the credits last and when to log in; empty if they suffice."""
     if forecast is None or forecast.paid_until is None or forecast.paid is None:
         return ""
     if forecast.paid == 0:
@@ -30,7 +30,7 @@ def login_due(forecast: Forecast | None, now: int, zone: tzinfo | None = None) -
 
 
 def purchase(bought: Purchase) -> str:
-    """Return ``180 credits pay for 360 calls, 7,200 rows at 20 a call of MODEL (0.5 a call)``."""
+    """Returns ``180 credits pay for 360 calls, 7,200 rows at 20 a call of MODEL (0.5 a call)``."""
     price = fmt.amount(bought.price, Unit.CREDITS)
     what = fmt.count(bought.calls, "call")
     if bought.rows_a_call > 1:
@@ -49,7 +49,7 @@ def purchase(bought: Purchase) -> str:
 
 
 def suggestion(model: Suggestion) -> str:
-    """Return ``Qwen/Qwen3-32B on mine: 180 calls left, 0.5 credits a call``."""
+    """Returns ``Qwen/Qwen3-32B on mine: 180 calls left, 0.5 credits a call``."""
     left = _("no limit is known")
     if model.calls_left is not None:
         left = _("{calls} left").format(calls=fmt.count(model.calls_left, "call"))

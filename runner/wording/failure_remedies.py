@@ -7,7 +7,7 @@ import re
 from runner import invocation
 from runner.language import _
 
-# What failures say, and what to do about it; the first that fits is told.
+# Patterns of failure messages with their remedies; the first match is used.
 FILTERED = _(
     "the provider's filter of contents refuses these rows: another model may not, or leave them "
     "out with --where"
@@ -32,7 +32,7 @@ REMEDIES = (
 
 
 def remedy_for(error: str) -> str | None:
-    """What to do about a failure, if anything is known."""
+    """Returns the remedy for an error message; None if none is known."""
     if SET_ASIDE in error:
         command = invocation.command("db", "set-aside")
         return _("see what could not be stored: {command}").format(command=command)

@@ -27,62 +27,62 @@ MONTHS = (
 
 
 def number(value: float) -> str:
-    """Return ``8,400``."""
+    """Returns ``8,400``."""
     return f"{value:,}"
 
 
 def out_of(part: int, whole: int) -> str:
-    """Return ``4,000 of 8,400``."""
+    """Returns ``4,000 of 8,400``."""
     return _("{part:,} of {whole:,}").format(part=part, whole=whole)
 
 
 def count(value: int, noun: str, plural: str | None = None) -> str:
-    """Return ``1 row`` or ``2 rows``."""
+    """Returns ``1 row`` or ``2 rows``."""
     several = plural or noun + "s"
     one, more = "{number} " + noun, "{number} " + several
     return ngettext(one, more, value).format(number=f"{value:,}")
 
 
 def beside(text: str, more: str) -> str:
-    """Return ``text (more)``."""
+    """Returns ``text (more)``."""
     return _("{text} ({more})").format(text=text, more=more)
 
 
 def listed(words: Sequence[str]) -> str:
-    """Return ``a``, ``a and b`` or ``a, b and c``; empty without words."""
+    """Returns ``a``, ``a and b`` or ``a, b and c``; empty without words."""
     return _(" and ").join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""
 
 
 def place(path: Path) -> str:
-    """Return a path relative to the working directory if it is inside, else the path itself."""
+    """Returns a path relative to the working directory if it is inside, else the path itself."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def model_names(names: Sequence[str]) -> str:
-    """Return ``Qwen/Qwen3-8B`` or ``Qwen/Qwen3-8B or another of 3``."""
+    """Returns ``Qwen/Qwen3-8B`` or ``Qwen/Qwen3-8B or another of 3``."""
     if len(names) == 1:
         return names[0]
     return _("{name} or another of {number}").format(name=names[0], number=len(names))
 
 
 def amount(value: int, unit: Unit) -> str:
-    """Return an amount of a unit; credits are stored in thousandths and shown in credits."""
+    """Returns an amount of a unit; credits are stored in thousandths and shown in credits."""
     return f"{value / CREDIT:,g}" if unit is Unit.CREDITS else number(value)
 
 
 def one_of(unit: Unit) -> int:
-    """Return the amount of one call, one token or one credit."""
+    """Returns the amount of one call, one token or one credit."""
     return CREDIT if unit is Unit.CREDITS else 1
 
 
 def percent(part: int, whole: int) -> str:
-    """Return ``47 %``, rounded down so that only a complete whole is 100 %."""
+    """Returns ``47 %``, rounded down so that only a complete whole is 100 %."""
     return f"{100 * part // whole if whole else 100} %"
 
 
 def size(number: int) -> str:
-    """Return ``312 bytes`` or ``4.2 MB``, in decimal units."""
+    """Returns ``312 bytes`` or ``4.2 MB``, in decimal units."""
     if number < 1_000:  # noqa: PLR2004
         return _("{number} bytes").format(number=number)
     for unit, factor in (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)):
@@ -92,7 +92,7 @@ def size(number: int) -> str:
 
 
 def age(ms: int) -> str:
-    """Return ``just now``, ``5 min ago``, ``3 h ago`` or ``12 d ago``."""
+    """Returns ``just now``, ``5 min ago``, ``3 h ago`` or ``12 d ago``."""
     if ms >= DAY_MS:
         return _("{number} d ago").format(number=ms // DAY_MS)
     if ms >= HOUR_MS:
@@ -103,7 +103,7 @@ def age(ms: int) -> str:
 
 
 def duration(ms: int) -> str:
-    """Return ``4 d 0 h 2 min``, ``7 h 12 min``, ``3 min 5 s`` or ``43 s``."""
+    """Returns ``4 d 0 h 2 min``, ``7 h 12 min``, ``3 min 5 s`` or ``43 s``."""
     if ms < MINUTE_MS:
         return _("{seconds} s").format(seconds=max(0, ms) // SECOND_MS)
     minutes, seconds = ms // MINUTE_MS % 60, ms // SECOND_MS % 60
@@ -119,7 +119,7 @@ def duration(ms: int) -> str:
 
 
 def round_duration(ms: int) -> str:
-    """Return a duration in its largest integral unit: ``1 min``, ``24 h`` or ``90 s``."""
+    """Returns a duration in its largest integral unit: ``1 min``, ``24 h`` or ``90 s``."""
     if ms % HOUR_MS == 0:
         return _("{hours} h").format(hours=ms // HOUR_MS)
     if ms % MINUTE_MS == 0:
@@ -130,7 +130,7 @@ def round_duration(ms: int) -> str:
 
 
 def time_left(ms: int) -> str:
-    """Return ``in 7 h 12 min``, rounded up to the precision of `duration`; ``now`` if past."""
+    """Returns ``in 7 h 12 min``, rounded up to the precision of `duration`; ``now`` if past."""
     if ms <= 0:
         return _("now")
     unit = SECOND_MS if ms < SHORT_MS else MINUTE_MS
@@ -138,12 +138,12 @@ def time_left(ms: int) -> str:
 
 
 def when(ms: int, now: int, zone: tzinfo | None = None) -> str:
-    """Return ``16:00``, ``00:00 tomorrow`` or ``Thu 27 Nov 09:40``, as seen from `now`."""
+    """Returns ``16:00``, ``00:00 tomorrow`` or ``Thu 27 Nov 09:40``, as seen from `now`."""
     return _when(ms, now, zone, "%H:%M:%S" if 0 <= ms - now < SHORT_MS else "%H:%M")
 
 
 def minute(ms: int, now: int, zone: tzinfo | None = None) -> str:
-    """Return the same as `when`, but always to the minute, rounded up."""
+    """Returns the same as `when`, but always to the minute, rounded up."""
     return _when(-(-ms // MINUTE_MS) * MINUTE_MS, now, zone, "%H:%M")
 
 
@@ -159,7 +159,7 @@ def _when(ms: int, now: int, zone: tzinfo | None, form: str) -> str:
 
 
 def dated(then: datetime, clock: str, *, year: bool) -> str:
-    """Return ``Thu 27 Nov 09:40``, or ``Thu 27 Nov 2026 09:40`` with the year."""
+    """Returns ``Thu 27 Nov 09:40``, or ``Thu 27 Nov 2026 09:40`` with the year."""
     template = _("{weekday} {day} {month} {clock}")
     if year:
         template = _("{weekday} {day} {month} {year} {clock}")
@@ -168,7 +168,7 @@ def dated(then: datetime, clock: str, *, year: bool) -> str:
 
 
 def until(ms: int, now: int, zone: tzinfo | None = None, provider_zone: str | None = None) -> str:
-    """Return ``16:00 (in 7 h 12 min)``, with ``; 00:00 in Asia/Shanghai`` if that zone differs."""
+    """Returns ``16:00 (in 7 h 12 min)``, with ``; 00:00 in Asia/Shanghai`` if that zone differs."""
     theirs = ""
     if provider_zone is not None:
         there, here = moment(ms, ZoneInfo(provider_zone)), moment(ms, zone)
@@ -179,25 +179,25 @@ def until(ms: int, now: int, zone: tzinfo | None = None, provider_zone: str | No
 
 
 def day(name: str) -> str:
-    """Return ``Tue 24 Nov`` for ``2026-11-24``."""
+    """Returns ``Tue 24 Nov`` for ``2026-11-24``."""
     parsed = date.fromisoformat(name)
     weekday, month = WEEKDAYS[parsed.weekday()], MONTHS[parsed.month - 1]
     return _("{weekday} {day:2} {month}").format(weekday=weekday, day=parsed.day, month=month)
 
 
 def iso(ms: int) -> str:
-    """Return a time in ISO 8601, with the UTC offset of the machine's zone."""
+    """Returns a time in ISO 8601, with the UTC offset of the machine's zone."""
     return moment(ms).isoformat(timespec="milliseconds")
 
 
 def shortened(text: str, most: int) -> str:
-    """Return `text` on one line, cut to at most `most` characters."""
+    """Returns `text` on one line, cut to at most `most` characters."""
     line = " ".join(text.split())
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
 def speed(rows_a_minute: float | None, rows_a_call: float | None) -> str:
-    """Return ``42 rows a minute, 18.5 rows a call``; empty if unknown."""
+    """Returns ``42 rows a minute, 18.5 rows a call``; empty if unknown."""
     parts = []
     if rows_a_minute:
         shown = f"{rows_a_minute:,.0f}" if rows_a_minute >= 10 else f"{rows_a_minute:.1f}"  # noqa: PLR2004

@@ -12,7 +12,7 @@ from runner.wording import fmt
 
 
 def told(submitted: Submitted) -> list[str]:
-    """Return ``resembles batch 1: 10 rows more; 60 answers are kept, 10 calls to make``."""
+    """Returns ``resembles batch 1: 10 rows more; 60 answers are kept, 10 calls to make``."""
     if submitted.retried:
         return [
             _("{rows} of batch {id} queued again").format(
@@ -65,7 +65,7 @@ def _kept(number: int) -> str:
 
 
 def kept(path: Path, place: Path | None) -> list[str]:
-    """Return the sentence that an output file with more answers is kept under another name."""
+    """Returns the sentence that an output file with more answers is kept under another name."""
     if place is None:
         return []
     return [

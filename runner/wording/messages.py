@@ -36,32 +36,32 @@ VERIFY = _("verify the account's e-mail and bind what the provider asks for")
 
 
 def usage(window: Window, *, when: bool = True) -> str:
-    """Return ``2,000 of 2,000 calls spent today``, with calls in flight and the reserve."""
+    """Returns ``2,000 of 2,000 calls spent today``, with calls in flight and the reserve."""
     unit = window.unit
     counted = fmt.amount(window.spent, unit)
     if window.limit is not None:
         limit = fmt.amount(window.limit, unit)
         counted = _("{spent} of {limit}").format(spent=counted, limit=limit)
-    one = window.limit is None and window.spent == fmt.one_of(unit)
-    noun = words.ONE[unit] if one else words.UNITS[unit]
-    said = _("{counted} {unit} spent").format(counted=counted, unit=noun)
+    is_singular = window.limit is None and window.spent == fmt.one_of(unit)
+    noun = words.ONE[unit] if is_singular else words.UNITS[unit]
+    text = _("{counted} {unit} spent").format(counted=counted, unit=noun)
     if (when or not _daily(window)) and window.limit_source is not Source.BALANCE:
-        said = _("{said} {period}").format(said=said, period=period_name(window.period))
+        text = _("{said} {period}").format(said=text, period=period_name(window.period))
     if window.reserved:
-        said += _(", {reserved} in flight").format(reserved=fmt.amount(window.reserved, unit))
+        text += _(", {reserved} in flight").format(reserved=fmt.amount(window.reserved, unit))
     if window.kept:
-        said += _(", {kept} kept for you").format(kept=fmt.amount(window.kept, unit))
-    return said
+        text += _(", {kept} kept for you").format(kept=fmt.amount(window.kept, unit))
+    return text
 
 
 def counted(unit: Unit, period: Period) -> str:
-    """Return the unit and period of a quota: ``calls today``."""
+    """Returns the unit and period of a quota: ``calls today``."""
     return _("{unit} {period}").format(unit=words.UNITS[unit], period=period_name(period))
 
 
-def period_name(found: Period) -> str:
-    """Return ``today``, ``this month``, ``in any 1 min`` or ``in all``."""
-    match found:
+def period_name(period: Period) -> str:
+    """Returns ``today``, ``this month``, ``in any 1 min`` or ``in all``."""
+    match period:
         case Calendar("month", _):
             return _("this month")
         case Calendar():
@@ -77,24 +77,24 @@ def _daily(window: Window) -> bool:
 
 
 def window_lines(windows: Sequence[Window]) -> list[str]:
-    """Return a line for each window, without duplicates; see `shown_windows` for the choice."""
+    """Returns a line for each window, without duplicates; see `shown_windows` for the choice."""
     several = len({window.account for window in windows}) > 1
     return list(dict.fromkeys(window_line(window, several=several) for window in windows))
 
 
 def window_line(window: Window, *, several: bool = False) -> str:
-    """Return a window in full: its owner, its usage, and the source of its limit.
+    """Returns a window in full: its owner, its usage, and the source of its limit.
 
     `several`: whether windows of several accounts are shown, so that each line names its account.
     """
     known = SOURCES[window.limit_source] if window.limit is not None else _("limit not known yet")
     label = owner(window) if several else window.model or window.account
-    told = _("{label}: {usage} ({known})")
-    return told.format(label=label, usage=usage(window, when=False), known=known)
+    template = _("{label}: {usage} ({known})")
+    return template.format(label=label, usage=usage(window, when=False), known=known)
 
 
 def owner(window: Window) -> str:
-    """Return ``Qwen/Qwen3-8B on modelscope``, or the account alone."""
+    """Returns ``Qwen/Qwen3-8B on modelscope``, or the account alone."""
     return (
         _("{model} on {account}").format(model=window.model, account=window.account)
         if window.model
@@ -102,41 +102,41 @@ def owner(window: Window) -> str:
     )
 
 
-def balance(found: Credits, now: int, zone: tzinfo | None = None) -> str:
-    """Return ``180.5 credits, 20 frozen (told at 09:20); about 130 of them expire by 09:12``."""
+def balance(state: Credits, now: int, zone: tzinfo | None = None) -> str:
+    """Returns ``180.5 credits, 20 frozen (told at 09:20); about 130 of them expire by 09:12``."""
     frozen = (
-        _(", {frozen} frozen").format(frozen=fmt.amount(found.frozen, Unit.CREDITS))
-        if found.frozen
+        _(", {frozen} frozen").format(frozen=fmt.amount(state.frozen, Unit.CREDITS))
+        if state.frozen
         else ""
     )
-    less = _(", less our calls since") if found.since else ""
-    at = _("told at {when}{less}").format(when=fmt.when(found.at, now, zone), less=less)
-    told = _("{available} credits{frozen} ({at})").format(
-        available=fmt.amount(found.available, Unit.CREDITS), frozen=frozen, at=at
+    less = _(", less our calls since") if state.since else ""
+    at = _("told at {when}{less}").format(when=fmt.when(state.at, now, zone), less=less)
+    text = _("{available} credits{frozen} ({at})").format(
+        available=fmt.amount(state.available, Unit.CREDITS), frozen=frozen, at=at
     )
-    left = found.available or found.frozen
-    return f"{told}{fmt.SEMICOLON}{_expiry(found.expiring, now, zone)}" if left else told
+    left = state.available or state.frozen
+    return f"{text}{fmt.SEMICOLON}{_expiry(state.expiring, now, zone)}" if left else text
 
 
-def _expiry(found: Expiry | None, now: int, zone: tzinfo | None) -> str:
-    if found is None:
+def _expiry(expiry: Expiry | None, now: int, zone: tzinfo | None) -> str:
+    if expiry is None:
         return _("none of them is known to expire")
     amount = (
-        fmt.number(round(found.amount / CREDIT)) if found.amount >= CREDIT else _("fewer than 1")
+        fmt.number(round(expiry.amount / CREDIT)) if expiry.amount >= CREDIT else _("fewer than 1")
     )
-    told = _("about {amount} of them expire by {when}").format(
-        amount=amount, when=fmt.when(found.by, now, zone)
+    sentence = _("about {amount} of them expire by {when}").format(
+        amount=amount, when=fmt.when(expiry.by, now, zone)
     )
-    if found.seen is None:
-        return _("{told} (estimate: they were granted before anybody looked)").format(told=told)
-    first, last = (fmt.when(at, now, zone) for at in found.seen)
+    if expiry.seen is None:
+        return _("{told} (estimate: they were granted before anybody looked)").format(told=sentence)
+    first, last = (fmt.when(at, now, zone) for at in expiry.seen)
     return _("{told} (estimate: a grant was seen between {first} and {last})").format(
-        told=told, first=first, last=last
+        told=sentence, first=first, last=last
     )
 
 
 def unserved(models: Sequence[str]) -> str:
-    """Return the sentence that no account in use serves any of `models`, with the remedy."""
+    """Returns the sentence that no account in use serves any of `models`, with the remedy."""
     names = _(" or ").join(models)
     return _(
         "no account serves {names}; add it to the models of an account, use another "
@@ -145,58 +145,58 @@ def unserved(models: Sequence[str]) -> str:
 
 
 def paused(batch: Batch) -> str:
-    """That a batch was paused, why if a reason was given, and how it goes on."""
+    """Returns the sentence that a batch is paused, with the reason and how to resume it."""
     return f"{titled(batch)} {is_paused(batch)}"
 
 
 def titled(batch: Batch) -> str:
-    """``label reviews (batch 1)``."""
+    """Returns ``label reviews (batch 1)``."""
     return titled_as(batch.name, batch.id)
 
 
 def titled_as(name: str | None, number: int) -> str:
-    """The same of a batch of which only this is known; it was deleted if it has no name."""
+    """Returns the same from a name and a number; a batch without a name was deleted."""
     if name is None:
         return _("batch {id}, which was deleted").format(id=number)
     return _("{name} (batch {id})").format(name=name, id=number)
 
 
 def is_paused(batch: Batch) -> str:
-    """``is paused: too many rows fail``, where to see why, and how it goes on."""
+    """Returns ``is paused: too many rows fail``, with how to see the failures and resume it."""
     number = batch.part_of or batch.id
     resume = invocation.command("resume", number)
     if not batch.pause_reason:
         return _("is paused; it goes on with: {command}").format(command=resume)
-    told = _("is paused: {reason}").format(reason=reasons.told(batch.pause_reason))
+    sentence = _("is paused: {reason}").format(reason=reasons.told(batch.pause_reason))
     if batch.counts.failed:
         failures = invocation.command("failures", number)
-        told += _("; see why with: {command}").format(command=failures)
-    return told + _("; it goes on with: {command}").format(command=resume)
+        sentence += _("; see why with: {command}").format(command=failures)
+    return sentence + _("; it goes on with: {command}").format(command=resume)
 
 
 def quote(reply: str) -> str:
-    """Return `` ("a provider's message")``; empty if there is none."""
+    """Returns `` ("a provider's message")``; empty if there is none."""
     return f' ("{fmt.shortened(reply, LONGEST_QUOTE)}")' if reply else ""
 
 
 def refused(window: Window) -> str:
-    """Return the sentence that the provider refuses an account, with the remedy."""
+    """Returns the sentence that the provider refuses an account, with the remedy."""
     if is_of_calls(window.gate.why):
-        told = _(
+        template = _(
             "{account}: the provider refuses the calls of this account{reply}; the token may be "
             "good: {verify}, then run again"
         )
     else:
-        told = _(
+        template = _(
             "{account}: the provider refuses this account{reply}; "
             "mend it or its token, then run again"
         )
     reply = quote(window.gate.why)
-    return told.format(account=window.account, reply=reply, verify=VERIFY)
+    return template.format(account=window.account, reply=reply, verify=VERIFY)
 
 
 def limit_source(window: Window, now: int, zone: tzinfo | None = None) -> str:
-    """Return the source of the limit, and when it was learned."""
+    """Returns the source of the limit, and when it was learned."""
     if window.limit is None:
         return _("the limit is not known yet")
     if window.limit_learned_at is None:
@@ -206,34 +206,34 @@ def limit_source(window: Window, now: int, zone: tzinfo | None = None) -> str:
     )
 
 
-def finish(found: Forecast, now: int, zone: tzinfo | None = None, *, brief: bool = False) -> str:
-    """Return ``about Thu 27 Nov 09:40``, to the minute because it is an estimate.
+def finish(forecast: Forecast, now: int, zone: tzinfo | None = None, *, brief: bool = False) -> str:
+    """Returns ``about Thu 27 Nov 09:40``, to the minute because it is an estimate.
 
     `brief`: for a table, without ``about`` and without assumptions.
     """
-    if found.calls == 0:
+    if forecast.calls == 0:
         return _("done")
-    if found.beyond:
+    if forecast.beyond:
         return _("not known: {calls} beyond what is allowed or paid for").format(
-            calls=fmt.count(found.beyond, "call")
+            calls=fmt.count(forecast.beyond, "call")
         )
-    if found.days == 0:
+    if forecast.days == 0:
         return _("never: no call a day is allowed")
-    at = fmt.minute(found.finish_at, now, zone)
+    at = fmt.minute(forecast.finish_at, now, zone)
     if brief:
         return at
-    told = _("about {when}")
-    if found.paid_until is not None:
-        told = _("about {when}, with a login each day")
-    return told.format(when=at)
+    template = _("about {when}")
+    if forecast.paid_until is not None:
+        template = _("about {when}, with a login each day")
+    return template.format(when=at)
 
 
-def calls_a_day(found: Forecast) -> str:
-    """Return the daily allowance in calls, and what is left of it today."""
-    if found.per_day is None:
+def calls_a_day(forecast: Forecast) -> str:
+    """Returns the daily allowance in calls, and what is left of it today."""
+    if forecast.per_day is None:
         return _("no limit is known")
-    if found.today is None or found.today == found.per_day:
-        return fmt.number(found.per_day)
+    if forecast.today is None or forecast.today == forecast.per_day:
+        return fmt.number(forecast.per_day)
     return _("{per_day}, {today} of them left today").format(
-        per_day=fmt.number(found.per_day), today=fmt.number(found.today)
+        per_day=fmt.number(forecast.per_day), today=fmt.number(forecast.today)
     )

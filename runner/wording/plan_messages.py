@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def plan(plan: Plan, now: int) -> list[tuple[str, str]]:
-    """Return the facts of a plan."""
+    """Returns the facts of a plan."""
     costs = cost(
         plan.rows,
         plan.forecast,
@@ -30,7 +30,7 @@ def plan(plan: Plan, now: int) -> list[tuple[str, str]]:
 
 
 def packing_advice(plan: Plan) -> str | None:
-    """Return ``pack = 20: 1,500 calls, 1 day instead of 15``; None if packing changes little."""
+    """Returns ``pack = 20: 1,500 calls, 1 day instead of 15``; None if packing changes little."""
     if plan.packed is None:
         return None
     packed, alone = plan.packed.forecast, plan.forecast
@@ -54,7 +54,7 @@ def cost(
     alone: int = 0,
     tokens: int = 0,
 ) -> list[tuple[str, str]]:
-    """Return the cost of a batch in calls, tokens and days.
+    """Returns the cost of a batch in calls, tokens and days.
 
     Args:
         rows: The number of rows.
@@ -94,6 +94,6 @@ def cost(
 def _ways_to_pay(
     purchases: Sequence[Purchase], suggestions: Sequence[Suggestion]
 ) -> list[tuple[str, str]]:
-    """Return what the credits pay for, and other models."""
+    """Returns what the credits pay for, and other models."""
     bought = [(_("credits"), credit_messages.purchase(each)) for each in purchases]
     return bought + [(_("other model"), credit_messages.suggestion(each)) for each in suggestions]

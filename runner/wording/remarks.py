@@ -10,7 +10,7 @@ from runner.wording import credit_messages, fmt, messages, wait_messages
 
 
 def of_batch(line: BatchStatus, status: Status) -> str:
-    """Return the wait reason, the pause reason, or that no account serves it; empty if it runs."""
+    """Returns the wait reason, the pause reason, or that no account serves it; empty if it runs."""
     batch, waiting = line.batch, line.waiting
     if line.unserved:
         return messages.unserved(line.unserved)

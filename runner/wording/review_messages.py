@@ -11,7 +11,7 @@ LONGEST_ANSWER = 60
 
 
 def reasons(question: Question) -> list[str]:
-    """Return why a row needs a review, a clause for each reason."""
+    """Returns why a row needs a review, a clause for each reason."""
     return [_reason(question, reason) for reason in question.reasons]
 
 
@@ -44,10 +44,10 @@ def _quoted(answer: str | None) -> str:
 
 
 def progress(reviewed: int, left: int) -> str:
-    """Return ``5 of 41 reviewed``."""
+    """Returns ``5 of 41 reviewed``."""
     return _("{count} reviewed").format(count=fmt.out_of(reviewed, reviewed + left))
 
 
 def models(opinion: Opinion) -> str:
-    """Return the models that gave an answer, as a list in text."""
+    """Returns the models that gave an answer, as a list in text."""
     return ", ".join(opinion.models)

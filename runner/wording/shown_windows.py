@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def today(windows: Iterable[Window], waiting: Iterable[Waiting] = ()) -> list[Window]:
-    """Return the windows for a run or a status: known limits, binding windows, and today's calls.
+    """Returns the windows for a run or a status: known limits, binding windows, and today's calls.
 
     Args:
         windows: The windows that the calls use.
@@ -26,7 +26,7 @@ def today(windows: Iterable[Window], waiting: Iterable[Waiting] = ()) -> list[Wi
 
 
 def in_quota(windows: Sequence[Window]) -> list[Window]:
-    """Return the windows for `midnight quota`: known limits, and the primary one of each scope."""
+    """Returns the windows for `midnight quota`: known limits, and the primary one of each scope."""
     return [window for window in windows if window.limit is not None or window.primary]
 
 

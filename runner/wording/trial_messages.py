@@ -21,7 +21,7 @@ MOST_OF_A_ROW = 400
 
 
 def calls_to_show(trial: Trial) -> Iterator[tuple[int, CallTrace]]:
-    """Yield the calls with their numbers; of those that were never sent, only the first."""
+    """Yields the calls with their numbers; of those that were never sent, only the first."""
     unsent = 0
     for number, trace in enumerate(trial.calls, 1):
         unsent += trace.result.verdict.kind is Kind.LOCAL
@@ -30,7 +30,7 @@ def calls_to_show(trial: Trial) -> Iterator[tuple[int, CallTrace]]:
 
 
 def title(trial: Trial, trace: CallTrace, number: int) -> str:
-    """Return ``call 1: rows 1, 2, Qwen/Qwen3-8B on mine``."""
+    """Returns ``call 1: rows 1, 2, Qwen/Qwen3-8B on mine``."""
     rows = [str(trial.number(end.job.job_id)) for end in trace.jobs]
     account, model = trace.call.permit.route
     return ngettext(
@@ -41,7 +41,7 @@ def title(trial: Trial, trace: CallTrace, number: int) -> str:
 
 
 def said(trial: Trial, trace: CallTrace) -> list[tuple[str, str]]:
-    """Return the prompt, the reply and the answers of a call, each with its name."""
+    """Returns the prompt, the reply and the answers of a call, each with its name."""
     answers = "\n".join(_answer(trial, end) for end in trace.jobs)
     texts = (
         (_("prompt"), _prompt(trace.sent)),
@@ -52,7 +52,7 @@ def said(trial: Trial, trace: CallTrace) -> list[tuple[str, str]]:
 
 
 def _prompt(sent: Any) -> str:
-    """Return a prompt as text: messages separated by blank lines, or one text on each line."""
+    """Returns a prompt as text: messages separated by blank lines, or one text on each line."""
     if isinstance(sent, str):
         return sent
     if isinstance(sent, list) and all(isinstance(text, str) for text in sent):
@@ -108,7 +108,7 @@ def _answer(trial: Trial, end: JobOutcome) -> str:
 
 
 def without_call(trial: Trial) -> list[str]:
-    """Return the rows without a call: reused answers, and rows that were not asked."""
+    """Returns the rows without a call: reused answers, and rows that were not asked."""
     asked = {end.job.job_id for trace in trial.calls for end in trace.jobs}
     lines = []
     for row in trial.rows:
@@ -125,7 +125,7 @@ def without_call(trial: Trial) -> list[str]:
 
 
 def end(trial: Trial, now: int) -> str:
-    """Return ``3 calls, 3 of 3 answered``, with the reason if rows are left."""
+    """Returns ``3 calls, 3 of 3 answered``, with the reason if rows are left."""
     ran, counts = trial.ran, trial.batch.counts
     counted = fmt.COMMA.join(
         (fmt.count(len(trial.calls), "call"), fmt.out_of(counts.succeeded, trial.batch.rows))

@@ -26,7 +26,7 @@ def _refused(reason: Waiting, _moment: str) -> str:
 
 
 def explain_wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
-    """Explain a wait: the binding window, the source of its limit, and what happens next."""
+    """Explains a wait: the binding window, the source of its limit, and what happens next."""
     window = reason.window
     if window is None:
         return wait(reason, now, zone)
@@ -41,12 +41,12 @@ def explain_wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
 
 
 def waits(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> list[str]:
-    """Return a sentence for each wait reason, without duplicates."""
+    """Returns a sentence for each wait reason, without duplicates."""
     return list(dict.fromkeys(wait(reason, now, zone) for reason in reasons))
 
 
 def end_reasons(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> list[str]:
-    """Return why a run without waiting has ended, without duplicates."""
+    """Returns why a run without waiting has ended, without duplicates."""
     return list(dict.fromkeys(_end(reason, now, zone) for reason in reasons))
 
 
@@ -67,7 +67,7 @@ def _end(reason: Waiting, now: int, zone: tzinfo | None) -> str:
 
 
 def wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
-    """Return why a batch waits, and until when."""
+    """Returns why a batch waits, and until when."""
     window = reason.window
     if window is not None and window.gate.probe_in_flight:
         return _("one probe call is under way; the others follow when it is answered")
@@ -270,5 +270,5 @@ _HINDRANCES = {
 
 
 def hindrance(reasons: Iterable[Waiting]) -> str | None:
-    """Return the condition that makes a forecast unreliable; None if there is none."""
+    """Returns the condition that makes a forecast unreliable; None if there is none."""
     return next((_HINDRANCES[r.cause] for r in reasons if r.cause in _HINDRANCES), None)

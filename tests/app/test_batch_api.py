@@ -57,7 +57,7 @@ async def queue_in_part(database: Database) -> str:
                 rows = sum(one.rows_loaded for one in await batches.list_batches(connection))
         tasks.cancel_scope.cancel()
     assert rows < ROWS
-    return made.found.id
+    return made.entry.id
 
 
 @pytest.mark.anyio
@@ -69,7 +69,7 @@ async def test_what_was_queued_of_a_batch_is_not_asked_once_it_is_cancelled(tmp_
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(api.work)
             with anyio.fail_after(20):
-                while (await api.get(ME, made)).found.state is not ApiBatchState.CANCELLED:
+                while (await api.get(ME, made)).entry.state is not ApiBatchState.CANCELLED:
                     await anyio.lowlevel.checkpoint()
             tasks.cancel_scope.cancel()
         async with database.read() as connection:

@@ -35,7 +35,7 @@ def test_bars_are_as_tall_as_their_numbers_and_limits_are_drawn() -> None:
     (first, tall), (second, short) = heights(drawn)
     assert (first, second) == (30, 10)
     assert tall == pytest.approx(3 * short, abs=0.2)
-    assert "the limit is 50" in drawn
+    assert "2026-11-27: 40 (30 answered, 10 failed), the limit is 50" in drawn
 
 
 def test_names_cannot_break_a_drawing() -> None:

@@ -104,3 +104,30 @@ def _moment(text: str) -> int:
     told = datetime.fromisoformat(text)
     assert told.tzinfo is not None
     return round(told.timestamp() * 1000)
+
+
+def test_a_run_that_does_not_wait_is_not_said_to_go_on() -> None:
+    spent = Waiting(1, ParkReason.SPENT, "", NOW + 9_000, WINDOW)
+    for waits, told in ((True, "the run goes on at"), (False, "asked not to wait")):
+        (event,) = EventFinder(0.5, waits=waits).found(progress(NOW, [spent]))
+        assert told in event.text
+        assert ("goes on" in event.text) == waits
+
+
+def test_an_event_names_the_database_that_its_commands_are_about() -> None:
+    finder = EventFinder(0.5, (("--db", "/a place/own.db"),))
+    counts = Counts(ready=1, failed=3)
+    paused = replace(batch(), state=BatchState.PAUSED, pause_reason="too many", counts=counts)
+    (event,) = finder.found(replace(progress(), batches=(), paused=(paused,)))
+    assert "see why with: midnight --db '/a place/own.db' failures 1;" in event.text
+    assert event.text.endswith("midnight --db '/a place/own.db' resume 1")
+
+
+def test_two_runners_find_the_same_outage(finder: EventFinder) -> None:
+    other, keys = EventFinder(0.5), set()
+    for one, begins in ((finder, NOW), (other, NOW + 7_000)):
+        for later in (0, UNREACHABLE_MS):
+            at = begins + later
+            seen = one.found(replace(progress(at, [offline(at)]), in_flight=0))
+            keys |= {event.key for event in seen}
+    assert len(keys) == 1

@@ -101,3 +101,11 @@ def test_a_rate_is_not_told_too_early_and_does_not_fall_when_a_batch_is_done() -
     assert rates.rows_a_minute is None
     rates.add(NOW + 60_000, [batch(30)])
     assert rates.rows_a_minute == 30
+
+
+def test_what_a_batch_had_done_before_it_joined_does_not_count() -> None:
+    rates = Rates()
+    rates.add(NOW, [batch(0)])
+    rates.add(NOW + 30_000, [batch(10), batch(5_000, batch_id=2, calls=900)])
+    rates.add(NOW + 60_000, [batch(20), batch(5_010, batch_id=2, calls=910)])
+    assert rates.rows_a_minute == 30

@@ -1,33 +1,38 @@
-"""The report page in a real browser: bars are drawn as tall as their numbers, wide and narrow."""
+"""The report page in a real browser: drawn as tall as its numbers, told to pointer and keyboard."""
 
 from __future__ import annotations
 
-import html
-import json
-import re
 import shutil
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.files import settings, write_job, write_rows
 
-from runner.app.rehearsal import configured_simulator, rehearse
+from runner.app.rehearsal import Rehearsal, configured_simulator, rehearse
 from runner.app.submission import check_submission
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core")
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 START = 1_767_571_200_000  # 2026-01-05 08:00 in UTC+8
-# Leaves what the browser has laid out in the document, which it is asked to print.
-MEASURE = """<pre id="measured"></pre><script>
-document.getElementById("measured").textContent = JSON.stringify({
-  wide: document.documentElement.scrollWidth, room: window.innerWidth,
-  bars: [...document.querySelector("svg").querySelectorAll("rect")].map(
-    one => [one.querySelector("title").textContent, +one.dataset.value,
-            one.getBoundingClientRect().height])});
-</script>"""
+PHONE, DESK = 390, 1440
+BARS = """() => [...document.querySelectorAll("section svg")].filter(one => one.checkVisibility())
+  .slice(0, 1).flatMap(one => [...one.querySelectorAll("rect")]).map(
+  one => [one.querySelector("title").textContent, +one.dataset.value,
+          one.getBoundingClientRect().height])"""
+# Whatever is wider than the window, but for the table, which scrolls in its own frame.
+TOO_WIDE = """() => [...document.querySelectorAll("body *")].filter(
+  one => one.checkVisibility() && !one.closest("table")
+         && one.getBoundingClientRect().right > window.innerWidth + 1).map(one => one.outerHTML)"""
+SMALLEST = """() => Math.min(...[...document.querySelectorAll("svg text")].filter(
+  one => one.checkVisibility()).map(one => 12 * one.getScreenCTM().a))"""
+TIPS = """() => [...document.querySelectorAll("svg .tip")].filter(
+  one => one.checkVisibility({visibilityProperty: true})).map(one => one.textContent)"""
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,38 +40,67 @@ pytestmark = [
 ]
 
 
-def measured(page: Path, width: int) -> Any:
-    """What the browser has drawn, in a window of this width."""
-    ended = subprocess.run(
-        [
-            str(BROWSER),
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            f"--window-size={width},2000",
-            "--dump-dom",
-            page.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    (found,) = re.findall(r'<pre id="measured">(.*?)</pre>', ended.stdout, re.DOTALL)
-    return json.loads(html.unescape(found))
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+    folder = tmp_path_factory.mktemp("days")
+    chosen = settings(folder, limits={"calls_per_day": 40})
+    checked = check_submission(write_job(folder), write_rows(folder, 100))
+    return rehearse(chosen, checked, configured_simulator(chosen), START)
 
 
-@pytest.mark.parametrize("width", [500, 1200])
-def test_bars_are_as_tall_as_the_numbers_of_the_ledger(tmp_path: Path, width: int) -> None:
-    chosen = settings(tmp_path, limits={"calls_per_day": 40})
-    checked = check_submission(write_job(tmp_path), write_rows(tmp_path, 100))
-    seen = rehearse(chosen, checked, configured_simulator(chosen), START)
-    page = tmp_path / "report.html"
-    page.write_text(seen.page.replace("</body>", f"{MEASURE}</body>"))
-    found = measured(page, width)
-    drawn = {title[:10]: value for title, value, _ in found["bars"]}
-    assert drawn == {day.day: day.calls for day in seen.days}
-    unit = found["bars"][0][2] / found["bars"][0][1]
-    for _, value, tall in found["bars"]:
+@pytest.fixture(scope="module")
+def browser(seen: Rehearsal) -> Iterator[Any]:
+    """A browser; `seen` goes first, since either has an event loop that bears no other."""
+    assert seen.page
+    with sync_api.sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield made
+        made.close()
+
+
+@pytest.fixture(params=[PHONE, DESK])
+def page(browser: Any, seen: Rehearsal, tmp_path: Path, request: pytest.FixtureRequest) -> Any:
+    (tmp_path / "report.html").write_text(seen.page)
+    made = browser.new_page(viewport={"width": request.param, "height": 900})
+    made.goto((tmp_path / "report.html").as_uri())
+    yield made
+    made.close()
+
+
+def test_bars_are_as_tall_as_the_numbers_of_the_ledger(page: Any, seen: Rehearsal) -> None:
+    found = page.evaluate(BARS)
+    assert {title[:10]: value for title, value, _ in found} == {d.day: d.calls for d in seen.days}
+    unit = found[0][2] / found[0][1]
+    for _, value, tall in found:
         assert tall == pytest.approx(unit * value, rel=0.02)
-    assert found["wide"] <= found["room"], "the page itself does not scroll sideways"
+
+
+def test_nothing_is_wider_than_the_window_and_every_letter_can_be_read(page: Any) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.evaluate(TOO_WIDE) == []
+    assert page.evaluate(SMALLEST) >= 11
+
+
+def test_pointer_and_keyboard_are_told_what_a_mark_stands_for(page: Any, seen: Rehearsal) -> None:
+    told = f"{seen.days[0].day}: 40 (40 answered), the limit is 40"
+    assert page.evaluate(TIPS) == []
+    page.locator("svg .mark rect:visible").first.hover()
+    assert page.evaluate(TIPS) == [told]
+    page.mouse.move(0, 0)
+    page.keyboard.press("Tab")
+    assert page.evaluate(TIPS) == [told]
+    for _mark in range(8):
+        page.keyboard.press("Tab")
+        assert len(page.evaluate(TIPS)) == 1
+    page.evaluate("document.activeElement.blur()")
+    first_hour = page.locator("svg .row rect:visible").nth(8)
+    first_hour.hover()
+    (hour,) = page.evaluate(TIPS)
+    assert hour.startswith(f"{seen.days[0].day} 08:00: ")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_can_be_used_by_everybody_in_light_and_in_dark(page: Any, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    found = axe.Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()

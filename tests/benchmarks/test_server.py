@@ -104,3 +104,11 @@ def test_requests_are_answered_however_their_bytes_arrive() -> None:
     whole = asyncio.run(converse([asked]))
     assert whole == (server.answered(()) * 3, 3)
     assert asyncio.run(converse([asked[:10], asked[10:150], asked[150:]])) == whole
+
+
+def test_a_stream_begins_at_once_and_ends_as_openai_ends_it() -> None:
+    begins, ends = server.STREAM_BEGINS, server.STREAM_ENDS
+    assert begins.count(b"data: ") == 1
+    assert b'"content": "positive"' in begins
+    assert ends.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+    assert b'"total_tokens": 52' in ends

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from runner import invocation
 from runner.cli.render.layout import Hint
 
 OPTIONS = ("--db", "a place/own.db", "--config", "own.toml")
@@ -44,7 +45,7 @@ def check(said: Any, midnight: Any, *expected: str) -> None:
     assert found, said
     for words in found:
         assert tuple(words[:4]) == OPTIONS, words
-        more = ["--help"] if words[4] in ("init", "serve") else []
+        more = ["--help"] if words[4] in ("init", "review", "serve") else []
         assert midnight(*words, *more).code in (0, 1, 3), words
     assert {words[4] for words in found} >= set(expected), said
 
@@ -140,3 +141,8 @@ def test_a_command_is_never_broken_over_lines(width: int) -> None:
     assert command in out.getvalue()
     others = [line for line in out.getvalue().splitlines() if command not in line]
     assert all(len(line) <= width for line in others)
+
+
+def test_the_options_of_a_command_are_forgotten_at_its_end(elsewhere: Any) -> None:
+    elsewhere("status")
+    assert invocation.command("resume", 1) == "midnight resume 1"

@@ -47,21 +47,37 @@ def test_mistakes_are_told_and_nothing_is_written(midnight: Any, work: Any) -> N
     assert [path.name for path in Path().glob("*.toml")] == ["job.toml"]
 
 
-def test_three_questions_are_asked_and_enter_takes_the_sample(
-    monkeypatch: pytest.MonkeyPatch, work: Any
+@pytest.mark.parametrize("typed", ["data.csv", ""])
+def test_three_questions_are_asked_and_enter_takes_the_only_file_that_is_here(
+    midnight: Any, monkeypatch: pytest.MonkeyPatch, work: Any, typed: str
 ) -> None:
-    del work
-    monkeypatch.chdir(Path.cwd())
-    said = iter(["data.csv", "Label it.", "good,bad"])
-    asked: list[str] = []
-
-    def prompt(text: str, **_more: Any) -> str:
-        asked.append(text)
-        return next(said)
-
-    monkeypatch.setattr(init_action.typer, "prompt", prompt)
+    del midnight, work
+    asked = typing(monkeypatch, typed, "Label it.", "good,bad")
     found = init_action.ask(None, None, None)
     assert found == init_action.Answers(Path("data.csv"), "Label it.", ("good", "bad"))
     assert len(asked) == 3
-    said = iter([""])
+    assert asked[0] == "Which file? Enter: data.csv"
+
+
+@pytest.mark.parametrize("others", [(), ("a.csv", "b.jsonl")])
+def test_enter_takes_the_sample_where_no_file_or_several_are_here(
+    midnight: Any, monkeypatch: pytest.MonkeyPatch, others: tuple[str, ...]
+) -> None:
+    del midnight
+    for name in others:
+        Path(name).touch()
+    asked = typing(monkeypatch, "")
     assert init_action.ask(None, None, None) is None
+    assert ("(a.csv, b.jsonl)" in asked[0]) == bool(others)
+
+
+def typing(monkeypatch: pytest.MonkeyPatch, *words: str) -> list[str]:
+    """Type these words, each at a question; Enter alone takes what is offered. The questions."""
+    said, asked = iter(words), list[str]()
+
+    def prompt(text: str, *, default: str = "", **_more: Any) -> str:
+        asked.append(text)
+        return next(said) or default
+
+    monkeypatch.setattr(init_action.typer, "prompt", prompt)
+    return asked

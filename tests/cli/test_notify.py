@@ -55,7 +55,7 @@ def test_a_spent_allowance_is_told_once_a_day_however_often_a_run_begins(
         by_command("run", *work, "--no-wait")
     kinds = [event["event"] for event in told()]
     assert kinds.count("spent") == 1
-    assert "is spent; the run goes on at" in told()[0]["text"]
+    assert "; the run ends, since it was asked not to wait" in told()[0]["text"]
 
 
 def test_an_account_that_is_refused_is_told(by_command: Any, work: Any, provider: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,3 +120,32 @@ def test_a_deleted_batch_keeps_its_line(spent: Any) -> None:
     spent("delete", 2)
     found = spent("report", "--by", "batch", "--json").json["lines"]
     assert {line["batch"]: line["calls"] for line in found}["2 (deleted)"] == 4
+
+
+def test_the_hours_have_a_zone(spent: Any) -> None:
+    assert "days and hours are those of Asia/Shanghai" in spent("report", "--by", "hour").out
+    assert spent("report", "--by", "hour", "--json").json["zones"] == {
+        "modelscope": "Asia/Shanghai"
+    }
+    spent("report", "--html", "report.html")
+    assert "days and hours are those of Asia/Shanghai" in Path("report.html").read_text()
+    assert "Asia/Shanghai" not in spent("report").out
+
+
+def test_a_page_of_some_days_has_their_reasons_also_where_the_allowance_is_a_month_s(
+    midnight: Any, work: Any, provider: Any
+) -> None:
+    provider(faults={"error_500": 0.4}, seed=3)
+    midnight("run", *work)
+    (day,) = midnight("report", "--json").json["days"]
+    with sqlite3.connect("midnight.db") as database:
+        database.execute("UPDATE calls SET period_key = substr(period_key, 1, 7)")
+    for since, told in ((day["day"], True), ("2999-01-01", False)):
+        midnight("report", "--since", since, "--html", "report.html")
+        assert ("Why calls came to nothing" in Path("report.html").read_text()) == told
+
+
+def test_the_hour_with_the_most_calls_is_the_darkest(spent: Any) -> None:
+    hours = spent("report", "--by", "hour").out.splitlines()[-1]
+    assert "█" in hours
+    assert hours.count("·") >= 22

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 import sqlite3
@@ -373,3 +374,30 @@ def test_a_grown_dataset_keeps_what_people_have_answered(
     job.write_text(job.read_text(encoding="utf-8").replace("This:", "That:"), encoding="utf-8")
     assert midnight("run", *work, "-o", "out.csv").code == 0
     assert "mine" not in Path("out.csv").read_text(encoding="utf-8"), "another question"
+
+
+def test_the_end_of_a_run_names_the_rows_for_a_person_and_counts_what_people_have_answered(
+    midnight: Any, work: Any, provider: Any
+) -> None:
+    text = Path("job.toml").read_text()
+    answer = "[answer]\nkind = 'label'\nlabels = ['good', 'bad']\nmax_asks = 1\n"
+    Path("job.toml").write_text(f"{text}\n{answer}")
+    provider(faults={"bad_answer": 0.4}, seed=2)
+    said = midnight("run", *work, "-o", "out.csv")
+    failed = midnight("run", *work, "--json").json["failed"]
+    assert 1 < failed < 6
+    assert f"{failed} rows for a person to look at: midnight review 1" in said.out
+    midnight("review", 1, "--export", "marked.csv")
+    head, first, *_rest = Path("marked.csv").read_text().splitlines()
+    number = first.split(",")[head.split(",").index("row")]
+    Path("in.csv").write_text(f"row,answer\n{number},good\n")
+    assert midnight("review", 1, "--import", "in.csv", "--as", "ann").code == 0
+    said = midnight("run", *work)
+    told = f"{6 - failed} succeeded, {failed - 1} failed, 0 left, 1 answered by people"
+    assert told in " ".join(said.out.split()), said.out
+    assert f"done, {failed - 1} row" in said.out
+    assert f"{failed - 1} row" in said.out.partition("review")[2]
+    written = midnight("export", 1, "-o", "again.csv").out
+    assert f"{6 - failed} succeeded, 1 answered by people, {failed - 1} failed" in written
+    states = [line["state"] for line in csv.DictReader(io.StringIO(Path("again.csv").read_text()))]
+    assert states.count("succeeded") == 6 - failed + 1

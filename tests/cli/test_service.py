@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import plistlib
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -89,8 +89,6 @@ def test_odd_paths_are_quoted_for_every_system() -> None:
     text = service.unit_text(command, Path("/home/me/50%/environment"))
     assert 'ExecStart="/a b/py" "--db" "/x%%y\\"$$z.db"' in text
     assert "EnvironmentFile=-/home/me/50%%/environment" in text
-    words = ET.fromstring(service.agent_text(["a", "<&>"])).iter("string")  # noqa: S314
-    assert "<&>" in [word.text for word in words]
     line = service.cron_line(["--db", "/x%y z.db"])
     assert line.startswith("*/10 * * * * ")
     assert "\\%" in line
@@ -101,3 +99,55 @@ def test_without_a_service_manager_a_line_for_cron_is_told() -> None:
     assert "crontab -e" in told[0]
     ended = subprocess.run(["sh", "-n", "-c", told[1].split("* ", 5)[-1]], check=False)
     assert ended.returncode == 0
+
+
+# Of launchd.plist(5), the keys that an agent may have, with the types that it states.
+LAUNCHD_KEYS: dict[str, type | tuple[type, ...]] = {
+    "Label": str,
+    "ProgramArguments": list,
+    "RunAtLoad": bool,
+    "KeepAlive": (bool, dict),
+    "ThrottleInterval": int,
+    "ExitTimeOut": int,
+    "StandardOutPath": str,
+    "StandardErrorPath": str,
+}
+
+
+def test_an_agent_has_the_keys_that_launchd_documents_and_every_word_as_it_is(
+    tmp_path: Path,
+) -> None:
+    words = ["/a b/py", "--db", "/x<&>\"'é評.db", "run", "--forever"]
+    found = plistlib.loads(service.agent_text(words, tmp_path / "a.log").encode())
+    assert {key: isinstance(value, LAUNCHD_KEYS[key]) for key, value in found.items()} == (
+        dict.fromkeys(found, True)
+    )
+    assert found["ProgramArguments"] == words
+    assert (found["RunAtLoad"], found["KeepAlive"]) == (True, True)
+    assert found["ExitTimeOut"] > 30, "calls in flight end before the system kills it"
+
+
+def test_an_agent_is_loaded_shown_and_unloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the subcommands that launchctl(1) recommends, which tell when something is wrong."""
+    (tmp_path / "bin").mkdir()
+    tool = tmp_path / "bin" / "launchctl"
+    tool.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/launchctl.log\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    path = tmp_path / "Library" / "LaunchAgents" / f"{service.LABEL}.plist"
+    agent = service.Service("launchd", path)
+    told = service.install(agent, ["--db", "/q.db"])
+    assert f"what it prints: {tmp_path}/Library/Logs/midnight-runner.log" in told
+    label = plistlib.loads(path.read_bytes())["Label"]
+    assert path.stem == label, "the file is to be called as the agent is"
+    assert service.status(agent).startswith("installed, loaded: ")
+    assert service.remove(agent).startswith("stopped and removed: ")
+    assert not path.exists()
+    domain = f"gui/{os.getuid()}"
+    assert (tmp_path / "launchctl.log").read_text().splitlines() == [
+        f"bootstrap {domain} {path}",
+        f"print {domain}/{label}",
+        f"bootout {domain}/{label}",
+    ]

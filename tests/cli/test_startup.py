@@ -21,7 +21,17 @@ HELP_FREE = "sqlalchemy,httpx,jinja2,pydantic,rich,rich.live,alembic,anyio,orjso
 STATUS_FREE = (
     "httpx,pyreqwest,jinja2,starlette,uvicorn,alembic,rich.live,rich.progress,filelock,"
     "logging.handlers,sqlalchemy.dialects.postgresql,runner.engine.engine,runner.jobfile,"
-    "runner.cli.run_commands,runner.simulator"
+    "runner.cli.run_commands,runner.simulator,runner.core.settlement,runner.core.retry,"
+    "runner.store.rescue,runner.store.results,runner.store.enqueue,runner.providers.headers,"
+    "runner.providers.durations,runner.providers.preset_files"
+)
+# What a report and --json need beyond that, and these two do not.
+SHOWN_FREE = "runner.cli.as_json,runner.cli.account_json,runner.exact_json,runner.store.reports"
+
+
+SUBMIT_FREE = (
+    "httpx,pyreqwest,starlette,alembic,rich.live,runner.engine.engine,runner.providers.endpoint,"
+    "runner.core.settlement,runner.core.agreement,runner.app.rows,runner.simulator"
 )
 
 
@@ -43,6 +53,19 @@ def test_help_loads_next_to_nothing(words: list[str]) -> None:
 @pytest.mark.parametrize("words", [["status"], ["quota"], ["report"], ["status", "--json"]])
 def test_a_look_loads_neither_client_nor_templates(words: list[str]) -> None:
     assert loaded(STATUS_FREE, *words) == []
+
+
+@pytest.mark.usefixtures("midnight")
+def test_a_submission_loads_neither_what_calls_nor_what_combines_answers(
+    work: tuple[str, str],
+) -> None:
+    assert loaded(SUBMIT_FREE, "submit", *work) == []
+
+
+@pytest.mark.usefixtures("midnight")
+@pytest.mark.parametrize("words", [["status"], ["quota"]])
+def test_what_is_shown_to_people_loads_nothing_for_machines(words: list[str]) -> None:
+    assert loaded(SHOWN_FREE, *words) == []
 
 
 def test_a_closed_pipe_is_quiet(midnight: Any) -> None:

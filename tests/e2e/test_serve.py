@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
+import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
+from support.clocks import OthersClock
 from support.processes import MIDNIGHT, ROOT, popen, simulating, stats
 
 from runner.simulator import answer
@@ -29,17 +33,26 @@ pace = "asap"
 """
 
 
-def serve(folder: Path, address: str) -> tuple[subprocess.Popen[Any], str]:
-    """The server in `folder`, and where it listens."""
+def serve(
+    folder: Path, address: str, language: str | None = None
+) -> tuple[subprocess.Popen[Any], str]:
+    """The server in `folder`, for people of a language or for programs; and where it listens."""
     (folder / "midnight.toml").write_text(CONFIG)
     environ = os.environ | {
         "MIDNIGHT_BASE_URL": f"{address}/v1",
         "MODELSCOPE_API_KEY": "sim-token",
         "NO_PROXY": "127.0.0.1",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(ROOT)]),
+        "MIDNIGHT_LANG": language or "en",
     }
-    command = [*MIDNIGHT, "--db", "queue.db", "--json", "serve", "--port", "0"]
-    process = popen(command, env=environ, cwd=folder, stdout=subprocess.PIPE)
+    command = [*MIDNIGHT, "--db", "queue.db", "serve", "--port", "0"]
+    if language is not None:
+        process = popen(command, env=environ, cwd=folder, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        found = re.search(r"http://[\d.:]+", process.stderr.readline().decode())
+        assert found is not None
+        return process, found[0]
+    process = popen([*command, "--json"], env=environ, cwd=folder, stdout=subprocess.PIPE)
     assert process.stdout is not None
     return process, json.loads(process.stdout.readline())["listening"]
 
@@ -52,13 +65,48 @@ def messages(number: int) -> Any:
     return [{"role": "user", "content": f"question {number}"}]
 
 
+@dataclass
+class Days:
+    """The days of the server and of its provider; the next one comes as soon as one is spent."""
+
+    clock: OthersClock
+    midnights: int = 0
+
+    def go_on(self, client: openai.OpenAI) -> None:
+        """Let the next day come if this one is spent."""
+        if not self._is_spent(client):
+            return
+        self.clock.jump(hours=24)
+        self.midnights += 1
+        until = time.monotonic() + 60
+        while self._is_spent(client):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+    def _is_spent(self, client: openai.OpenAI) -> bool:
+        return "(0 left today)" in repr(client.models.list().data)
+
+
 @pytest.mark.parametrize(
-    ("requests", "kills"), [(200, 2), pytest.param(50_000, 10, marks=pytest.mark.slow)]
+    ("requests", "kills", "a_day", "midnights"),
+    [
+        (200, 2, 1_000_000, 0),
+        pytest.param(200, 2, 60, 3, marks=pytest.mark.slow),
+        pytest.param(50_000, 10, 15_000, 3, marks=pytest.mark.slow),
+    ],
 )
-def test_a_batch_survives_kills_of_its_server_and_nothing_is_paid_twice(
-    tmp_path: Path, requests: int, kills: int
+def test_a_batch_survives_kills_and_midnights_and_nothing_is_paid_twice(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    requests: int,
+    kills: int,
+    a_day: int,
+    midnights: int,
 ) -> None:
     """What was in flight at a kill counts as spent, and is asked again; nothing else is."""
+    days = Days(OthersClock(tmp_path))
+    for name, value in days.clock.environ.items():
+        monkeypatch.setenv(name, value)
     lines = [
         {
             "custom_id": f"r-{n}",
@@ -69,7 +117,7 @@ def test_a_batch_survives_kills_of_its_server_and_nothing_is_paid_twice(
         for n in range(requests)
     ]
     data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-    with simulating("--latency", "5-20") as address:
+    with simulating("--latency", "5-20", "--calls-per-day", str(a_day)) as address:
         process, url = serve(tmp_path, address)
         with client_of(url) as client:
             file = client.files.create(file=("in.jsonl", data), purpose="batch")
@@ -81,6 +129,7 @@ def test_a_batch_survives_kills_of_its_server_and_nothing_is_paid_twice(
             with client_of(url) as client:
                 while client.batches.retrieve(made.id).request_counts.completed < wanted:
                     assert time.monotonic() < until
+                    days.go_on(client)
                     time.sleep(0.02)
             process.kill()
             process.communicate()
@@ -89,7 +138,9 @@ def test_a_batch_survives_kills_of_its_server_and_nothing_is_paid_twice(
             until = time.monotonic() + 600
             while (found := client.batches.retrieve(made.id)).status != "completed":
                 assert time.monotonic() < until
+                days.go_on(client)
                 time.sleep(0.1)
+            assert found.error_file_id is None
             assert found.output_file_id is not None
             text = client.files.content(found.output_file_id).text
         process.send_signal(signal.SIGTERM)
@@ -102,6 +153,7 @@ def test_a_batch_survives_kills_of_its_server_and_nothing_is_paid_twice(
         body = said[f"r-{number}"]["response"]["body"]
         assert body["choices"][0]["message"]["content"] == answer(messages(number))
     states = dict(rows(tmp_path / "queue.db", "SELECT state, count(*) FROM calls GROUP BY state"))
+    assert days.midnights >= midnights
     assert states["done"] == requests, "each request was answered once"
     assert calls <= sum(states.values()), "the ledger never under-counts"
     assert states.keys() <= {"done", "unseen"}
@@ -128,3 +180,41 @@ def test_a_call_of_a_client_counts_as_spent_when_its_server_is_killed(tmp_path: 
         assert {one for (one,) in spent} == {1}
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
+
+
+def test_programs_are_told_in_english_whatever_the_dashboard_speaks(tmp_path: Path) -> None:
+    """Of a file that is no dataset, one that cannot be written, and a day that is spent."""
+    body = {"model": MODEL, "messages": messages(1)}
+    odd = {"custom_id": "r", "method": "POST", "url": CHAT, "body": body}
+    line = json.dumps(odd | {f"key {n}": n for n in range(10_001)})
+    told = []
+    with simulating("--calls-per-day", "1") as address:
+        process, url = serve(tmp_path, address, "zh_TW")
+        with client_of(url) as client:
+            file = client.files.create(file=("in.jsonl", line.encode()), purpose="batch")
+            made = client.batches.create(
+                input_file_id=file.id, endpoint=CHAT, completion_window="24h"
+            )
+            until = time.monotonic() + 30
+            while (found := client.batches.retrieve(made.id)).status != "failed":
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            assert found.errors is not None
+            assert found.errors.data is not None
+            told += [one.message or "" for one in found.errors.data]
+            folder = tmp_path / "queue.db-files"
+            folder.rename(tmp_path / "elsewhere")
+            folder.write_text("in the way")
+            with pytest.raises(openai.APIStatusError) as unwritten:
+                client.files.create(file=("in.jsonl", line.encode()), purpose="batch")
+            client.chat.completions.create(model=MODEL, messages=messages(1))
+            with pytest.raises(openai.RateLimitError) as spent:
+                client.chat.completions.create(model=MODEL, messages=messages(2))
+            told += [unwritten.value.message, spent.value.message]
+            told += [repr(one) for one in client.models.list().data]
+        page = urllib.request.urlopen(url).read().decode()  # noqa: S310 - our own server
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert [text for text in told if not text.isascii()] == []
+    assert "different keys" in told[0]
+    assert "今天" in page

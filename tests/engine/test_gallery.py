@@ -102,6 +102,7 @@ def in_the_way(folder: Path) -> Path:
     return found
 
 
+@pytest.mark.slow
 def test_what_can_never_be_written_is_given_up_after_a_day(tmp_path: Path) -> None:
     in_the_way(tmp_path)
     made = make(tmp_path, 1)

@@ -69,7 +69,7 @@ def ours(value: Any) -> Any:
         return {key: ours(item) for key, item in value.items()}
     if isinstance(value, list):
         return [ours(item) for item in value]
-    return exact_json.spell(value) if type(value) in {int, float, exact_json.Number} else value
+    return exact_json.encode(value) if type(value) in {int, float, exact_json.Number} else value
 
 
 def written(path: Path, columns: list[str], rows: list[str]) -> Path:

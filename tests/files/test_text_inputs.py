@@ -89,6 +89,24 @@ def test_an_encoding_is_recognised_and_told(
     )
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("word", ["這家餐廳很好吃", "一", "ā\U0001f600", "plain", "上下一丁"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_utf_16_needs_no_mark_whatever_its_letters(
+    tmp_path: Path, encoding: str, word: str, end: str
+) -> None:
+    text = end.join(["編號,一", *[f"{word},{word * 9}"] * 400])
+    found = check(write(tmp_path, "rows.csv", text.encode(encoding)))
+    assert found.remarks[0] == f"rows.csv: read as {encoding}; --encoding names another"
+    read = [exact_json.loads(row) for row in read_rows(found)]
+    assert read == [{"編號": word, "一": word * 9}] * 400
+
+
+@pytest.mark.parametrize("text", ["id,text\n1,a\0b\n", "id,te\0xt\n1,b\n", "文,\0\n文,文\n" * 9])
+def test_stray_nul_bytes_make_no_utf_16(tmp_path: Path, text: str) -> None:
+    assert "NUL byte" in refused(write(tmp_path, "rows.csv", text.encode())).what
+
+
 def test_chinese_far_behind_the_start_is_recognised(tmp_path: Path) -> None:
     text = "id,text\n" + "1,plain\n" * 200_000 + "2,酒店很好\n"
     *_, last = rows(write(tmp_path, "rows.csv", text.encode("gbk")))

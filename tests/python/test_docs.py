@@ -51,9 +51,3 @@ def test_every_public_name_and_method_is_on_the_page() -> None:
     methods = [name for name in vars(runner.Midnight) if not name.startswith("_")]
     missing = [name for name in (*runner.__all__, *methods) if not re.search(rf"\b{name}\b", PAGE)]
     assert missing == []
-
-
-def test_type_checkers_see_what_answers_are() -> None:
-    command = [sys.executable, "-m", "mypy", "--follow-imports=silent", "tests/python/usage.py"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout

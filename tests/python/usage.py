@@ -1,4 +1,4 @@
-"""What type checkers are to see; never run. Each `assert_type` is a promise."""
+"""The types that users see: mypy checks each `assert_type` with the package; nothing is run."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from dataclasses import replace
@@ -14,7 +15,7 @@ import pytest
 
 from runner.app.clients import Client
 from runner.core.states import ApiBatchState
-from runner.simulator import answer
+from runner.simulator import answer, make_image
 from tests.server.conftest import MODEL, MORNING, UTC8, Served, Serving
 
 CHAT = "/v1/chat/completions"
@@ -194,6 +195,49 @@ def gateway(served: Served) -> Any:
     return served.application.gateway()
 
 
+@pytest.mark.parametrize("form", ["url", "b64_json"])
+def test_images_that_the_provider_makes_in_tasks_are_answers_of_a_batch(
+    serving: Serving, form: str
+) -> None:
+    """Each is paid for once, polled by the engine, and told as OpenAI tells images."""
+    url, model = "/v1/images/generations", "Qwen/Qwen-Image"
+
+    def image(number: int) -> dict[str, Any]:
+        body = {"model": model, "prompt": f"cat {number}", "response_format": form}
+        return request(number, url=url, body=body)
+
+    with serving(ASAP, image_ms=(100, 200)) as served:
+        client = served.client()
+        made = create(client, upload(client, lines(*map(image, range(3)))), endpoint=url)
+        found = ended(client, made.id, 30)
+        assert (found.status, found.request_counts.completed) == ("completed", 3)
+        told = {one["custom_id"]: one["response"] for one in results(client, found.output_file_id)}
+        assert served.simulator.stats().images == 3
+        for number in range(3):
+            reply = told[f"r-{number}"]
+            assert reply["status_code"] == 200
+            assert reply["body"]["created"] == int(reply["body"]["created"])
+            [data] = reply["body"]["data"]
+            assert data.keys() == {form}
+            if form == "b64_json":
+                assert base64.b64decode(data[form]) == make_image(f"cat {number}")
+
+
+@pytest.mark.parametrize(
+    ("url", "content"), [("/v1/responses", "input"), ("/v1/completions", "prompt")]
+)
+def test_other_requests_are_passed_on_where_the_provider_has_them(
+    served: Served, url: str, content: str
+) -> None:
+    client = served.client()
+    asked = request(1, url=url, body={"model": MODEL, content: "hello"})
+    made = create(client, upload(client, lines(asked)), endpoint=url)
+    found = ended(client, made.id)
+    assert (found.status, found.request_counts.completed) == ("completed", 1)
+    [line] = results(client, found.output_file_id)
+    assert line["response"]["body"]["model"] == MODEL
+
+
 def test_lists_are_paged_by_the_last_id(served: Served) -> None:
     client = served.client()
     files = [upload(client, lines(request(n))) for n in range(5)]
@@ -354,7 +398,7 @@ def test_a_batch_that_another_server_has_finished_stays_as_it_was_told(served: S
 
     async def finish_again() -> None:
         status = await batches.get(Client("local"), made.id)
-        stale = replace(status.found, state=ApiBatchState.FINALIZING)
+        stale = replace(status.entry, state=ApiBatchState.FINALIZING)
         await batches._finish(stale, status.batch)
 
     served.clock.jump(hours=1)

@@ -27,7 +27,8 @@ from runner.store.database import Database
 from runner.store.figures import Figures
 from runner.store.ledger import Chosen
 from runner.store.rescue import rescue
-from runner.store.tables import call_blocks, calls
+from runner.store.tables import calls
+from runner.store.total_tables import call_blocks
 from tests.store.kit import (
     ACCOUNT,
     DAY,

@@ -145,6 +145,7 @@ def test_a_writer_takes_nothing_for_granted_over_a_new_connection(store: Store) 
 
     async def main(database: Database) -> None:
         first = await revision_of(database)
+        await database.close()
         await database._writer.dispose()
         assert not is_next(first, await revision_of(database))
 

@@ -319,10 +319,11 @@ ONE_OF_EACH_KIND = [name for name in DATABASES if name != "threaded"]
 
 
 @pytest.mark.parametrize("name", ONE_OF_EACH_KIND)
-def test_the_promises_hold_after_any_sequence(name: str, blank: Path) -> None:
+@pytest.mark.parametrize("examples", [15, pytest.param(60, marks=pytest.mark.slow)])
+def test_the_promises_hold_after_any_sequence(name: str, examples: int, blank: Path) -> None:
     case = machine_on(name, blank).TestCase
     case.settings = settings(
-        max_examples=60,
+        max_examples=examples,
         stateful_step_count=100,
         deadline=None,
         database=None,

@@ -15,18 +15,12 @@ from runner.store.statement import drivers
 
 @contextmanager
 def watched(engine: Engine, note: Callable[[str, Any], None]) -> Iterator[None]:
-    """Call `note` before each statement on `engine`, with its text and the values of a row.
-
-    A transaction that begins is noted as BEGIN.
-    """
+    """Call `note` before each statement on `engine`, with its text and the values of a row."""
     name = engine.dialect.name
     driver = drivers[name]
 
     def by_sqlalchemy(_connection: Any, _cursor: Any, text: str, values: Any, *_: Any) -> None:
         note(text, values[0] if isinstance(values, list) else values)
-
-    def on_begin(_connection: Any) -> None:
-        note("BEGIN", ())
 
     def noted(connection: AsyncConnection, text: str, values: Any) -> None:
         if connection.engine.sync_engine is engine:
@@ -41,11 +35,9 @@ def watched(engine: Engine, note: Callable[[str, Any], None]) -> Iterator[None]:
         return await driver.fetch(connection, text, values)
 
     event.listen(engine, "before_cursor_execute", by_sqlalchemy)
-    event.listen(engine, "begin", on_begin)
     drivers[name] = replace(driver, run=run, fetch=fetch)
     try:
         yield
     finally:
         drivers[name] = driver
-        event.remove(engine, "begin", on_begin)
         event.remove(engine, "before_cursor_execute", by_sqlalchemy)

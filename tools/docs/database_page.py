@@ -1,4 +1,4 @@
-"""The page about the tables of the database, from runner/store/tables.py and its comments."""
+"""The page about the tables of the database, from runner/store/*tables.py and their comments."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 from markdown import code, table
 
-from runner.store import tables as module
+from runner.store import api_tables, tables, total_tables
 from runner.store.columns import metadata
 
 _INTRO = """\
@@ -17,13 +17,14 @@ version; `midnight report --json` and `midnight export` stay as they are.
 """
 
 # Tables in the order in which somebody with questions needs them.
+_SOURCE = "".join(inspect.getsource(module) for module in (tables, api_tables, total_tables))
 _FIRST = ("calls", "batches", "batch_counts", "jobs", "rows", "results", "windows", "balances")
 
 
 def database() -> str:
     """The page."""
     names = sorted(metadata.tables, key=lambda name: (_rank(name), name))
-    intro = (inspect.getdoc(module) or "").partition("\n\n")[2]
+    intro = (inspect.getdoc(tables) or "").partition("\n\n")[2]
     return "\n".join(
         [
             "# The database\n",
@@ -53,7 +54,7 @@ def _section(name: str) -> str:
 
 def _comment(name: str, column: str) -> str:
     """The comment beside a column, or on the line above it."""
-    source = inspect.getsource(module).partition(f'Table(\n    "{name}",')[2].partition("\n)\n")[0]
+    source = _SOURCE.partition(f'Table(\n    "{name}",')[2].partition("\n)\n")[0]
     above = r"(?:^ +# (?P<above>.+)\n)?"
     beside = r"[^#\n]*(?:# (?P<beside>.+))?"
     made = rf'{above}^ +(?:Column|count_column)\("{column}"{beside}'

@@ -32,7 +32,7 @@ UNDEFINED = _("not defined")
 
 
 def quality(figures: Quality, go_on: str) -> Iterator[RenderableType]:
-    """Yield the figures of a batch's quality, as far as there are any.
+    """Yields the figures of a batch's quality, as far as there are any.
 
     `go_on` is the command that shows the rows to review.
     """
@@ -57,7 +57,7 @@ def quality(figures: Quality, go_on: str) -> Iterator[RenderableType]:
 
 
 def labels(counts: Sequence[tuple[str, int]]) -> Table:
-    """Return a table with a bar for each answer."""
+    """Returns a table with a bar for each answer."""
     rows, share = _("Rows"), _("Share")
     lines = table(_("Answer"), "", rows, share, right=(rows, share))
     every = sum(number for _label, number in counts) or 1
@@ -86,7 +86,7 @@ def _reviews(figures: Quality, go_on: str) -> list[tuple[str, str]]:
 
 
 def agreement(figures: Agreement) -> RenderableType:
-    """Return the agreement of each pair of raters, of all raters, and with the known answers."""
+    """Returns the agreement of each pair of raters, of all raters, and with the known answers."""
     parts: list[RenderableType] = []
     if figures.pairs:
         parts += [_pairs(figures.pairs), Text()]
@@ -98,7 +98,7 @@ def agreement(figures: Agreement) -> RenderableType:
 
 
 def _confusion(accuracy: Accuracy, right: str) -> Table:
-    """Return the confusion matrix, or the commonest errors if there are many labels."""
+    """Returns the confusion matrix, or the commonest errors if there are many labels."""
     small = len(accuracy.labels) <= WIDEST
     return _square(accuracy, right) if small else _commonest(accuracy, right)
 
@@ -145,7 +145,7 @@ def _pairs(pairs: Sequence[Pair]) -> Table:
 
 
 def _square(accuracy: Accuracy, title: str) -> Table:
-    """Return the confusion matrix: a line for each right answer, a column for each given answer."""
+    """Returns the confusion matrix: a line for each right answer, a column for each given one."""
     short = {label: fmt.shortened(label, 80 // (WIDEST + 2)) for label in accuracy.labels}
     matrix = table(_("{right} \\ given").format(right=title))
     for label in accuracy.labels:

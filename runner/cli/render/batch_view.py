@@ -23,7 +23,7 @@ LONGEST_PROMPT = 400
 
 
 def as_object(profile: Profile) -> dict[str, Any]:
-    """Return the profile as a JSON object."""
+    """Returns the profile as a JSON object."""
     return as_json.batch(profile.batch) | {
         "replaces": [each.id for each in profile.replaces],
         "job": profile.jobfile.model_dump(mode="json", by_alias=True, exclude_defaults=True),
@@ -39,7 +39,7 @@ def as_object(profile: Profile) -> dict[str, Any]:
 
 
 def profile(details: Profile, command: str, now: int) -> RenderableType:
-    """Render the facts, then answers and failures.
+    """Renders the facts, then answers and failures.
 
     `command` is ``midnight`` with the given global options.
     """
@@ -121,7 +121,7 @@ def _outcome_facts(details: Profile, now: int) -> list[tuple[str, str]]:
 
 
 def state_in_words(batch: Batch) -> str:
-    """Return ``done``, ``active``, ``replaced by batch 2`` or ``paused: …``."""
+    """Returns ``done``, ``active``, ``replaced by batch 2`` or ``paused: …``."""
     if batch.replaced_by is not None:
         return _("replaced by batch {id}").format(id=batch.replaced_by)
     if batch.done:

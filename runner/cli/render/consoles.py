@@ -31,12 +31,12 @@ class PlainConsole(Console):
     """A console that raises on a closed pipe, for the top level to handle."""
 
     def on_broken_pipe(self) -> NoReturn:
-        """Raise an error, where rich would exit with its own exit code."""
+        """Raises an error, where rich would exit with its own exit code."""
         raise BrokenPipeError
 
 
 def console(*, stderr: bool) -> Console:
-    """Return a console for the current stdout or stderr."""
+    """Returns a console for the current stdout or stderr."""
     file = sys.stderr if stderr else sys.stdout
     wide = not file.isatty() and "COLUMNS" not in os.environ
     return PlainConsole(
@@ -46,7 +46,7 @@ def console(*, stderr: bool) -> Console:
 
 @contextmanager
 def bar(console: Console, label: str) -> Iterator[Tick]:
-    """Show a bar if the step takes longer than a second; yield the function to report progress."""
+    """Shows a bar if the step takes longer than a second; yields the progress function."""
     if not console.is_terminal:
         yield lambda _done, _total: None
         return

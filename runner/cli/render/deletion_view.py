@@ -13,12 +13,12 @@ from runner.wording import fmt
 
 
 def as_object(pruned: Pruned) -> dict[str, Any]:
-    """Return a JSON object; `bytes_freed` is null if the database could not shrink now."""
+    """Returns a JSON object; `bytes_freed` is null if the database could not shrink now."""
     return {"deleted": [batch.id for batch in pruned.batches], "bytes_freed": pruned.bytes_freed}
 
 
 def deleted(pruned: Pruned, *, dry_run: bool = False) -> RenderableType:
-    """Render a line for each batch, and the space returned."""
+    """Renders a line for each batch, and the space returned."""
     if not pruned.batches:
         return Text(_("no batch is that old and over; nothing was deleted"))
     verb = _("would be deleted") if dry_run else _("is deleted")

@@ -18,7 +18,7 @@ NO_ANSWER = _("(no answer)")
 
 
 def as_object(difference: Difference) -> dict[str, Any]:
-    """Return a JSON object; an answer is null if there is none."""
+    """Returns a JSON object; an answer is null if there is none."""
     return {
         "first": difference.first.id,
         "second": difference.second.id,
@@ -43,7 +43,7 @@ def as_object(difference: Difference) -> dict[str, Any]:
 
 
 def difference(compared: Difference) -> RenderableType:
-    """Render the counts, the most frequent changes, and examples of changed rows."""
+    """Renders the counts, the most frequent changes, and examples of changed rows."""
     both = compared.same + compared.changed
     first, second = (
         _("batch {id}").format(id=batch.id) for batch in (compared.first, compared.second)

@@ -25,7 +25,7 @@ def failures(
     command: str,
     edited: str | None = None,
 ) -> RenderableType:
-    """Render each cause with its number, an example and a remedy; then the rows.
+    """Renders each cause with its number, an example and a remedy; then the rows.
 
     Args:
         rows: The rows to show.

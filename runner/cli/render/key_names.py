@@ -41,7 +41,7 @@ class KeyReader:
         self._decoder = getincrementaldecoder("utf-8")("replace")
 
     def keys(self, sent: bytes) -> Iterator[str]:
-        """Yield letters and names of keys; unknown sequences are left out."""
+        """Yields letters and names of keys; unknown sequences are left out."""
         for token in _TOKEN.findall(self._decoder.decode(sent)):
             if token in _NAMES:
                 yield _NAMES[token]

@@ -27,7 +27,7 @@ def can_read() -> bool:
 
 @contextmanager
 def reading(handlers: Handlers) -> Iterator[None]:
-    """Call the handlers of keys that are pressed while the block runs."""
+    """Calls the handlers of keys that are pressed while the block runs."""
     if not can_read():
         yield
         return

@@ -1,4 +1,4 @@
-"""The layouts that everything uses: columns, facts a line each, sentences with commands in them."""
+"""The common layouts: tables, lists of facts, and hints, whose command lines are not wrapped."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
-# A command line up to the end of its clause, or any other word; with the spaces behind it.
+# A command line up to the end of its clause, or any other word, with its trailing spaces.
 _UNBROKEN = re.compile(r"\bmidnight (?:-|[a-z])(?:'[^']*'|(?!, )[^;\uff1b\uff0c'])*|\S+\s*")
 
 
 def table(*columns: str, right: Iterable[str] = ()) -> Table:
-    """Return an empty table that fits eighty columns; `right` names right-aligned columns."""
+    """Returns an empty table that fits eighty columns; `right` names right-aligned columns."""
     numbers = frozenset(right)
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
     for name in columns:
         if name in numbers:
-            made.add_column(name, justify="right", no_wrap=True)
+            grid.add_column(name, justify="right", no_wrap=True)
         else:
-            made.add_column(name, overflow="fold")
-    return made
+            grid.add_column(name, overflow="fold")
+    return grid
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> Table:
-    """Return names and values, a line for each pair."""
+    """Returns names and values, a line for each pair."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -40,10 +40,10 @@ def facts(pairs: Iterable[tuple[str, str]]) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A sentence in which no command line is broken, so that it can be pasted.
+    """A sentence whose command lines are not wrapped, so that they can be pasted.
 
-    A command that is wider than the terminal has a line of its own, which the terminal wraps.
-    `head` stands before the first line, and those that follow are indented as far.
+    A command that is wider than the terminal has its own line, which the terminal wraps. `head` is
+    written before the first line, and the others are indented by its width.
     """
 
     text: str
@@ -51,11 +51,11 @@ class Hint:
     head: str = ""
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> Iterator[Text]:
-        """Its lines, none of which rich wraps again."""
+        """Yields the text with its line breaks, which rich must not wrap again."""
         indent = cell_len(self.head)
         lines = _lines(self.text, max(1, options.max_width - indent))
-        told = Text(f"\n{' ' * indent}".join(lines), self.style, no_wrap=True, overflow="ignore")
-        yield Text.assemble((self.head, "dim"), told, no_wrap=True, overflow="ignore")
+        body = Text(f"\n{' ' * indent}".join(lines), self.style, no_wrap=True, overflow="ignore")
+        yield Text.assemble((self.head, "dim"), body, no_wrap=True, overflow="ignore")
 
 
 def _lines(text: str, width: int) -> list[str]:

@@ -14,11 +14,11 @@ class EditedText:
 
     @classmethod
     def of(cls, text: str) -> EditedText:
-        """Return a text with the cursor at its end."""
+        """Returns a text with the cursor at its end."""
         return cls(text, len(text))
 
     def press(self, key: str) -> EditedText:
-        """Return the text after a key, given as a letter or a name; unknown keys have no effect."""
+        """Returns the text after a key, a letter or a name; unknown keys have no effect."""
         before, after, at = self.text[: self.cursor], self.text[self.cursor :], self.cursor
         written = (before + key + after, at + 1) if len(key) == 1 else (self.text, at)
         edits = {

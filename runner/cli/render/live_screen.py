@@ -29,7 +29,7 @@ from runner.wording import fmt
 CHECK_EVERY_S = 0.25
 CHECKS_WHILE_QUIET = 4  # without new progress, the countdown is checked once a second
 BAR_WIDTH = 16
-# A terminal as wide as this has room for the output beside each batch.
+# The terminal width from which on the output is shown beside each batch.
 WIDE = 120
 MOST_BATCHES = 12
 
@@ -44,20 +44,20 @@ class LiveScreen:
         self._clock = clock or SystemClock()
         self._latest: Progress | None = None
         self._shown: tuple[RunView, int] | None = None
-        self._frame: list[int] = []  # how wide each of its lines is
-        self._said: str | None = None
-        self._news = False
+        self._frame: list[int] = []  # the width of each line on the screen
+        self._note: str | None = None
+        self._has_news = False
         self._drawing = Lock()
         self._ended = Event()
         self._thread = Thread(target=self._keep_drawing, name="screen", daemon=True)
 
     def __call__(self, progress: Progress) -> None:
-        """Store the progress, which is drawn within a quarter of a second."""
-        self._latest, self._news = progress, True
+        """Stores the progress, which is drawn within a quarter of a second."""
+        self._latest, self._has_news = progress, True
 
     def say(self, text: str | None) -> None:
-        """Show `text` in the place of the hint, at once; None: the hint again."""
-        self._said, self._news = text, True
+        """Shows `text` instead of the hint; None restores the hint."""
+        self._note, self._has_news = text, True
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -80,32 +80,32 @@ class LiveScreen:
         # A closed terminal must not end the run.
         with suppress(OSError):
             while not self._ended.wait(CHECK_EVERY_S):
-                quiet = 0 if self._news else quiet + 1
+                quiet = 0 if self._has_news else quiet + 1
                 if quiet % CHECKS_WHILE_QUIET == 0:
                     self.draw()
 
     def draw(self) -> None:
-        """Draw the run if anything has changed since the last time."""
+        """Draws the run if anything has changed since the last time."""
         with self._drawing:
-            self._news = False
+            self._has_news = False
             if self._latest is None:
                 return
             view = self._viewer.view(self._latest, self._clock.now())
-            if self._said is not None:
-                view = replace(view, hint=self._said)
+            if self._note is not None:
+                view = replace(view, hint=self._note)
             options = self._console.options
             width = options.max_width
             if (view, width) != self._shown:
-                self._climb(width)
+                self._clear_wrapped(width)
                 self._shown, frame = (view, width), drawn(view, width)
                 lines = [*map(_trimmed, self._console.render_lines(frame, options, pad=False))]
                 self._frame = [Segment.get_line_length(line) for line in lines]
                 self._live.update(Group(*map(_Line, lines)), refresh=True)
 
-    def _climb(self, width: int) -> None:
-        """Go up by the lines that a terminal has added, which was made narrower, and clear them.
+    def _clear_wrapped(self, width: int) -> None:
+        """Clears the lines that a narrowed terminal has added.
 
-        Terminals break the lines of the frame that no longer fit, and rich knows of none of that.
+        The terminal wraps the lines of the last frame that are too long, which rich does not know.
         """
         added = sum(max(0, -(-line // width) - 1) for line in self._frame)
         if added and self._shown is not None and width < self._shown[1]:
@@ -116,7 +116,7 @@ class LiveScreen:
 
 
 class _Line(Segments):
-    """A line that was rendered before."""
+    """A rendered line."""
 
     def __rich_console__(self, _console: Console, _options: ConsoleOptions) -> RenderResult:
         yield from self.segments
@@ -124,7 +124,7 @@ class _Line(Segments):
 
 
 def _trimmed(line: list[Segment]) -> list[Segment]:
-    """A line without the blanks at its end: they would be broken, too."""
+    """Returns a line without trailing blanks, which a narrowed terminal would wrap too."""
     kept = list(line)
     while kept and not kept[-1].text.strip():
         kept.pop()
@@ -135,7 +135,7 @@ def _trimmed(line: list[Segment]) -> list[Segment]:
 
 
 def drawn(view: RunView, width: int = 80) -> RenderableType:
-    """Return the layout of `view` for `width` columns."""
+    """Returns the layout of `view` for `width` columns."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -154,7 +154,7 @@ def drawn(view: RunView, width: int = 80) -> RenderableType:
 
 
 def _batches(view: RunView, width: int) -> RenderableType:
-    """Return a line for each batch, unfinished ones first, up to a maximum."""
+    """Returns a line for each batch, unfinished ones first, up to a maximum."""
     lines = sorted(view.batches, key=lambda line: line.done >= line.rows)
     shown, hidden = lines[:MOST_BATCHES], len(lines) - MOST_BATCHES
     table = Table.grid(padding=(0, 2), expand=True)

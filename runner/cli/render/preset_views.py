@@ -34,7 +34,7 @@ _USES = {
 
 
 def presets(every: Sequence[KnownPreset], now: int) -> RenderableType:
-    """Render a line for each preset."""
+    """Renders a line for each preset."""
     lines = table(_("Provider"), _("As of"), _("Trains on inputs"), _("From"))
     for known in every:
         effective = known.preset
@@ -48,7 +48,7 @@ def presets(every: Sequence[KnownPreset], now: int) -> RenderableType:
 
 
 def preset(known: KnownPreset, now: int) -> RenderableType:
-    """Render one preset in full."""
+    """Renders one preset in full."""
     effective = known.preset
     return Group(Text(f"{effective.name}: {effective.title}", "bold"), facts(_facts(known, now)))
 
@@ -98,7 +98,7 @@ def _age(as_of: str, now: int) -> str:
 
 
 def update(result: Update) -> RenderableType:
-    """Render the effect on each preset, and the new URLs."""
+    """Renders the effect on each preset, and the new URLs."""
     pairs = [(name, _CHANGES[change]) for name, change in result.changes.items()]
     parts: list[RenderableType] = [facts(pairs)]
     for name, address in sorted(result.moved.items()):

@@ -18,7 +18,7 @@ from runner.wording import fmt, messages, shown_windows, words
 
 
 def quota(lines: Sequence[QuotaLine], now: int) -> RenderableType:
-    """Render the windows of every account, and its credits."""
+    """Renders the windows of every account, and its credits."""
     shown = shown_windows.in_quota([line.window for line in lines])
     lines = [line for line in lines if line.window in shown]
     kept = any(line.window.reserve for line in lines)
@@ -53,7 +53,7 @@ def quota(lines: Sequence[QuotaLine], now: int) -> RenderableType:
 def _rows(
     rows: Sequence[Sequence[str]], names: Sequence[str], widths: Sequence[int], *, header: bool
 ) -> Table:
-    """Return some rows of one table, with the column widths of the whole table."""
+    """Returns some rows of one table, with the column widths of the whole table."""
     lines = table(*names, right=names[1:-1])
     lines.show_header = header
     lines.collapse_padding = True
@@ -65,7 +65,7 @@ def _rows(
 
 
 def credit_lines(lines: Sequence[QuotaLine], now: int) -> list[Text]:
-    """Return a line for each account with credits: its balance, frozen part and next expiry."""
+    """Returns a line for each account with credits: its balance, frozen part and next expiry."""
     return [
         Text(f"{line.window.account}: {messages.balance(line.credits, now)}")
         for line in lines
@@ -74,7 +74,7 @@ def credit_lines(lines: Sequence[QuotaLine], now: int) -> list[Text]:
 
 
 def refusals(windows: Iterable[Window]) -> list[Text]:
-    """Return a line for each account that the provider refuses."""
+    """Returns a line for each account that the provider refuses."""
     refused = [window for window in windows if window.gate.reason is ParkReason.REFUSED]
     return [Text(line, "red") for line in dict.fromkeys(map(messages.refused, refused))]
 
@@ -98,7 +98,7 @@ def _quota_line(line: QuotaLine, now: int, *, kept: bool) -> list[str]:
 
 
 def _source(window: Window, now: int) -> str:
-    """Return the source of the limit, and when it was learned."""
+    """Returns the source of the limit, and when it was learned."""
     if window.limit is None:
         return _("unknown")
     learned = window.limit_learned_at

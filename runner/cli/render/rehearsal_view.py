@@ -42,7 +42,7 @@ class RehearsalView:
         self._drawn_at = 0.0
 
     def provider(self, simulator: SimulatedProvider) -> None:
-        """Store the provider, which counts every call that it receives."""
+        """Stores the provider, which counts every call that it receives."""
         self._provider = simulator
 
     def __enter__(self) -> Self:
@@ -60,7 +60,7 @@ class RehearsalView:
             self._live.stop()
 
     def __call__(self, progress: Progress) -> None:
-        """Print the last day if a new one has begun."""
+        """Prints the last day if a new one has begun."""
         day = max((w.period_key for w in progress.windows if w.primary), default=self._day)
         if self._day is not None and day != self._day and self._provider:
             self._print_day(self._provider.stats())
@@ -70,13 +70,13 @@ class RehearsalView:
         self._draw(progress)
 
     def finish(self, result: Rehearsal) -> None:
-        """Print the last day."""
+        """Prints the last day."""
         self._counts = result.ran.batches[0].counts
         if self._day is not None:
             self._print_day(result.provider)
 
     def heading(self) -> None:
-        """Print the names of the columns."""
+        """Prints the names of the columns."""
         line = _grid()
         names = (_("day"), _("calls"), _("answered"), _("refused"), _("rows done"))
         line.add_row(*names, style="bold")
@@ -117,7 +117,7 @@ class RehearsalView:
 
 
 def opening(name: str, model: str, rows: int, start: int) -> RenderableType:
-    """Render the announcement of a rehearsal."""
+    """Renders the announcement of a rehearsal."""
     begins = moment(start)
     return Group(
         Text(
@@ -137,7 +137,7 @@ def opening(name: str, model: str, rows: int, start: int) -> RenderableType:
 
 
 def closing(result: Rehearsal, real_s: float, output: str | None) -> RenderableType:
-    """Render the result of a rehearsal."""
+    """Renders the result of a rehearsal."""
     batch = result.ran.batches[0]
     counts = batch.counts
     days = fmt.count(len({day.day for day in result.days}), "day")
@@ -178,7 +178,7 @@ def closing(result: Rehearsal, real_s: float, output: str | None) -> RenderableT
 
 
 def _agreement(result: Rehearsal) -> Text:
-    """Return whether the ledger has every call that the provider received."""
+    """Returns whether the ledger has every call that the provider received."""
     ledger, provider = sum(day.calls for day in result.days), result.provider.calls
     if ledger == provider:
         return Text(
@@ -193,7 +193,7 @@ def _agreement(result: Rehearsal) -> Text:
 
 
 def _grid() -> Table:
-    """Return the columns of a day's line: the day, its calls, their outcomes, and the progress."""
+    """Returns the columns of a day's line: the day, its calls, their outcomes, and the progress."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(width=DAY_WIDTH)
     for width in (7, 8, 7):

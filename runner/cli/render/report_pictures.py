@@ -22,7 +22,7 @@ WEEKDAYS = tuple(name if day % 2 == 0 else "" for day, name in enumerate(fmt.WEE
 
 
 def picture(report: Report) -> list[RenderableType]:
-    """Return the chart below the table of a report."""
+    """Returns the chart below the table of a report."""
     calls = calls_by_day(report)
     if By.HOUR in report.wanted.by:
         return [Text(), *hours(report)]
@@ -42,7 +42,7 @@ def picture(report: Report) -> list[RenderableType]:
 
 
 def calls_by_day(report: Report) -> dict[date, int]:
-    """Return the number of calls of each day that had any."""
+    """Returns the number of calls of each day that had any."""
     calls: dict[date, int] = {}
     for line in report.days:
         day = date.fromisoformat(line.labels["day"])
@@ -57,13 +57,13 @@ def _filled(calls: dict[date, int]) -> list[tuple[date, int]]:
 
 
 def sparkline(numbers: Sequence[int]) -> str:
-    """Return a block for each number; zero is a blank."""
+    """Returns a block for each number; zero is a blank."""
     most = max(numbers, default=0) or 1
     return "".join(" " if not n else SPARKS[(len(SPARKS) - 1) * n // most] for n in numbers)
 
 
 def calendar(filled: Sequence[tuple[date, int]]) -> list[RenderableType]:
-    """Return a column for each week, Monday first; a darker mark is more calls."""
+    """Returns a column for each week, Monday first; a darker mark is more calls."""
     most = max(number for _, number in filled)
     calls = dict(filled)
     start = filled[-1][0] - timedelta(days=filled[-1][0].weekday(), weeks=MOST_WEEKS - 1)
@@ -78,7 +78,7 @@ def calendar(filled: Sequence[tuple[date, int]]) -> list[RenderableType]:
 
 
 def hours(report: Report) -> list[RenderableType]:
-    """Return a line for each day, with a mark for each hour of the provider's clock."""
+    """Returns a line for each day, with a mark for each hour of the provider's clock."""
     days = list(report.hours.items())[-MOST_DAYS_OF_HOURS:]
     most = max((number for _, numbers in days for number in numbers), default=0) or 1
     scale = "".join(f"{hour:<12}" for hour in ("00", "06", "12", "18"))
@@ -92,4 +92,4 @@ def hours(report: Report) -> list[RenderableType]:
 def _shade(number: int, most: int) -> str:
     if not number:
         return SHADES[0]
-    return SHADES[1 + (len(SHADES) - 2) * (number - 1) // most]
+    return SHADES[1 + (len(SHADES) - 1) * (number - 1) // most]

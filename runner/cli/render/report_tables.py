@@ -9,8 +9,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from runner import invocation
+from runner.app import report_words
 from runner.app.report_words import LABELS, OUTCOMES
-from runner.app.reporting import Line, Report
+from runner.app.reporting import By, Line, Report
 from runner.cli.render import report_pictures
 from runner.cli.render.layout import table
 from runner.core.window import Unit
@@ -24,43 +25,43 @@ NEEDED = ("answered",)
 """Outcomes that have a column even without any calls."""
 
 
-def report(found: Report) -> RenderableType:
-    """Render the ledger's lines, their total, and a chart."""
-    if not found.lines:
-        return Text(_nothing(found))
-    shown = [n for n in OUTCOMES if n in NEEDED or getattr(found.total.figures, n)]
-    paid = found.total.paid
-    shares = any(line.share is not None for line in found.lines)
+def report(ledger: Report) -> RenderableType:
+    """Renders the ledger's lines, their total, and a chart."""
+    if not ledger.lines:
+        return Text(_nothing(ledger))
+    shown = [n for n in OUTCOMES if n in NEEDED or getattr(ledger.total.figures, n)]
+    paid = ledger.total.paid
+    shares = any(line.share is not None for line in ledger.lines)
     last = ("credits", "left") if paid else ("spent",) if shares else ()
     outcomes = [OUTCOMES[name].capitalize() for name in shown]
     ends = [LAST[name] for name in last]
     numbers = (_("Calls"), *outcomes, _("Rows"), _("Tokens"), *ends)
-    names = _label_columns(found)
-    made = table(*(LABELS.get(name, name).capitalize() for name in names), *numbers, right=numbers)
-    made.collapse_padding = True
-    for line in found.lines:
+    names = _label_columns(ledger)
+    lines = table(*(LABELS.get(name, name).capitalize() for name in names), *numbers, right=numbers)
+    lines.collapse_padding = True
+    for line in ledger.lines:
         labels = [Text(line.labels.get(name, "") or "-") for name in names]
-        made.add_row(*labels, *_figures(line, shown, last))
-    made.add_section()
+        lines.add_row(*labels, *_figures(line, shown, last))
+    lines.add_section()
     blank = [""] * (len(names) - 1)
-    made.add_row(_("TOTAL"), *blank, *_figures(found.total, shown, last), style="bold")
-    notes = _notes(found)
-    picture = report_pictures.picture(found)
-    return Group(made, *([Text()] if notes else []), *notes, *picture)
+    lines.add_row(_("TOTAL"), *blank, *_figures(ledger.total, shown, last), style="bold")
+    notes = _notes(ledger)
+    picture = report_pictures.picture(ledger)
+    return Group(lines, *([Text()] if notes else []), *notes, *picture)
 
 
-def _nothing(found: Report) -> str:
-    if found.wanted.since or found.wanted.until or found.wanted.batch:
+def _nothing(ledger: Report) -> str:
+    if ledger.wanted.since or ledger.wanted.until or ledger.wanted.batch:
         return _("no call was made for that, or then")
     run = invocation.command("run", "JOBFILE", "INPUT", "-o", "OUT")
     return _("no call was made yet; start with: {command}").format(command=run)
 
 
-def _label_columns(found: Report) -> list[str]:
-    """Return the label columns; the account only if there are several or it was requested."""
-    names = list(dict.fromkeys(name for line in found.lines for name in line.labels))
-    accounts = {line.labels.get("account") for line in found.lines}
-    asked = [key.value for key in found.wanted.by]
+def _label_columns(ledger: Report) -> list[str]:
+    """Returns the label columns; the account only if there are several or it was requested."""
+    names = list(dict.fromkeys(name for line in ledger.lines for name in line.labels))
+    accounts = {line.labels.get("account") for line in ledger.lines}
+    asked = [key.value for key in ledger.wanted.by]
     if len(accounts) == 1 and "account" not in asked:
         names = [name for name in names if name != "account"]
     return names
@@ -82,9 +83,9 @@ def _figures(line: Line, outcomes: Sequence[str], last: Sequence[str]) -> list[s
     ]
 
 
-def _notes(found: Report) -> list[Text]:
-    """Below the table: how many rows a call had, and what is not known."""
-    figures = found.total.figures
+def _notes(ledger: Report) -> list[Text]:
+    """Returns the notes below the table: time zones, rows per call, and unknown figures."""
+    figures = ledger.total.figures
     per_call = figures.rows_per_call or 0
     full = _("{per_call:.1f} rows a call").format(per_call=per_call) if per_call > 1 else ""
     still = (
@@ -98,11 +99,12 @@ def _notes(found: Report) -> list[Text]:
         if uncounted
         else ""
     )
-    return [Text(note, "dim") for note in (full, untold, still) if note]
+    zones = report_words.zones(ledger.zones) if By.HOUR in ledger.wanted.by else []
+    return [Text(note, "dim") for note in (*zones, full, untold, still) if note]
 
 
 def daily(days: Sequence[DayReport]) -> RenderableType:
-    """Render the ledger of a rehearsal by day, with its total."""
+    """Renders the ledger of a rehearsal by day, with its total."""
     numbers = (
         _("Calls"),
         _("Succeeded"),
@@ -112,41 +114,45 @@ def daily(days: Sequence[DayReport]) -> RenderableType:
         _("Tokens"),
         _("Spent"),
     )
-    made = table(_("Day"), *numbers, right=numbers)
-    for found in days:
-        made.add_row(found.day, *_day_figures([found]))
-    made.add_section()
-    made.add_row(_("TOTAL"), *_day_figures(days), style="bold")
-    return made
+    lines = table(_("Day"), *numbers, right=numbers)
+    for day in days:
+        lines.add_row(day.day, *_day_figures([day]))
+    lines.add_section()
+    lines.add_row(_("TOTAL"), *_day_figures(days), style="bold")
+    return lines
 
 
 def _day_figures(days: Sequence[DayReport]) -> list[str]:
     sums = (
-        sum(found.calls for found in days),
-        sum(found.succeeded for found in days),
-        sum(found.failed for found in days),
-        sum(found.throttled for found in days),
-        sum(found.rows for found in days),
+        sum(day.calls for day in days),
+        sum(day.succeeded for day in days),
+        sum(day.failed for day in days),
+        sum(day.throttled for day in days),
+        sum(day.rows for day in days),
     )
-    tokens = [found.tokens for found in days if found.tokens is not None]
-    told = fmt.number(sum(tokens)) if tokens else _("unknown")
-    return [*map(fmt.number, sums), told, _share(days)]
+    tokens = [day.tokens for day in days if day.tokens is not None]
+    tokens_shown = fmt.number(sum(tokens)) if tokens else _("unknown")
+    return [*map(fmt.number, sums), tokens_shown, _share(days)]
 
 
 def _share(days: Sequence[DayReport]) -> str:
-    """Return the used share of the allowance, including the use of other programs."""
+    """Returns the used share of the allowance, including the use of other programs."""
     known = [(d.spent, d.limit) for d in days if d.spent is not None and d.limit]
     if not known:
         return ""
     return fmt.percent(sum(spent for spent, _ in known), sum(limit for _, limit in known))
 
 
-def written(path: str | Path, rows: int, batch: Batch) -> str:
-    """Return a line on an exported file."""
+def written(path: str | Path, rows: int, batch: Batch, answered: int = 0) -> str:
+    """Returns a line on an exported file; people have answered `answered` of the failed rows."""
     counts = batch.counts
+    failed = counts.failed - answered
     parts = [_("{succeeded} succeeded").format(succeeded=fmt.number(counts.succeeded))]
-    parts += [_("{failed} failed").format(failed=fmt.number(counts.failed))] * bool(counts.failed)
+    parts += [_("{answered} answered by people").format(answered=fmt.number(answered))] * bool(
+        answered
+    )
+    parts += [_("{failed} failed").format(failed=fmt.number(failed))] * bool(failed)
     left = batch.rows - counts.succeeded - counts.failed
     parts += [_("{left} without a result yet").format(left=fmt.number(left))] * bool(left)
-    told = _("{path} ({rows}: {parts})")
-    return told.format(path=path, rows=fmt.count(rows, "row"), parts=fmt.COMMA.join(parts))
+    template = _("{path} ({rows}: {parts})")
+    return template.format(path=path, rows=fmt.count(rows, "row"), parts=fmt.COMMA.join(parts))

@@ -37,7 +37,7 @@ class ReviewTerminal:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[ReviewTerminal]:
-        """Take over the terminal while the block runs."""
+        """Takes over the terminal while the block runs."""
         import termios  # noqa: PLC0415 - not on every system
 
         self._before = termios.tcgetattr(self._file)
@@ -52,12 +52,12 @@ class ReviewTerminal:
                 tasks.cancel_scope.cancel()
 
     async def key(self) -> str:
-        """Wait for the next key; `REDRAW` if the screen has to be redrawn, `END` to end."""
+        """Waits for the next key; `REDRAW` if the screen has to be redrawn, `END` to end."""
         return await self._receive.receive()
 
     @contextmanager
     def left(self) -> Iterator[None]:
-        """Release the terminal to another program while the block runs."""
+        """Releases the terminal to another program while the block runs."""
         self._leave()
         try:
             yield
@@ -93,7 +93,7 @@ class ReviewTerminal:
         await self._send.send(END)
 
     async def _watch_signals(self) -> None:
-        """End on termination signals; redraw after a stop or a resize."""
+        """Ends on termination signals; redraws after a stop or a resize."""
         hangup = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
         again = [signal.SIGCONT, signal.SIGWINCH]
         with anyio.open_signal_receiver(*_ENDING, *hangup, *again) as signals:

@@ -53,7 +53,7 @@ class ReviewView:
 
 
 def draw(console: Console, view: ReviewView) -> None:
-    """Fill the screen; a long row is cut to the available lines."""
+    """Fills the screen; a long row is cut to the available lines."""
     head, foot = _lines(console, _head(view)), _lines(console, _foot(view))
     room = max(_LEAST_LINES, console.height - 1 - len(head) - len(foot))
     body = _lines(console, _body(view.question)) if view.question else []
@@ -106,7 +106,7 @@ def _foot(view: ReviewView) -> RenderableType:
 
 
 def _opinions(question: Question) -> RenderableType:
-    """Return a line for each answer; the one in effect is marked."""
+    """Returns a line for each answer; the one in effect is marked."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(overflow="fold")
     grid.add_column(no_wrap=True, justify="right")
@@ -155,7 +155,7 @@ def _in_line(text: str) -> str:
 
 
 def hint(view: ReviewView) -> str:
-    """Return the effect of each key."""
+    """Returns the effect of each key."""
     if view.edited is not None:
         return _("Enter: save · Esc: leave it · Ctrl-U: clear · Ctrl-N: a new line")
     if view.question is None:
@@ -180,7 +180,7 @@ def _cell(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a text without control characters, which the terminal would interpret."""
+    """Returns a text without control characters, which the terminal would interpret."""
     if text.isprintable():
         return text
     return "".join(c if c == "\n" or c.isprintable() else _replaced(c) for c in text)
@@ -191,7 +191,7 @@ def _replaced(control: str) -> str:
 
 
 def ended(view: ReviewView, given: int, go_on: str) -> Sequence[RenderableType]:
-    """Return the lines to print after a review with `given` answers."""
+    """Returns the lines to print after a review with `given` answers."""
     sentence = _("{batch}: {answers} by {name}").format(
         batch=view.title, answers=fmt.count(given, "answer"), name=view.reviewer
     )
@@ -204,7 +204,7 @@ def ended(view: ReviewView, given: int, go_on: str) -> Sequence[RenderableType]:
 
 
 def nothing_left(batch: Batch, selected: Found) -> RenderableType:
-    """Return the line to print if there is nothing to review."""
+    """Returns the line to print if there is nothing to review."""
     title = title_of(batch)
     if selected.reviewed:
         number = fmt.count(len(selected.reviewed), "row")
@@ -214,5 +214,5 @@ def nothing_left(batch: Batch, selected: Found) -> RenderableType:
 
 
 def title_of(batch: Batch) -> str:
-    """Return the name of a batch for display."""
+    """Returns the name of a batch for display."""
     return _("{name} (batch {number})").format(name=batch.name, number=batch.id)

@@ -49,7 +49,7 @@ class RunLog:
         self._paused: frozenset[int] = frozenset()
 
     def __call__(self, progress: Progress) -> None:
-        """Write what is new in `progress`, if anything."""
+        """Writes what is new in `progress`, if anything."""
         view = self._viewer.view(progress, progress.at)
         # A closed stream must not end the run.
         with suppress(OSError):
@@ -131,7 +131,7 @@ class RunLog:
 
 
 def _identity(reason: Waiting) -> Awaited:
-    """Return a key, equal for waits with the same sentence; the next call's time is ignored."""
+    """Returns a key, equal for waits with the same sentence; the next call's time is ignored."""
     window = reason.window
     place = (window.account + window.model, window.period_key) if window else ("", "")
     if window and window.gate.probe_in_flight:

@@ -89,7 +89,7 @@ class RunViewer:
         self._rates = Rates()
 
     def view(self, progress: Progress, now: int) -> RunView:
-        """Return the view of `progress` at `now` (ms since the epoch)."""
+        """Returns the view of `progress` at `now` (ms since the epoch)."""
         self._remember(progress)
         paused = {batch.id for batch in progress.paused}
         known = self._batches.values()

@@ -20,7 +20,7 @@ LONGEST_ERROR = 200
 def set_aside(
     settlements: Sequence[SetAside], command: str, output: Path | None, *, forgotten: bool
 ) -> RenderableType:
-    """Render the calls that they settle, the errors, and what to do with them."""
+    """Renders the calls that they settle, the errors, and what to do with them."""
     if not settlements:
         return Text(_("every settlement was stored"), "green")
     now = SystemClock().now()

@@ -19,7 +19,7 @@ SIGNS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("?", "yellow
 
 
 def checks(results: Sequence[Check]) -> RenderableType:
-    """Render a line for each check, with the remedy if it did not pass."""
+    """Renders a line for each check, with the remedy if it did not pass."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True)
@@ -35,7 +35,7 @@ def checks(results: Sequence[Check]) -> RenderableType:
 
 
 def models(accounts: Sequence[Models]) -> RenderableType:
-    """Render the models of each account, one on each line."""
+    """Renders the models of each account, one on each line."""
     parts: list[RenderableType] = []
     for account in accounts:
         parts.append(Text(f"{account.account} ({account.provider})", "bold"))
@@ -48,7 +48,7 @@ def models(accounts: Sequence[Models]) -> RenderableType:
 
 
 def simulating(config: SimulatorConfig, url: str, *, token: bool) -> RenderableType:
-    """Render the simulator's URL, its limits, and how to use it."""
+    """Renders the simulator's URL, its limits, and how to use it."""
     account, model = (
         _("no limit") if limit is None else fmt.count(limit, "call")
         for limit in (config.calls_per_day, config.calls_per_day_per_model)
@@ -72,7 +72,7 @@ def simulating(config: SimulatorConfig, url: str, *, token: bool) -> RenderableT
 
 
 def _further_limits(config: SimulatorConfig) -> Iterator[str]:
-    """Yield a line on each kind of limit that few providers have."""
+    """Yields a line on each kind of limit that few providers have."""
     for period, calls, tokens in (
         (_("in any 60 s"), config.calls_per_minute, config.tokens_per_minute),
         (_("a month"), config.calls_per_month, config.tokens_per_month),
@@ -99,7 +99,7 @@ def _further_limits(config: SimulatorConfig) -> Iterator[str]:
 
 
 def _server_limits(config: SimulatorConfig) -> Iterator[str]:
-    """Yield a line on each limit of the server, as opposed to an account."""
+    """Yields a line on each limit of the server, as opposed to an account."""
     if config.retired:
         yield _("  retired: {retired}").format(retired=", ".join(sorted(config.retired)))
     if config.parallel:
@@ -118,7 +118,7 @@ def _server_limits(config: SimulatorConfig) -> Iterator[str]:
 
 
 def seen(stats: Stats) -> RenderableType:
-    """Render the calls that a simulated provider received, by day."""
+    """Renders the calls that a simulated provider received, by day."""
     if not stats.calls:
         return Text(_("no call arrived"))
     numbers = (_("Calls"), _("Answered"), _("Refused"), _("Spent"))

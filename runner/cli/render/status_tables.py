@@ -37,7 +37,7 @@ NOBODY = _("nobody is working on it; start with:")
 
 
 def status(found: Status, command: str, *, why: bool = False) -> RenderableType:
-    """Render every batch, its wait reason, and today's budget.
+    """Renders every batch, its wait reason, and today's budget.
 
     Args:
         found: The status.
@@ -60,7 +60,7 @@ def status(found: Status, command: str, *, why: bool = False) -> RenderableType:
 
 
 def _set_aside(found: Status, command: str) -> list[Hint]:
-    """That some settlements could not be stored, and the command that shows them."""
+    """Returns a hint on settlements that could not be stored, with the command to show them."""
     if not found.set_aside:
         return []
     number = fmt.count(found.set_aside, "settlement")
@@ -93,7 +93,7 @@ def _batches(found: Status) -> Table:
 
 
 def _name(batch: Batch, now: int) -> Text:
-    """Return the batch's name, and below it the input, the selection and the batch's age."""
+    """Returns the batch's name, and below it the input, the selection and the batch's age."""
     if batch.part_of is not None:
         return Text(batch.name)
     source = to_path(batch.input).name
@@ -118,33 +118,33 @@ def _finish(line: BatchStatus, found: Status) -> str:
 
 
 def _remarks(found: Status) -> list[RenderableType]:
-    """What each batch waits for, why one was paused, and which no account serves."""
+    """Returns a line for each batch that waits, is paused, or is not served by any account."""
     lines = [(line.batch, remarks.of_batch(line, found)) for line in found.batches]
-    said = [Hint(f"{batch.id} {batch.name}: {remark}") for batch, remark in lines if remark]
-    return [Text(), *said] if said else []
+    hints = [Hint(f"{batch.id} {batch.name}: {remark}") for batch, remark in lines if remark]
+    return [Text(), *hints] if hints else []
 
 
 def _explanations(found: Status) -> list[Text]:
-    """Return a line for each route of each batch, with the window that binds it."""
-    said: list[Text] = []
+    """Returns a line for each route of each batch, with the window that binds it."""
+    lines: list[Text] = []
     for line in found.batches:
-        said += [Text(), Text(f"{line.batch.id} {line.batch.name}", "bold")]
+        lines += [Text(), Text(f"{line.batch.id} {line.batch.name}", "bold")]
         if not line.routes:
-            said.append(Text(f"  {_at_rest(line)}"))
+            lines.append(Text(f"  {_at_rest(line)}"))
         for (account, model), waiting in line.routes.items():
-            told = (
+            explanation = (
                 _("may go on now")
                 if waiting is None
                 else wait_messages.explain_wait(waiting, found.at)
             )
-            said.append(
+            lines.append(
                 Text(
                     _("  {model} on {account}: {told}").format(
-                        model=model, account=account, told=told
+                        model=model, account=account, told=explanation
                     )
                 )
             )
-    return said
+    return lines
 
 
 def _at_rest(line: BatchStatus) -> str:
@@ -159,34 +159,34 @@ def _at_rest(line: BatchStatus) -> str:
 
 
 def _runners(found: Status, command: str) -> list[RenderableType]:
-    """Who is at work, and what each says of itself; or what to do, if nobody is."""
+    """Returns the active runners with their progress; or what to do if there are none."""
     if not found.runners:
         return [_nobody(found, command)]
     head = Text(_("{runners} at work").format(runners=fmt.count(found.runners, "runner")), "green")
-    return [head, *(Text(f"  {_said(one, found.at)}") for one in found.published)]
+    return [head, *(Text(f"  {_said(runner, found.at)}") for runner in found.published)]
 
 
-def _said(one: Published, now: int) -> str:
-    """Return ``process 4242, since 08:10: 3 calls in flight, 42 rows a minute``."""
-    who = _("process {pid}, since {when}").format(pid=one.pid, when=fmt.when(one.since, now))
-    if now - one.at > STALE_MS:
+def _said(runner: Published, now: int) -> str:
+    """Returns ``process 4242, since 08:10: 3 calls in flight, 42 rows a minute``."""
+    who = _("process {pid}, since {when}").format(pid=runner.pid, when=fmt.when(runner.since, now))
+    if now - runner.at > STALE_MS:
         return _("{who}: it has said nothing for {duration}").format(
-            who=who, duration=fmt.duration(now - one.at)
+            who=who, duration=fmt.duration(now - runner.at)
         )
-    if one.stopping:
+    if runner.stopping:
         return _("{who}: stopping").format(who=who)
-    if one.trouble:
-        return _("{who}: {trouble}; trying again").format(who=who, trouble=one.trouble)
+    if runner.trouble:
+        return _("{who}: {trouble}; trying again").format(who=who, trouble=runner.trouble)
     flying = (
-        _("{calls} in flight").format(calls=fmt.count(one.in_flight, "call"))
-        if one.in_flight
+        _("{calls} in flight").format(calls=fmt.count(runner.in_flight, "call"))
+        if runner.in_flight
         else ""
     )
-    told = [flying, fmt.speed(one.rows_a_minute, one.rows_a_call)]
-    if one.paused and not one.batches:
-        told = [_("all that it works on is paused")]
-    said = fmt.COMMA.join(filter(None, told)) or _("waiting")
-    return f"{who}: {said}"
+    parts = [flying, fmt.speed(runner.rows_a_minute, runner.rows_a_call)]
+    if runner.paused and not runner.batches:
+        parts = [_("all that it works on is paused")]
+    state = fmt.COMMA.join(filter(None, parts)) or _("waiting")
+    return f"{who}: {state}"
 
 
 def _nobody(found: Status, command: str) -> RenderableType:
@@ -197,8 +197,8 @@ def _nobody(found: Status, command: str) -> RenderableType:
     if left:
         number = left[0] if len(set(left)) == 1 else "BATCH"
         resume = f"{command} resume {number}"
-        told = _("what is left is paused; go on with: {command}").format(command=resume)
-        return Hint(told, "yellow")
+        sentence = _("what is left is paused; go on with: {command}").format(command=resume)
+        return Hint(sentence, "yellow")
     if any(line.unserved for line in found.batches):
         return Text(_("nothing is left to do that an account serves"), "yellow")
     return Text(_("nothing is left to do"), "green")

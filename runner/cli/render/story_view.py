@@ -19,24 +19,24 @@ from runner.wording import calls, fmt, messages
 Prompt = tuple[tuple[str, str], ...]
 
 
-def as_object(found: RowStory) -> dict[str, Any]:
-    """Return a JSON object: the row, its prompt, and the history of each of its jobs."""
+def as_object(story: RowStory) -> dict[str, Any]:
+    """Returns a JSON object: the row, its prompt, and the history of each of its jobs."""
     return {
-        "batch": found.batch.id,
-        "row": found.number,
-        "input": exact_json.loads(found.row),
-        "prompt": _messages(found.prompt),
-        "jobs": [_job_object(part, one, found.kept.get(part)) for part, one in found.parts],
-        "reviews": [_review_object(one) for one in found.reviews],
+        "batch": story.batch.id,
+        "row": story.number,
+        "input": exact_json.loads(story.row),
+        "prompt": _messages(story.prompt),
+        "jobs": [_job_object(part, each, story.kept.get(part)) for part, each in story.parts],
+        "reviews": [_review_object(each) for each in story.reviews],
     }
 
 
-def _review_object(found: Review) -> dict[str, Any]:
-    taken_back = found.taken_back_at
+def _review_object(review: Review) -> dict[str, Any]:
+    taken_back = review.taken_back_at
     return {
-        "answer": found.answer,
-        "reviewer": found.reviewer,
-        "reviewed_at": fmt.iso(found.reviewed_at),
+        "answer": review.answer,
+        "reviewer": review.reviewer,
+        "reviewed_at": fmt.iso(review.reviewed_at),
         "taken_back_at": None if taken_back is None else fmt.iso(taken_back),
     }
 
@@ -53,15 +53,15 @@ def _kept_object(kept: KeptAnswer) -> dict[str, Any]:
     }
 
 
-def _job_object(part: str, one: JobStory, kept: KeptAnswer | None) -> dict[str, Any]:
+def _job_object(part: str, job: JobStory, kept: KeptAnswer | None) -> dict[str, Any]:
     return {
         "part": part or None,
-        "state": one.state,
-        "answer": one.answer,
-        "error": one.error,
-        "reused": one.reused,
+        "state": job.state,
+        "answer": job.answer,
+        "error": job.error,
+        "reused": job.reused,
         "kept_from": None if kept is None else _kept_object(kept),
-        "recorded_at": None if one.recorded_at is None else fmt.iso(one.recorded_at),
+        "recorded_at": None if job.recorded_at is None else fmt.iso(job.recorded_at),
         "calls": [
             {
                 "id": call.id,
@@ -78,63 +78,63 @@ def _job_object(part: str, one: JobStory, kept: KeptAnswer | None) -> dict[str, 
                 "reply": call.reply,
                 "why_not": call.reason,
             }
-            for call in one.calls
+            for call in job.calls
         ],
     }
 
 
-def story(found: RowStory, now: int) -> RenderableType:
-    """Render the row, the prompt, and each call in order."""
-    batch = found.batch
+def story(details: RowStory, now: int) -> RenderableType:
+    """Renders the row, the prompt, and each call in order."""
+    batch = details.batch
     parts: list[RenderableType] = [
         Text(
             _("row {number} of {name} (batch {id})").format(
-                number=found.number, name=batch.name, id=batch.id
+                number=details.number, name=batch.name, id=batch.id
             ),
             "bold",
         ),
-        Text(found.row, "dim"),
+        Text(details.row, "dim"),
     ]
-    parts += _prompt(found.prompt if found.is_asked_here else ())
-    for name, one in found.parts:
-        kept = found.kept.get(name)
+    parts += _prompt(details.prompt if details.is_asked_here else ())
+    for name, job in details.parts:
+        kept = details.kept.get(name)
         parts += [Text(), Text(name, "bold")] if name else [Text()]
         parts += _kept(kept) if kept is not None else []
-        for call in one.calls:
+        for call in job.calls:
             parts += _call(call, now)
-        parts += _end(one, kept, now)
-    for review in found.reviews:
+        parts += _end(job, kept, now)
+    for review in details.reviews:
         parts.append(_review(review, now))
     return Group(*parts)
 
 
 def _prompt(prompt: Prompt) -> list[RenderableType]:
-    told: list[RenderableType] = []
+    lines: list[RenderableType] = []
     for role, content in prompt:
-        told += [Text(), Text(role, "bold cyan"), Text(content)]
-    return told
+        lines += [Text(), Text(role, "bold cyan"), Text(content)]
+    return lines
 
 
 def _kept(kept: KeptAnswer) -> list[RenderableType]:
-    """From which batch an answer was taken over, and what had been asked there."""
+    """Renders the origin of an answer that was taken over, with the prompt there."""
     name = messages.titled_as(kept.name, kept.batch_id)
     if kept.same:
         return [Text(_("kept from {batch}, which asked the same").format(batch=name), "cyan")]
     if not kept.prompt:
         return [Text(_("kept from {batch}, whose prompt is not known").format(batch=name), "cyan")]
-    told = Text(_("kept from {batch}, which asked:").format(batch=name), "cyan")
-    return [told, *_prompt(kept.prompt), Text()]
+    origin = Text(_("kept from {batch}, which asked:").format(batch=name), "cyan")
+    return [origin, *_prompt(kept.prompt), Text()]
 
 
-def _review(found: Review, now: int) -> RenderableType:
-    when = fmt.when(found.reviewed_at, now)
-    told = _("review: {answer}, by {name}, {when}").format(
-        answer=found.answer, name=found.reviewer, when=when
+def _review(review: Review, now: int) -> RenderableType:
+    when = fmt.when(review.reviewed_at, now)
+    sentence = _("review: {answer}, by {name}, {when}").format(
+        answer=review.answer, name=review.reviewer, when=when
     )
-    if found.taken_back_at is None:
-        return Text(told, "bold green")
-    back = _("; taken back {when}").format(when=fmt.when(found.taken_back_at, now))
-    return Text(f"{told}{back}", "dim")
+    if review.taken_back_at is None:
+        return Text(sentence, "bold green")
+    back = _("; taken back {when}").format(when=fmt.when(review.taken_back_at, now))
+    return Text(f"{sentence}{back}", "dim")
 
 
 def _call(call: CallRecord, now: int) -> list[RenderableType]:
@@ -157,29 +157,29 @@ def _call(call: CallRecord, now: int) -> list[RenderableType]:
         account=call.account,
     )
     colour = "green" if call.state is CallState.DONE and call.reason is None else "yellow"
-    told: list[RenderableType] = [
+    lines: list[RenderableType] = [
         Text(f"{head}{shared}"),
         Text(f"  {calls.STATES[call.state]}{status}", colour),
     ]
     if call.error:
-        told.append(Text(f"  {reasons.told(call.error)}", "yellow"))
+        lines.append(Text(f"  {reasons.told(call.error)}", "yellow"))
     if call.reply is not None:
-        told.append(Text(_("  reply: {reply}").format(reply=call.reply)))
+        lines.append(Text(_("  reply: {reply}").format(reply=call.reply)))
     if call.reason:
-        told.append(
+        lines.append(
             Text(
                 _("  no valid answer: {reason}").format(reason=reasons.told(call.reason)), "yellow"
             )
         )
-    return told
+    return lines
 
 
-def _end(one: JobStory, kept: KeptAnswer | None, now: int) -> list[RenderableType]:
-    if one.answer is not None:
-        how = _(", from another row's call") if one.reused and kept is None else ""
-        return [Text(_("answer: {answer}{how}").format(answer=one.answer, how=how), "bold green")]
-    if one.error is not None:
-        return [Text(_("failed: {error}").format(error=reasons.told(one.error)), "bold red")]
-    if one.state == JobState.WAITING and one.due_at is not None:
-        return [Text(_("asked again at {until}").format(until=fmt.until(one.due_at, now)), "cyan")]
-    return [Text(calls.WAITS.get(one.state, one.state), "cyan")]
+def _end(job: JobStory, kept: KeptAnswer | None, now: int) -> list[RenderableType]:
+    if job.answer is not None:
+        how = _(", from another row's call") if job.reused and kept is None else ""
+        return [Text(_("answer: {answer}{how}").format(answer=job.answer, how=how), "bold green")]
+    if job.error is not None:
+        return [Text(_("failed: {error}").format(error=reasons.told(job.error)), "bold red")]
+    if job.state == JobState.WAITING and job.due_at is not None:
+        return [Text(_("asked again at {until}").format(until=fmt.until(job.due_at, now)), "cyan")]
+    return [Text(calls.WAITS.get(job.state, job.state), "cyan")]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
@@ -12,6 +12,7 @@ from rich.text import Text
 from runner.app import reasons
 from runner.app.outputs import Written
 from runner.app.responses import Ran
+from runner.app.review_rows import ReviewCounts
 from runner.cli.render import report_tables
 from runner.cli.render.layout import Hint, facts
 from runner.core.ending import Ending
@@ -31,28 +32,31 @@ class Summary:
         windows: Today's windows of the models that it called.
         prefix: ``midnight`` with the given global options.
         now: The current time (ms since the epoch).
+        reviews: The reviews of the finished batches, by id.
     """
 
     ran: Ran
     windows: Sequence[Window]
     prefix: str
     now: int = 0
+    reviews: Mapping[int, ReviewCounts] = field(default_factory=dict)
 
 
-def summary(found: Summary) -> RenderableType:
-    """Render the result of a run, and the next commands."""
-    batches = found.ran.batches
+def summary(data: Summary) -> RenderableType:
+    """Renders the result of a run, and the next commands."""
+    batches = data.ran.batches
     if not batches:
-        submit = f"{found.prefix} submit JOBFILE INPUT"
+        submit = f"{data.prefix} submit JOBFILE INPUT"
         return Hint(_("nothing is queued; queue a dataset with: {command}").format(command=submit))
-    parts: list[RenderableType] = [_headline(found)]
+    parts: list[RenderableType] = [_headline(data)]
     pairs = [
-        (_("batch {id}").format(id=batch.id), f"{batch.name}: {_stand(batch)}") for batch in batches
+        (_("batch {id}").format(id=batch.id), f"{batch.name}: {_stand(batch, data)}")
+        for batch in batches
     ]
-    today = shown_windows.today(found.windows, found.ran.waiting)
+    today = shown_windows.today(data.windows, data.ran.waiting)
     pairs += [(_("today"), line) for line in messages.window_lines(today)]
-    pairs += [(_("output"), _output(one, batches)) for one in found.ran.outputs]
-    advice = [pair for batch in batches for pair in _advice(batch, found)]
+    pairs += [(_("output"), _output(output, data)) for output in data.ran.outputs]
+    advice = [pair for batch in batches for pair in _advice(batch, data)]
     width = max(cell_len(name) for name, _told in [*pairs, *advice])
     known = facts((set_cell_size(name, width), told) for name, told in pairs)
     hints = [Hint(told, head=f"  {set_cell_size(name, width)}  ") for name, told in advice]
@@ -70,36 +74,39 @@ def unfinished(ran: Ran) -> bool:
 _RUNNING = (BatchState.ACTIVE, BatchState.LOADING)
 
 
-def _headline(found: Summary) -> Text:
-    ran = found.ran
+def _headline(data: Summary) -> Text:
+    ran = data.ran
     if not ran.left:
-        failed = (
-            _(", {rows} failed").format(rows=fmt.count(ran.failed, "row")) if ran.failed else ""
-        )
-        return Text(
-            _("done{failed}").format(failed=failed), "bold yellow" if ran.failed else "bold green"
-        )
+        failed = ran.failed - sum(each.answered for each in data.reviews.values())
+        suffix = _(", {rows} failed").format(rows=fmt.count(failed, "row")) if failed else ""
+        style = "bold yellow" if failed else "bold green"
+        return Text(_("done{failed}").format(failed=suffix), style)
     left = _("{rows} left, nothing is lost").format(rows=fmt.count(ran.left, "row"))
     if ran.ending is Ending.SPENT:
-        waits = fmt.SEMICOLON.join(wait_messages.end_reasons(ran.waiting, found.now))
+        waits = fmt.SEMICOLON.join(wait_messages.end_reasons(ran.waiting, data.now))
         why = waits or _("what today allows is done")
         return Text(_("{why}; {left}").format(why=why, left=left), "bold yellow")
     return Text(_("stopped; {left}").format(left=left), "bold yellow")
 
 
-def _output(one: Written, batches: Sequence[Batch]) -> str:
-    """Return ``labelled.csv (70 rows: 70 succeeded)``, or the reason why it was not written."""
-    if one.error is not None:
+def _output(output: Written, data: Summary) -> str:
+    """Returns ``labelled.csv (70 rows: 70 succeeded)``, or the reason why it was not written."""
+    if output.error is not None:
         return _("{path} could not be written: {what}").format(
-            path=fmt.place(one.path), what=one.error.what
+            path=fmt.place(output.path), what=output.error.what
         )
-    batch = next((each for each in batches if each.id == one.batch_id), None)
+    batch = next((each for each in data.ran.batches if each.id == output.batch_id), None)
     if batch is None:
-        return fmt.beside(fmt.place(one.path), fmt.count(one.rows, "row"))
-    return report_tables.written(fmt.place(one.path), one.rows, batch)
+        return fmt.beside(fmt.place(output.path), fmt.count(output.rows, "row"))
+    answered = _reviews(batch, data).answered
+    return report_tables.written(fmt.place(output.path), output.rows, batch, answered)
 
 
-def _stand(batch: Batch) -> str:
+def _reviews(batch: Batch, data: Summary) -> ReviewCounts:
+    return data.reviews.get(batch.id, ReviewCounts())
+
+
+def _stand(batch: Batch, data: Summary) -> str:
     counts = batch.counts
     left = batch.rows - counts.succeeded - counts.failed
     state = (
@@ -107,27 +114,38 @@ def _stand(batch: Batch) -> str:
         if batch.state not in _RUNNING and left
         else ""
     )
-    return _("{rows}, {succeeded} succeeded, {failed} failed, {left} left{state}").format(
+    answered = _reviews(batch, data).answered
+    stand = _("{rows}, {succeeded} succeeded, {failed} failed, {left} left{state}").format(
         rows=fmt.count(batch.rows, "row"),
         succeeded=fmt.number(counts.succeeded),
-        failed=fmt.number(counts.failed),
+        failed=fmt.number(counts.failed - answered),
         left=fmt.number(left),
         state=state,
     )
+    if not answered:
+        return stand
+    by_people = _("{answered} answered by people").format(answered=fmt.number(answered))
+    return f"{stand}{fmt.COMMA}{by_people}"
 
 
-def _advice(batch: Batch, found: Summary) -> list[tuple[str, str]]:
-    pairs, prefix = [], found.prefix
-    if batch.id in found.ran.unserved:
+def _advice(batch: Batch, data: Summary) -> list[tuple[str, str]]:
+    pairs, prefix = [], data.prefix
+    if batch.id in data.ran.unserved:
         pairs.append(
             (
                 _("not run"),
                 _("batch {id}: {unserved}").format(
-                    id=batch.id, unserved=messages.unserved(found.ran.unserved[batch.id])
+                    id=batch.id, unserved=messages.unserved(data.ran.unserved[batch.id])
                 ),
             )
         )
-    if batch.counts.failed:
+    reviews = _reviews(batch, data)
+    if reviews.to_review:
+        command = f"{prefix} review {batch.id}"
+        rows = fmt.count(reviews.to_review, "row")
+        remark = _("{rows} for a person to look at: {command}").format(rows=rows, command=command)
+        pairs.append((_("review"), remark))
+    if batch.counts.failed > reviews.answered:
         command = f"{prefix} failures {batch.id}"
         pairs.append((_("failed"), _("see why: {command}").format(command=command)))
     if not batch.done and batch.state in (BatchState.PAUSED, BatchState.CANCELLED):

@@ -15,7 +15,7 @@ NARROW = 100  # columns; with fewer the panels are stacked
 
 
 def shown(trial: Trial, width: int, now: int) -> RenderableType:
-    """Render a trial for a console of `width` columns."""
+    """Renders a trial for a console of `width` columns."""
     parts: list[RenderableType] = []
     for number, trace in trial_messages.calls_to_show(trial):
         title = Text(trial_messages.title(trial, trace, number), "bold")

@@ -1,4 +1,4 @@
-"""How jobs of each kind are asked, and what the reply says of each: one file a kind."""
+"""The handlers of job kinds, one file each: they build requests and parse replies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["JobHandler", "handler_of"]
 
 
 def handler_of(jobfile: JobFile, folder: Path) -> JobHandler:
-    """The handler of a job file's jobs; relative paths in their rows start at `folder`."""
+    """Returns the handler of a job file's jobs; relative paths in their rows start at `folder`."""
     match jobfile.job.kind:
         case "chat":
             return ChatHandler(jobfile, folder)

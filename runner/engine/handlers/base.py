@@ -1,6 +1,6 @@
-"""What a handler does: it prepares rows, makes one call for them, and reads the reply.
+"""The interface of handlers: prepare rows, make one call for them, and parse the reply.
 
-What becomes of a job is the core's to decide.
+The core decides what happens to the jobs.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ from runner.providers.endpoint import Endpoint
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """The row of a job, as a JSON text; and the invalid replies to it so far, with the reasons."""
+    """The row of a job as a JSON text, and the invalid replies to it so far, with the reasons."""
 
     body: str
     invalid_replies: tuple[tuple[str, str], ...] = ()
 
 
 class JobHandler(Protocol):
-    """How jobs of one kind are asked."""
+    """Builds requests and parses replies for jobs of one kind."""
 
     async def prepare(self, row: JobRow) -> Any:
-        """What is asked of one row.
+        """Returns the question for one row.
 
         Raises:
-            RunnerError: The row does not fit: nothing can be asked of it.
+            RunnerError: No question can be built from the row.
         """
 
     def shown(self, asked: Sequence[Any]) -> Any:
-        """What is sent for all that was prepared, as JSON values, for somebody who watches."""
+        """Returns the request for the prepared questions as JSON values, for observers."""
 
     async def ask(
         self, endpoint: Endpoint, model: str, asked: Sequence[Any], now: int
     ) -> CallResult:
-        """Make the one call for all that was prepared."""
+        """Makes one call for all prepared questions."""
 
     def read(self, result: CallResult, asked: Sequence[Any]) -> Sequence[ParsedAnswer]:
-        """What an answer says of each of the rows that were asked, in their order."""
+        """Parses the answer to each question, in order."""
 
 
 def parsed(answer: Valid | Invalid, said: str | None = None) -> ParsedAnswer:
-    """What was read of a reply, as the core takes it."""
+    """Returns an answer in the core's form; `said` is the model's own text."""
     if isinstance(answer, Valid):
         return ParsedAnswer(answer.value, said=said)
     return ParsedAnswer(invalid=answer.reason, said=said)

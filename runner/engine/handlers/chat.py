@@ -1,9 +1,10 @@
-"""Chat: messages, and an answer in words; several rows in one request if need be."""
+"""Chat jobs: messages and a text answer; several rows may share one request."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +30,20 @@ BROKE_OFF = "the reply broke off at its limit of tokens"
 FILTERED = "the provider's filter of contents stopped the reply"
 # The parameters that limit how long an answer may be.
 _CAPS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
-# An answer that broke off at a cap of the job file may be so many times as long the next time.
+# The factor by which the limits of the job file are raised after an answer was truncated by them.
 _MORE_ROOM = 4
-_WRAPPER_TOKENS = 16  # of {"answer": …} around a label
-_SHOWN = 80  # characters of an answer that broke off
+_WRAPPER_TOKENS = 16  # for {"answer": …} around a label
+_SHOWN = 80  # characters shown of a truncated answer
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What is asked of a row.
+    """The question for a row.
 
     Attributes:
-        messages: With the images in them.
-        named: With the names of the images.
-        broke_off: Whether an answer to it has broken off before.
+        messages: The messages with their images.
+        named: The messages with the names of the images.
+        broke_off: Whether an earlier answer to it was truncated.
     """
 
     messages: list[Message]
@@ -51,7 +52,7 @@ class _Question:
 
 
 class ChatHandler:
-    """Asks a chat model; it may share a call between rows."""
+    """Calls a chat model, for one row or for several rows at once."""
 
     def __init__(self, jobfile: JobFile, folder: Path) -> None:
         self._jobfile = jobfile
@@ -59,15 +60,16 @@ class ChatHandler:
         self._folder = folder
         caps = {name: jobfile.parameters.get(name) for name in _CAPS}
         self._caps = {name: cap for name, cap in caps.items() if type(cap) is int}
+        self._response_format = lru_cache(maxsize=64)(partial(response_format, jobfile.answer))
 
     async def prepare(self, row: JobRow) -> _Question:
-        """Its messages; after invalid replies, with these and what was wrong with them."""
+        """Returns the messages for a row, with earlier invalid replies and their faults."""
         values = exact_json.loads(row.body)
         broke_off = any(why.startswith(BROKE_OFF) for _, why in row.invalid_replies)
         asked = [
             InvalidReply(reply, why)
             for reply, why in row.invalid_replies
-            if not (self._caps and why.startswith(BROKE_OFF))  # it is given more room instead
+            if not (self._caps and why.startswith(BROKE_OFF))  # those get a higher limit instead
         ]
         named = messages = self._prompt.messages(values, asked)
         if self._jobfile.prompt.image_templates:
@@ -75,53 +77,54 @@ class ChatHandler:
         return _Question(messages, named, broke_off)
 
     def shown(self, asked: Sequence[_Question]) -> list[Message]:
-        """The messages, with the names of images."""
+        """Returns the messages, with the names of images."""
         return asked[0].named if len(asked) == 1 else self._packed(asked)
 
     async def ask(
         self, endpoint: Endpoint, model: str, asked: Sequence[_Question], now: int
     ) -> CallResult:
-        """One row's messages as they are; several rows' as numbered items of one message."""
+        """Sends one row's messages as they are, or several rows as numbered items of a message."""
         if len(asked) == 1:
             messages, packed = asked[0].messages, 0
         else:
             messages, packed = self._packed(asked), len(asked)
         supported = endpoint.response_formats(model, now)
-        form = response_format(self._jobfile.answer, supported, packed=packed)
+        form = self._response_format(supported, packed=packed)
         more_room = not packed and asked[0].broke_off
         parameters = self._parameters(more_room=more_room, wrapped=not packed and form is not None)
         timeout_s = self._jobfile.limits.timeout_s
         return await endpoint.chat(model, messages, parameters, timeout_s, now, form)
 
     def read(self, result: CallResult, asked: Sequence[_Question]) -> Sequence[ParsedAnswer]:
-        """Each row's answer, checked alone."""
+        """Parses and validates the answer to each row."""
         reply = result.reply or Reply(0)
-        said, spec = reply.content or "", self._jobfile.answer
+        content, spec = reply.content or "", self._jobfile.answer
         if len(asked) == 1:
-            if reply.finish or (reply.lacks and not said.strip()):
-                return [self._unfinished(reply, said, asked[0])]
-            return [parsed(read_answer(spec, said), said)]
-        found = read_pack(spec, said, len(asked))
-        return [parsed(one, None if isinstance(one, Valid) else said) for one in found]
+            if reply.finish or (reply.lacks and not content.strip()):
+                return [self._unfinished(reply, content, asked[0])]
+            return [parsed(read_answer(spec, content), content)]
+        answers = read_pack(spec, content, len(asked))
+        return [parsed(each, None if isinstance(each, Valid) else content) for each in answers]
 
-    def _unfinished(self, reply: Reply, said: str, question: _Question) -> ParsedAnswer:
-        """What a reply says that is not whole, or holds no text: never an answer.
+    def _unfinished(self, reply: Reply, content: str, question: _Question) -> ParsedAnswer:
+        """Returns an invalid answer for a reply that is truncated, filtered or empty.
 
-        With more room a second reply may be whole. Nothing else would change a text.
+        With a higher limit a second reply may be complete. Otherwise another free text would be
+        truncated, too.
         """
         if reply.finish is Finish.FILTERED:
-            return ParsedAnswer(invalid=FILTERED, said=said, final=True)
+            return ParsedAnswer(invalid=FILTERED, said=content, final=True)
         if reply.finish is not Finish.CUT:
-            return ParsedAnswer(invalid=reply.lacks, said=said)
-        shown = " ".join(said[: 4 * _SHOWN].split())[:_SHOWN]
+            return ParsedAnswer(invalid=reply.lacks, said=content)
+        shown = " ".join(content[: 4 * _SHOWN].split())[:_SHOWN]
         limit = max(self._caps.values(), default=0)
         remedy = f"raise {' and '.join(self._caps)}" if limit else "set max_tokens"
         why = f'{BROKE_OFF}: "{shown}…"; {remedy} under [parameters]'
         final = question.broke_off if limit else self._jobfile.answer.kind == "text"
-        return ParsedAnswer(invalid=why, said=said, final=final)
+        return ParsedAnswer(invalid=why, said=content, final=final)
 
     def _parameters(self, *, more_room: bool, wrapped: bool) -> dict[str, Any]:
-        """The job file's, with more room for an answer where it needs more."""
+        """Returns the job file's parameters, with higher token limits where they are needed."""
         parameters = self._jobfile.parameters
         if not self._caps or not (more_room or wrapped):
             return parameters
@@ -130,10 +133,10 @@ class ChatHandler:
         return parameters | {name: times * cap + extra for name, cap in self._caps.items()}
 
     def _packed(self, asked: Sequence[_Question]) -> list[Message]:
-        return self._prompt.pack_messages([one.messages for one in asked])
+        return self._prompt.pack_messages([question.messages for question in asked])
 
     async def _with_images(self, message: Message) -> Message:
-        """The message with the images themselves in the place of their paths."""
+        """Returns the message with data URLs of the images in place of their paths."""
         from runner.files.image_urls import ImageLimits, image_url  # noqa: PLC0415 - few need it
 
         if isinstance(message["content"], str):

@@ -1,4 +1,4 @@
-"""Embeddings: texts, and a vector for each."""
+"""Embedding jobs: a text, and its vector as the answer."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from runner.providers.endpoint import Endpoint
 
 
 class EmbeddingHandler:
-    """Asks an embedding model for the vectors of several texts at once."""
+    """Calls an embedding model for the vectors of several texts at once."""
 
     def __init__(self, jobfile: JobFile) -> None:
         self._jobfile = jobfile
         self._prompt = Prompt(jobfile)
 
     async def prepare(self, row: JobRow) -> str:
-        """The text whose vector is wanted."""
+        """Returns the text to embed."""
         return self._prompt.text(exact_json.loads(row.body))
 
     def shown(self, asked: Sequence[str]) -> list[str]:
-        """The texts."""
+        """Returns the texts."""
         return list(asked)
 
     async def ask(
         self, endpoint: Endpoint, model: str, asked: Sequence[str], now: int
     ) -> CallResult:
-        """All texts in one request."""
+        """Sends all texts in one request."""
         parameters, timeout_s = self._jobfile.parameters, self._jobfile.limits.timeout_s
         return await endpoint.embed(model, asked, parameters, timeout_s, now)
 
     def read(self, result: CallResult, asked: Sequence[str]) -> Sequence[ParsedAnswer]:
-        """A vector is its JSON text."""
+        """Returns each vector as a JSON text."""
         vectors = result.reply.vectors if result.reply else (None,) * len(asked)
         return [
             ParsedAnswer(invalid="the reply holds no vector for it")
-            if one is None
-            else ParsedAnswer(one)
-            for one in vectors
+            if vector is None
+            else ParsedAnswer(vector)
+            for vector in vectors
         ]

@@ -1,8 +1,8 @@
-"""Images: a text, and one image of it.
+"""Image jobs: a text, and one image of it.
 
-A provider makes an image in a task, or hands it over at once. Either way the call is paid when it
-is answered: what it brought is stored as a task, and image_poller.py polls that until the image is
-here, so that no death on the way costs it.
+A provider generates an image in a task, or returns it at once. In both cases the call is paid for
+when it is answered. So its result is stored as a task, which image_poller.py polls until the image
+is stored: a crash in between loses nothing.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from runner.providers.endpoint import Endpoint
 
 
 class ImageHandler:
-    """Asks for one image of a text."""
+    """Calls an image model for one image of a text."""
 
     def __init__(self, jobfile: JobFile) -> None:
         self._jobfile = jobfile
         self._prompt = Prompt(jobfile)
 
     async def prepare(self, row: JobRow) -> str:
-        """What the image is to show."""
+        """Returns the prompt of the image."""
         return self._prompt.text(exact_json.loads(row.body))
 
     def shown(self, asked: Sequence[str]) -> str:
-        """The text."""
+        """Returns the text."""
         return asked[0]
 
     async def ask(
         self, endpoint: Endpoint, model: str, asked: Sequence[str], now: int
     ) -> CallResult:
-        """One image."""
+        """Requests one image."""
         [text] = asked
         parameters, timeout_s = self._jobfile.parameters, self._jobfile.limits.timeout_s
         return await endpoint.generate_image(model, text, parameters, timeout_s, now)
 
     def read(self, result: CallResult, asked: Sequence[str]) -> Sequence[ParsedAnswer]:
-        """The task that makes it, or where it is: as a task, too, that has ended already."""
+        """Returns the id of the task, or the URL of a finished image in place of the id."""
         reply = result.reply
         place = (reply.task_id or next(iter(reply.images), "")) if reply else ""
         answer = ParsedAnswer(task_id=place, invalid="" if place else "the reply holds no image")

@@ -12,6 +12,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_UNMARKED = ("utf-16-le", "utf-16-be")
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]+")
 _KANA = re.compile("[\u3040-\u30ff]")
 _HANJA = re.compile("[\u4e00-\u9fff]")
@@ -34,7 +36,7 @@ CHINESE = "gb18030"
 
 
 def marked(head: bytes) -> str | None:
-    """Returns UTF-16 or UTF-32 if the first bytes show it, by a mark or by NUL bytes; else None."""
+    """Returns UTF-16 or UTF-32 if the first bytes show it, by a mark or line ends; else None."""
     for mark, name in _MARKS:
         if head.startswith(mark):
             return name
@@ -43,7 +45,27 @@ def marked(head: bytes) -> str | None:
         return "utf-16-le"
     if head and b"\0" not in odd and even.count(b"\0") * 2 > len(even):
         return "utf-16-be"
-    return None
+    return next((name for name in _UNMARKED if _is_text_in(head, name)), None)
+
+
+def _is_text_in(head: bytes, encoding: str) -> bool:
+    """Whether bytes are lines of text in a UTF-16 `encoding`, even with few ASCII characters.
+
+    UTF-8 with stray NUL bytes is refused, because its line feeds have one byte instead of two.
+    """
+    text = _decoded(head, encoding) if b"\0" in head else None
+    if text is None or _CONTROL.search(text):
+        return False
+    feeds = 1 if _decoded(head, "utf-8") is None else head.count(b"\n")
+    return text.count("\n") * 2 > feeds
+
+
+def _decoded(head: bytes, encoding: str) -> str | None:
+    """Returns the text of the first bytes, which may end within a character, or None if invalid."""
+    try:
+        return codecs.getincrementaldecoder(encoding)().decode(head)
+    except UnicodeDecodeError:
+        return None
 
 
 def begins_with_mark(path: Path) -> bool:

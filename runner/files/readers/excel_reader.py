@@ -154,10 +154,10 @@ class ExcelTable:
             warnings.simplefilter("always")
             cells = next(rows, None)
         for warning in recorded:  # openpyxl reads such a date as #VALUE!
-            if found := _NO_DATE.search(str(warning.message)):
+            if match := _NO_DATE.search(str(warning.message)):
                 what = _(
                     "the cell {cell} is formatted as a date, and its number {number} is none"
-                ).format(cell=found[1], number=found[2])
+                ).format(cell=match[1], number=match[2])
                 remedy = _("give it the format of a number")
                 raise InputError(what, where=str(self._path), remedy=remedy)
         return cells

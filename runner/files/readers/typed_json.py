@@ -32,7 +32,7 @@ def to_json_text(row: Mapping[str, Any]) -> str:
 
 def _spelled(row: Mapping[str, Any]) -> str:
     try:
-        text = exact_json.spell(row, leaf=_leaf)
+        text = exact_json.encode(row, leaf=_leaf)
         return text if text.isascii() else text.encode().decode()  # refuses unpaired surrogates
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(str(error)) from error

@@ -131,7 +131,7 @@ def to_cells(row: str) -> dict[str, Cell]:
     try:
         values: dict[str, Any] = orjson.loads(row)
     except orjson.JSONDecodeError:  # a number too large for a float, or an unpaired surrogate
-        return _copied_cells(exact_json.with_whole_characters(row))
+        return _copied_cells(exact_json.replace_lone_surrogates(row))
     types = set(map(type, values.values()))
     if not types <= _WITH_BOOL or ("-0" in row and _NEGATIVE_ZERO.search(row)):
         return _copied_cells(row)

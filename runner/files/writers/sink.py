@@ -37,7 +37,7 @@ class Layout:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All columns."""
+        """The names of all columns."""
         return (*self.columns, *self.added)
 
     def vector_of(self, row: int, value: CellValue) -> list[float] | None:

@@ -64,8 +64,8 @@ def exact_labels(spec: AnswerSpec, text: str) -> frozenset[str] | None:
     if not isinstance(names, list) or not names:
         return None
     labels = [exact_label(spec, name) if isinstance(name, str) else None for name in names]
-    found = frozenset(label for label in labels if label)
-    return found if all(labels) else None
+    distinct = frozenset(label for label in labels if label)
+    return distinct if all(labels) else None
 
 
 def find_label(spec: AnswerSpec, candidates: Iterable[str]) -> str | None:
@@ -114,10 +114,10 @@ def find_labels(spec: AnswerSpec, candidates: list[str]) -> frozenset[str] | Non
         if normalise(text) in _NO_LABELS:
             return frozenset()
         names = _listed(text)
-        found = [find_label(spec, layers(name)) for name in names]
-        labels = frozenset(label for label in found if label)
-        if names and all(found):
-            return labels
+        labels = [find_label(spec, layers(name)) for name in names]
+        distinct = frozenset(label for label in labels if label)
+        if names and all(labels):
+            return distinct
     return None
 
 

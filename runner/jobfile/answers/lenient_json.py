@@ -209,8 +209,8 @@ class Parser:
             return False
         if opener in "{｛":
             return _KEY_OF_CODE.match(self._text, after) is None  # {key: 1} is malformed, not prose
-        found = _NUMBER.match(self._text, after) or _WORD.match(self._text, after)
-        return found is None and mark not in _CLOSERS
+        literal = _NUMBER.match(self._text, after) or _WORD.match(self._text, after)
+        return literal is None and mark not in _CLOSERS
 
     def value(self, at: int, depth: int) -> tuple[Any, int]:
         """Returns the value at `at`, and the position after it.
@@ -237,16 +237,16 @@ class Parser:
 
         After a malformed member the one before it is left out, because it may be incomplete.
         """
-        found = Members()
+        members = Members()
         try:
-            self._read_members(at, depth, found)
+            self._read_members(at, depth, members)
         except UnreadableError as error:
-            found.error, found.end = error, error.at
-            if found.pairs and not error.cut:
-                found.pairs.pop()
-        return found
+            members.error, members.end = error, error.at
+            if members.pairs and not error.cut:
+                members.pairs.pop()
+        return members
 
-    def _read_members(self, at: int, depth: int, found: Members) -> None:
+    def _read_members(self, at: int, depth: int, members: Members) -> None:
         if depth >= MAX_DEPTH:
             raise UnreadableError("it is nested too deeply", at)
         opener = self._text[at]
@@ -259,10 +259,10 @@ class Parser:
             at = self.skip(at)
             closed = self._is(at, _CLOSERS[opener])
             if closed or self._is(at, _COMMAS) or not isinstance(value, int | float):
-                found.pairs.append((key, value))  # otherwise it may be a truncated number
+                members.pairs.append((key, value))  # otherwise it may be a truncated number
             if not closed:
                 at = self.skip(self._expect(at, _COMMAS, "a comma is missing"))
-        found.end = at + 1
+        members.end = at + 1
 
     def _key(self, at: int) -> tuple[str, int]:
         if self._text[at : at + 1] not in _QUOTES or at >= len(self._text):

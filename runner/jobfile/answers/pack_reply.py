@@ -34,7 +34,7 @@ Entry = tuple[int, Any]
 
 
 @dataclass(slots=True)
-class _Found:
+class _Contents:
     """The contents of a reply: answers by number, or else lists without numbers.
 
     Attributes:
@@ -65,14 +65,14 @@ def read_pack(spec: AnswerSpec, text: str, count: int) -> tuple[Valid | Invalid,
         return _none(count, "the reply is too long")
     if (values := _complete(core, count)) is not None:
         return tuple(read_value(spec, value) for value in values)
-    found = _read(spec, core, count)
-    if 0 in found.answers:
+    contents = _read(spec, core, count)
+    if 0 in contents.answers:
         return _none(count, "the reply numbers the items from 0")
-    if found.answers:
-        return tuple(_answer(spec, found, number) for number in range(1, count + 1))
-    if len(found.bare) == 1 and len(found.bare[0]) == count and found.error is None:
-        return tuple(read_value(spec, value) for value in found.bare[0])
-    why = f": {found.error}" if found.error else ""
+    if contents.answers:
+        return tuple(_answer(spec, contents, number) for number in range(1, count + 1))
+    if len(contents.bare) == 1 and len(contents.bare[0]) == count and contents.error is None:
+        return tuple(read_value(spec, value) for value in contents.bare[0])
+    why = f": {contents.error}" if contents.error else ""
     return _none(count, f"the reply contains no numbered answers{why}")
 
 
@@ -85,17 +85,17 @@ def _complete(core: str, count: int) -> list[Any] | None:
 
     The result is the same as with `_read`, in much less time.
     """
-    found = parse_strict(unfence(core))
-    if not isinstance(found, dict) or len(found) != count:
+    reply = parse_strict(unfence(core))
+    if not isinstance(reply, dict) or len(reply) != count:
         return None
-    values = [found.get(str(number), found) for number in range(1, count + 1)]
-    return None if any(value is found for value in values) else values
+    values = [reply.get(str(number), reply) for number in range(1, count + 1)]
+    return None if any(value is reply for value in values) else values
 
 
-def _answer(spec: AnswerSpec, found: _Found, number: int) -> Valid | Invalid:
-    values = found.answers.get(number)
+def _answer(spec: AnswerSpec, contents: _Contents, number: int) -> Valid | Invalid:
+    values = contents.answers.get(number)
     if not values:
-        why = f", whose JSON cannot be read: {found.error}" if found.error else ""
+        why = f", whose JSON cannot be read: {contents.error}" if contents.error else ""
         return Invalid(f"item {number} is missing in the reply{why}")
     answers = {read_value(spec, value) for value in values}
     if len(answers) > 1:
@@ -103,16 +103,16 @@ def _answer(spec: AnswerSpec, found: _Found, number: int) -> Valid | Invalid:
     return answers.pop()
 
 
-def _read(spec: AnswerSpec, core: str, count: int) -> _Found:
-    found = _Found()
+def _read(spec: AnswerSpec, core: str, count: int) -> _Contents:
+    contents = _Contents()
     for opener, members in _containers(core, count):
         numbered = list(_numbered(spec, members))
         for number, value in numbered:
-            found.answers[number].append(value)
+            contents.answers[number].append(value)
         if opener in "[［" and not numbered:  # noqa: RUF001 - full-width, as in Chinese
-            found.bare.append([value for _, value in members.pairs])
-        found.error = members.error
-    return found
+            contents.bare.append([value for _, value in members.pairs])
+        contents.error = members.error
+    return contents
 
 
 def _containers(core: str, count: int) -> Iterator[tuple[str, Members]]:
@@ -193,5 +193,5 @@ def _number(key: Any) -> int | None:
         return key
     if not isinstance(key, str) or len(key) > _MAX_KEY:
         return None
-    found = _NUMBERED.fullmatch(unicodedata.normalize("NFKC", key))
-    return int(found[1]) if found else None
+    match = _NUMBERED.fullmatch(unicodedata.normalize("NFKC", key))
+    return int(match[1]) if match else None

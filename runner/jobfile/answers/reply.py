@@ -107,16 +107,16 @@ def _read(spec: AnswerSpec, core: str) -> Valid | Invalid:
 
 
 def _read_labels(spec: AnswerSpec, core: str) -> Valid | Invalid:
-    found = exact_labels(spec, core)
-    if found is None:
-        found = find_unique(core, lambda layers: find_labels(spec, layers))
-    if found is None:
-        found = _labels_within(spec, core)
-    if found is None:
+    labels = exact_labels(spec, core)
+    if labels is None:
+        labels = find_unique(core, lambda layers: find_labels(spec, layers))
+    if labels is None:
+        labels = _labels_within(spec, core)
+    if labels is None:
         return _unlike(core, "a list of the labels")
-    if not spec.min_labels <= len(found) <= spec.max_labels:
-        return Invalid(f"the reply has {len(found)} of the labels, not {spec.label_count_phrase}")
-    return Valid(dumps([label for label in spec.labels if label in found]))
+    if not spec.min_labels <= len(labels) <= spec.max_labels:
+        return Invalid(f"the reply has {len(labels)} of the labels, not {spec.label_count_phrase}")
+    return Valid(dumps([label for label in spec.labels if label in labels]))
 
 
 def _labels_within(spec: AnswerSpec, core: str) -> frozenset[str] | None:
@@ -125,8 +125,8 @@ def _labels_within(spec: AnswerSpec, core: str) -> frozenset[str] | None:
         lists = [dumps(value) for value in _distinct(parse_within(core)) if isinstance(value, list)]
     except UnreadableError:
         return None
-    found = {labels for text in lists if (labels := find_labels(spec, [text])) is not None}
-    return found.pop() if len(found) == 1 else None
+    sets = {labels for text in lists if (labels := find_labels(spec, [text])) is not None}
+    return sets.pop() if len(sets) == 1 else None
 
 
 def _read_pattern(pattern: str, core: str) -> Valid | Invalid:

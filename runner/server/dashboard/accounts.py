@@ -36,16 +36,16 @@ class AccountPages:
         self._report = Cached(lambda: midnight.latest_days(_MOST_DAYS))
 
     async def accounts(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """Show every window, with the source of each limit."""
+        """Shows every window, with the source of each limit."""
         pieces = [await self._accounts(await self._report.soon())]
         return show("accounts.html", request, pieces, visit=visit, keyed=keyed, at="accounts")
 
     async def account_pieces(self, _request: Request, _visit: Visit) -> list[Piece]:
-        """Return the accounts as one fragment."""
+        """Returns the accounts as one fragment."""
         return [await self._accounts(await self._report.get())]
 
     async def work(self) -> None:
-        """Have ended calls added up before somebody waits for it, until it is cancelled."""
+        """Updates the totals of ended calls in the background, until cancelled."""
         while True:
             await self._midnight.add_up_calls()
             await anyio.sleep(_ADD_UP_EVERY_S)
@@ -70,19 +70,19 @@ class AccountPages:
         return Piece("accounts", html)
 
     async def calls(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """Show the calls of each day, as in the reports."""
+        """Shows the calls of each day, as in the reports."""
         report = await self._report.soon()
         pieces = [_adding(request) if report is None else _calls(report)]
         return show("calls.html", request, pieces, visit=visit, keyed=keyed, at="calls")
 
     async def call_pieces(self, _request: Request, _visit: Visit) -> list[Piece]:
-        """Return the charts and the figures as one fragment."""
+        """Returns the charts and the figures as one fragment."""
         return [_calls(await self._report.get())]
 
 
 def _adding(request: Request) -> Piece:
-    told = _("The ledger is being added up; the charts come as soon as it is.")
-    return Piece("calls", render("_adding.html", told=told, here=request.url.path))
+    text = _("The ledger is being added up; the charts come as soon as it is.")
+    return Piece("calls", render("_adding.html", told=text, here=request.url.path))
 
 
 def _calls(report: Report) -> Piece:
@@ -110,7 +110,7 @@ class Spenders:
 
 
 def _spenders(report: Report | None, account: str, window: Window) -> Spenders | None:
-    """Return the consumers of a window; None if they are not known, or not yet computed."""
+    """Returns the consumers of a window; None if they are not known, or not yet computed."""
     if report is None or window.unit is not Unit.CALLS or window.model:
         return None
     own = {"account": account, "day": window.period_key}

@@ -56,7 +56,7 @@ class BatchPages:
         self._causes: dict[int, Cached[list[CauseView]]] = {}
 
     async def listed(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """Show the batches, newest first."""
+        """Shows the batches, newest first."""
         query = request.query_params
         return show(
             "batches.html",
@@ -71,7 +71,7 @@ class BatchPages:
         )
 
     async def list_pieces(self, request: Request, visit: Visit) -> list[Piece]:
-        """Return the list of batches as one fragment."""
+        """Returns the list of batches as one fragment."""
         query = request.query_params
         text, state = query.get("text", "")[:_LONGEST_SEARCH], query.get("state", "")
         before = number_of(query.get("before", ""))
@@ -91,7 +91,7 @@ class BatchPages:
         return [Piece("list", render("_batches.html", visit=visit, found=words, more=more))]
 
     async def one(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """Show a batch and its rows."""
+        """Shows a batch and its rows."""
         batch = await self._batch(request)
         wanted = _wanted(request, batch)
         return show(
@@ -107,7 +107,7 @@ class BatchPages:
         )
 
     async def one_pieces(self, request: Request, visit: Visit) -> list[Piece]:
-        """Return the changing fragments of a batch; results of a search are not refreshed."""
+        """Returns the changing fragments of a batch; results of a search are not refreshed."""
         batch = await self._batch(request)
         wanted = _wanted(request, batch)
         rows = [] if wanted.text else [await self._rows(batch, wanted)]
@@ -132,7 +132,7 @@ class BatchPages:
         return Piece("rows", render("_rows.html", batch=batch, rows=page, wanted=wanted, more=more))
 
     async def row(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """Show the complete history of a row."""
+        """Shows the complete history of a row."""
         batch = await self._batch(request)
         pieces = await self.row_pieces(request, visit)
         number = number_of(request.path_params["row"])
@@ -148,7 +148,7 @@ class BatchPages:
         )
 
     async def row_pieces(self, request: Request, _visit: Visit) -> list[Piece]:
-        """Return the history of a row as one fragment."""
+        """Returns the history of a row as one fragment."""
         batch = await self._batch(request)
         number = number_of(request.path_params["row"])
         story = await self._midnight.story(batch, 0 if number is None else number)
@@ -157,11 +157,11 @@ class BatchPages:
         return [Piece("story", render("_story.html", batch=batch, story=story, now=now), key=key)]
 
     async def failures(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """The causes of a batch's failures, and its first failed rows."""
+        """Shows the causes of a batch's failures, and its first failed rows."""
         batch = await self._batch(request)
         causes = await self._causes_of(batch).soon()
-        told = _("The failures are being counted; they come as soon as they are.")
-        adding = Piece("causes", render("_adding.html", told=told, here=request.url.path))
+        text = _("The failures are being counted; they come as soon as they are.")
+        adding = Piece("causes", render("_adding.html", told=text, here=request.url.path))
         return show(
             "failures.html",
             request,
@@ -173,7 +173,7 @@ class BatchPages:
         )
 
     async def failure_pieces(self, request: Request, visit: Visit) -> list[Piece]:
-        """Return the causes of a batch's failures as one fragment."""
+        """Returns the causes of a batch's failures as one fragment."""
         batch = await self._batch(request)
         return [_causes(batch, await self._causes_of(batch).get(), visit)]
 
@@ -190,7 +190,7 @@ class BatchPages:
         ]
 
     async def change(self, request: Request, fields: dict[str, str]) -> Response:
-        """Pause, resume or cancel a batch, retry its failures, or change its priority."""
+        """Pauses, resumes or cancels a batch, retries its failures, or changes its priority."""
         batch = await self._batch(request)
         action = request.path_params["action"]
         if action == "priority":
@@ -216,7 +216,7 @@ class BatchPages:
         await self._midnight.set_priority(batch, -value if text.startswith("-") else value)
 
     async def _retry(self, batch: Batch, example: str) -> None:
-        """Queue failed rows again: all, or those with the same cause as the row `example`."""
+        """Queues failed rows again: all, or those with the same cause as the row `example`."""
         if not example:
             await self._midnight.retry(batch)
             return
@@ -245,7 +245,7 @@ def _causes(batch: Batch, causes: list[CauseView], visit: Visit) -> Piece:
 
 
 def _wanted(request: Request, batch: Batch) -> Wanted:
-    """Return the query for rows in a request."""
+    """Returns the query for rows in a request."""
     query = request.query_params
     state = query.get("state", "")
     return Wanted(
@@ -259,6 +259,6 @@ Page = Callable[..., Awaitable[Response]]
 
 
 def number_of(text: str) -> int | None:
-    """Parse a non-negative whole number; None if the text is not one."""
+    """Parses a non-negative whole number; None if the text is not one."""
     fits = text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
     return int(text) if fits else None

@@ -24,7 +24,7 @@ class ClientPages:
         self._live = live
 
     async def setups(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """Show how each program is set up, and what each client has used today."""
+        """Shows how each program is set up, and what each client has used today."""
         url = f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"
         listed = await self._gateway.models(self._gateway.clients.named(NOBODY))
         models = [model.id for model in listed[:_MOST_MODELS]]

@@ -48,17 +48,17 @@ Make = Callable[[], Awaitable[Sequence[Piece]]]
 
 
 def seen(pieces: Sequence[Piece]) -> str:
-    """Return the names and digests of a page's fragments, for the URL of its events."""
+    """Returns the names and digests of a page's fragments, for the URL of its events."""
     return ",".join(f"{piece.name}.{piece.digest}" for piece in pieces)
 
 
 def by_name(pieces: Sequence[Piece]) -> dict[str, str]:
-    """Return the HTML of each fragment, by name."""
+    """Returns the HTML of each fragment, by name."""
     return {piece.name: piece.html for piece in pieces}
 
 
 async def events(make: Make, shown: str) -> AsyncIterator[bytes]:
-    """Yield an event for each fragment that has changed since the page showed it.
+    """Yields an event for each fragment that has changed since the page showed it.
 
     Args:
         make: Renders the current fragments.
@@ -86,14 +86,14 @@ async def events(make: Make, shown: str) -> AsyncIterator[bytes]:
 
 
 def _changed(known: Mapping[str, str], pieces: Sequence[Piece]) -> list[Piece]:
-    """Return the fragments to send, without those contained in another one of them."""
+    """Returns the fragments to send, without those contained in another one of them."""
     changed = [piece for piece in pieces if known.get(piece.name) != piece.digest]
     names = {piece.name for piece in changed}
     return [piece for piece in changed if piece.inside not in names]
 
 
 def event(name: str, html: str) -> bytes:
-    """Return one event; a lone carriage return would be a line end, so it is escaped."""
+    """Returns one event; a lone carriage return would be a line end, so it is escaped."""
     lines = html.replace("\r", "&#13;").split("\n")
     data = "".join(f"data: {line}\n" for line in lines)
     return f"event: {name}\n{data}\n".encode("utf-8", "replace")
@@ -113,13 +113,13 @@ class Cached(Generic[T]):
         self._until = 0.0
 
     async def get(self) -> T:
-        """Return the value, computed now if the cached one is too old."""
+        """Returns the value, computed now if the cached one is too old."""
         if self._is_due:
             await asyncio.shield(self._start())
         return self._value[0]
 
     async def soon(self) -> T | None:
-        """Return the value; an old one, or None, if computing it takes longer than `SOON_S`."""
+        """Returns the value; an old one, or None, if computing it takes longer than `SOON_S`."""
         if self._is_due:
             task = self._start()
             await asyncio.wait({task}, timeout=SOON_S)
@@ -132,7 +132,7 @@ class Cached(Generic[T]):
         return not self._value or anyio.current_time() >= self._until
 
     def _start(self) -> asyncio.Task[None]:
-        """Start the computation, shared by all callers."""
+        """Starts the computation, shared by all callers."""
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._refresh())
         return self._task

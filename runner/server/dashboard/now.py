@@ -37,12 +37,12 @@ class BatchView:
 
 
 def state_of(batch: Batch) -> str:
-    """Return the state of a batch as a word."""
+    """Returns the state of a batch as a word."""
     return "done" if batch.done else batch.state.value
 
 
 def pieces(overview: Overview) -> list[Piece]:
-    """Return the fragments of the page."""
+    """Returns the fragments of the page."""
     views = batch_views(overview)
     fragments = {f"batch-{view.batch.id}": render("_batch_now.html", view=view) for view in views}
     waiting = [line.waiting for line in overview.status.batches if line.waiting is not None]
@@ -61,7 +61,7 @@ def pieces(overview: Overview) -> list[Piece]:
 
 
 def batch_views(overview: Overview) -> list[BatchView]:
-    """Return the unfinished batches and the last of the others, each group newest first."""
+    """Returns the unfinished batches and the last of the others, each group newest first."""
     whole = [line for line in overview.status.batches if line.batch.part_of is None]
     open_ = [line for line in whole if line.batch.state in _OPEN and not line.batch.done]
     ended = [line for line in whole if line not in open_][-_RECENT:]
@@ -69,7 +69,7 @@ def batch_views(overview: Overview) -> list[BatchView]:
 
 
 def batch_view(line: BatchStatus, overview: Overview) -> BatchView:
-    """Return the current state of a batch for display."""
+    """Returns the current state of a batch for display."""
     batch, finish = line.batch, ""
     if line.forecast is not None and not batch.done:
         finish = messages.finish(line.forecast, overview.status.at)
@@ -79,7 +79,7 @@ def batch_view(line: BatchStatus, overview: Overview) -> BatchView:
 
 
 def _remark(line: BatchStatus, overview: Overview) -> str:
-    """Return what a batch waits for: from the engine if it works on the batch, else as stored."""
+    """Returns what a batch waits for: from the engine if it works on the batch, else as stored."""
     progress, now = overview.progress, overview.status.at
     if progress is None or not _works_on(progress, line.batch):
         return remarks.of_batch(line, overview.status)

@@ -41,7 +41,7 @@ PAGES = (
 
 
 def _told(message: str) -> Markup:
-    """Translate a message; values inserted into its placeholders are escaped."""
+    """Translates a message; values inserted into its placeholders are escaped."""
     return Markup(_(message))  # noqa: S704 - the message and its translation are ours
 
 
@@ -67,12 +67,12 @@ _ENVIRONMENT.globals |= {
 
 
 def render(template: str, **values: Any) -> str:
-    """Render a template; inserted values are escaped."""
+    """Renders a template; inserted values are escaped."""
     return _ENVIRONMENT.get_template(template).render(values)
 
 
 def show(template: str, request: Request, pieces: Sequence[Piece], **values: Any) -> HTMLResponse:
-    """Render a page that is kept up to date by events."""
+    """Renders a page that is kept up to date by events."""
     query = dict(request.query_params) | {"seen": live.seen(pieces)}
     path = request.url.path.removeprefix(ROOT).rstrip("/")
     address = f"{ROOT}/live{path}?{urlencode(query)}"
@@ -80,5 +80,5 @@ def show(template: str, request: Request, pieces: Sequence[Piece], **values: Any
 
 
 def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """Render a page."""
+    """Renders a page."""
     return HTMLResponse(render(template, **values), status, HEADERS)

@@ -42,11 +42,11 @@ class ReviewPages:
         self._outputs = OutputRefresher(midnight)
 
     async def work(self) -> None:
-        """Rewrite the outputs of reviewed batches, until cancelled."""
+        """Rewrites the outputs of reviewed batches, until cancelled."""
         await self._outputs.work()
 
     async def show(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """Show the next row to review, or the requested row."""
+        """Shows the next row to review, or the requested row."""
         query = request.query_params
         reviewing = await self._reviewing(request, visit, query.get("as"))
         after = number_of(query.get("after", "")) or 0
@@ -63,7 +63,7 @@ class ReviewPages:
         )
 
     async def change(self, request: Request, fields: dict[str, str]) -> Response:
-        """Store an answer, or undo the last one."""
+        """Stores an answer, or undoes the last one."""
         visit: Visit = request.state.visit
         reviewing = await self._reviewing(request, visit, fields.get("as"))
         number = number_of(fields.get("row", ""))
@@ -87,7 +87,7 @@ class ReviewPages:
     async def _show_again(
         self, request: Request, reviewing: Reviewing, number: int, text: str, error: InputError
     ) -> Response:
-        """Show the row again, with the text entered and the error."""
+        """Shows the row again, with the text entered and the error."""
         question = await reviewing.question(number)
         return await self._page(
             reviewing,
@@ -142,7 +142,7 @@ class ReviewPages:
         )
 
     async def _progress(self, batch: Batch) -> tuple[int, int | None]:
-        """Return the numbers of reviewed and of remaining rows; None if too many to count."""
+        """Returns the numbers of reviewed and of remaining rows; None if too many to count."""
         async with self._midnight.reading() as connection:
             reviewed = sum(rows for _name, rows in await reviews.by_reviewer(connection, batch))
         if batch.rows_loaded > _MOST_COUNTED:
@@ -166,7 +166,7 @@ def _path(batch: Batch) -> str:
 
 
 def _answer_in(fields: dict[str, str], reviewing: Reviewing) -> str:
-    """Return the answer in a form: a button, the ticked boxes, or a text."""
+    """Returns the answer in a form: a button, the ticked boxes, or a text."""
     if "text" in fields and "answer" not in fields:
         return fields["text"].replace("\r\n", "\n")
     if reviewing.spec.kind == "labels" and fields.get("answer") == "":
@@ -176,14 +176,14 @@ def _answer_in(fields: dict[str, str], reviewing: Reviewing) -> str:
 
 
 def _choices(reviewing: Reviewing) -> list[Choice]:
-    """Return the answers with a button: all labels, including those without a key."""
+    """Returns the answers with a button: all labels, including those without a key."""
     keyed = {choice.answer for choice in reviewing.choices}
     rest = [Choice("", label) for label in reviewing.spec.labels if label not in keyed]
     return [*reviewing.choices, *rest]
 
 
 def _cells(row: str) -> list[tuple[str, str]]:
-    """Return the columns of a row as texts."""
+    """Returns the columns of a row as texts."""
     return [
         (name, value if isinstance(value, str) else exact_json.dumps(value).decode())
         for name, value in exact_json.loads(row).items()

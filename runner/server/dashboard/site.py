@@ -20,6 +20,7 @@ from starlette.responses import (
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from runner.app import charts
 from runner.app.application import Application
 from runner.app.drafts import Drafts
 from runner.app.gateway import Gateway
@@ -101,7 +102,7 @@ class Dashboard:
         )
 
     def _routes_of_pages(self, midnight: Application, overview: LiveOverview) -> list[Route]:
-        """What shows how things stand, each page with what keeps it up to date; and its forms."""
+        """Returns the routes of pages, their live fragments and their forms."""
         pages, accounts = BatchPages(midnight, overview), self._accounts
         batch = "/batches/{batch}"
         shown: Sequence[tuple[str, Page, MakePieces]] = (
@@ -125,7 +126,7 @@ class Dashboard:
         ]
 
     def _routes_of_submissions(self, pages: SubmissionPages) -> list[Route]:
-        """Return the routes for submitting a dataset with a job file."""
+        """Returns the routes for submitting a dataset with a job file."""
         place = f"{ROOT}/submit"
         draft, action = f"{place}/{{draft}}", f"{place}/{{draft}}/{{action}}"
         return [
@@ -137,17 +138,17 @@ class Dashboard:
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
+        """Handles one request."""
         await self._app(scope, receive, send)
 
     async def work(self) -> None:
-        """Do what is left to do after requests, until it is cancelled."""
+        """Runs the background work of reviews and accounts, until cancelled."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._review.work)
             tasks.start_soon(self._accounts.work)
 
     def _look(self, show: Page) -> Callable[[Request], Awaitable[Response]]:
-        """Return a handler that shows a page to permitted visitors, and asks others for a key."""
+        """Returns a handler that shows a page to permitted visitors, and asks others for a key."""
 
         async def answer(request: Request) -> Response:
             visit = await self._visits.find(request)
@@ -160,7 +161,7 @@ class Dashboard:
         return answer
 
     def _change(self, change: Change) -> Callable[[Request], Awaitable[Response]]:
-        """Return a handler for a form, protected against cross-site requests."""
+        """Returns a handler for a form, protected against cross-site requests."""
 
         async def answer(request: Request) -> Response:
             visit = await self._visits.find(request)
@@ -175,7 +176,7 @@ class Dashboard:
         return answer
 
     def _take(self, take: Take) -> Callable[[Request], Awaitable[Response]]:
-        """Return a handler for a form with files, protected against cross-site requests."""
+        """Returns a handler for a form with files, protected against cross-site requests."""
 
         async def answer(request: Request) -> Response:
             visit = await self._visits.find(request)
@@ -195,7 +196,7 @@ class Dashboard:
         return answer
 
     def _follow(self, make: MakePieces) -> Callable[[Request], Awaitable[Response]]:
-        """Return a handler that streams the changing fragments of a page."""
+        """Returns a handler that streams the changing fragments of a page."""
 
         async def watched(request: Request, visit: Visit) -> AsyncIterator[bytes]:
             self._watchers += 1
@@ -247,14 +248,16 @@ class Dashboard:
 
     async def _static(self, request: Request) -> Response:
         name = request.path_params["name"]
+        headers = HEADERS | {"cache-control": "public, max-age=3600"}
+        if name == "charts.css":  # the charts are those of a report
+            return Response(charts.MARKS, media_type="text/css", headers=headers)
         if name not in _STATIC:
             raise HTTPException(404)
-        headers = HEADERS | {"cache-control": "public, max-age=3600"}
         return FileResponse(HERE / "static" / name, media_type=_STATIC[name], headers=headers)
 
 
 async def read_fields(request: Request) -> Fields:
-    """Return the fields of a form.
+    """Returns the fields of a form.
 
     Raises:
         HTTPException: It is too large, or not a form.
@@ -272,7 +275,7 @@ async def read_fields(request: Request) -> Fields:
 
 
 def _target(path: str) -> str:
-    """Return the path to go to after a key was entered: a page of the dashboard only."""
+    """Returns the path to go to after a key was entered: a page of the dashboard only."""
     return path if is_of_dashboard(path) and not path.startswith("//") else "/"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from runner.app import templates
 from runner.app.draft_folders import file_name, remove_folder
+from runner.app.draft_rows import DraftRows
 from runner.app.drafts import Draft, Drafts, Field, message_of
 from runner.app.live import LiveOverview
 from runner.errors import (
@@ -53,11 +55,11 @@ class SubmissionPages:
         self._live = live
 
     async def empty(self, _request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """Show the empty form."""
+        """Shows the empty form."""
         return _form(visit, keyed=keyed)
 
     async def take(self, request: Request, visit: Visit, allow: Allow, *, keyed: bool) -> Response:
-        """Create a draft from an uploaded dataset and job file."""
+        """Creates a draft from an uploaded dataset and job file."""
         form = Form()
         folder = self._drafts.folders.make()
         try:
@@ -68,7 +70,9 @@ class SubmissionPages:
                     return _gone()
                 form = sent
                 job = await in_thread(_job_of, folder, form)
-                draft = self._drafts.add(folder, await in_thread(_dataset_of, folder, form), job)
+                dataset = await in_thread(_dataset_of, folder, form)
+                await in_thread(_rows_of(form).write, folder)
+                draft = self._drafts.add(folder, dataset, job)
                 undo.pop_all()
         except (RunnerError, Problem) as error:
             return _refused(visit, error, message_of(error, folder), form, keyed=keyed)
@@ -77,7 +81,7 @@ class SubmissionPages:
     async def retake(
         self, request: Request, _visit: Visit, allow: Allow, *, keyed: bool
     ) -> Response:
-        """Replace the job file or the dataset of a draft."""
+        """Replaces the job file or the dataset of a draft."""
         del keyed
         draft = self._draft(request)
         self._drafts.require_idle(draft)
@@ -95,7 +99,7 @@ class SubmissionPages:
         return _to(draft)
 
     async def show(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """Show a draft: the operation in progress, the error, or the plan."""
+        """Shows a draft: the operation in progress, the error, or the plan."""
         draft = self._draft(request)
         if "hx-request" not in request.headers:
             await _settled(draft)
@@ -126,7 +130,7 @@ class SubmissionPages:
         )
 
     async def change(self, request: Request, _fields: dict[str, str]) -> Response:
-        """Try, start or discard a draft."""
+        """Tries, start or discard a draft."""
         draft = self._draft(request)
         match request.path_params["action"]:
             case "try":
@@ -151,7 +155,7 @@ class SubmissionPages:
 def _refused(
     visit: Visit, error: RunnerError | Problem, what: str, form: Form, *, keyed: bool
 ) -> Response:
-    """Show the rejected form again, with the error at its field."""
+    """Shows the rejected form again, with the error at its field."""
     if isinstance(error, Problem):
         status = error.refusal.status
     else:
@@ -168,7 +172,7 @@ def _form(
     *,
     keyed: bool,
 ) -> Response:
-    """Show the form for a dataset and a job file."""
+    """Shows the form for a dataset and a job file."""
     return page(
         "submit.html",
         status,
@@ -187,12 +191,12 @@ def _to(draft: Draft) -> Response:
 
 
 def _gone() -> Response:
-    """Return a response that is not read: the client has disconnected."""
+    """Returns a response that is not read: the client has disconnected."""
     return Response(status_code=400)
 
 
 async def _settled(draft: Draft) -> None:
-    """Wait until no operation is in progress, for at most `WAIT_S`."""
+    """Waits until no operation is in progress, for at most `WAIT_S`."""
     if draft.doing:
         with anyio.move_on_after(WAIT_S):
             await draft.idle.wait()
@@ -206,7 +210,7 @@ async def _read(request: Request, folder: Path, allow: Allow) -> Form | None:
 
 
 def _place(folder: Path, allow: Allow, form: Form, _field: str, filename: str) -> Path | None:
-    """Return the path for a file of a form; a file without a name is an empty field."""
+    """Returns the path for a file of a form; a file without a name is an empty field."""
     allow(form)
     if not filename:
         return None
@@ -219,7 +223,7 @@ def _place(folder: Path, allow: Allow, form: Form, _field: str, filename: str) -
 
 
 def _job_of(folder: Path, form: Form) -> str:
-    """Put the job file in place; return its name, empty for a dataset of whole requests.
+    """Puts the job file in place; returns its name, empty for a dataset of whole requests.
 
     Raises:
         JobFileError: The form has no job file, or more than one.
@@ -244,7 +248,7 @@ def _job_of(folder: Path, form: Form) -> str:
 
 
 def _dataset_of(folder: Path, form: Form) -> str:
-    """Put the dataset and its other files in place; return its name.
+    """Puts the dataset and its other files in place; returns its name.
 
     Raises:
         InputError: The form has no dataset.
@@ -259,10 +263,17 @@ def _dataset_of(folder: Path, form: Form) -> str:
     return sample
 
 
+def _rows_of(form: Form) -> DraftRows:
+    """Returns the fields that select rows, and say how the dataset is read."""
+    return DraftRows(**{each.name: form.fields.get(each.name, "") for each in fields(DraftRows)})
+
+
 def _replace(draft: Draft, form: Form) -> None:
-    """Replace the job file and the dataset of a draft with those of a form."""
+    """Replaces the job file and the dataset of a draft with those of a form."""
     if draft.job and (text := form.fields.get("text", "")).strip():
         _write(draft.job_path, text)
+    draft.rows = _rows_of(form)
+    draft.rows.write(draft.folder)
     for file in form.files:
         name = _put(draft.folder, file)
         if file.field == "dataset" and name != draft.dataset:
@@ -271,7 +282,7 @@ def _replace(draft: Draft, form: Form) -> None:
 
 
 def _put(folder: Path, sent: SentFile) -> str:
-    """Rename an uploaded file to its own name; return the name."""
+    """Renames an uploaded file to its own name; returns the name."""
     name = file_name(sent.filename)
     with as_output_errors(folder / name):
         sent.path.replace(folder / name)

@@ -40,7 +40,7 @@ class Visits:
         self._keys: dict[str, str] = {}  # the key with which each token was obtained
 
     async def find(self, request: Request) -> Visit | None:
-        """Return the visitor that sent a request; None if they have to enter a key first."""
+        """Returns the visitor that sent a request; None if they have to enter a key first."""
         token = request.cookies.get(COOKIE, "")
         if token in self._keys:
             return self._visit(token) if await self._may_look(self._keys[token]) else None
@@ -51,7 +51,7 @@ class Visits:
         return self._visit(token)
 
     async def enter(self, key: str) -> Visit | None:
-        """Start a session for a key; None if the key does not permit it."""
+        """Starts a session for a key; None if the key does not permit it."""
         if not await self._may_look(key):
             return None
         while len(self._keys) >= _MOST_VISITORS:
@@ -61,12 +61,12 @@ class Visits:
         return self._visit(token)
 
     def name_of(self, visit: Visit) -> str | None:
-        """Return the client whose key a visitor has entered; None if no key is required."""
+        """Returns the client whose key a visitor has entered; None if no key is required."""
         key = self._keys.get(visit.token)
         return None if key is None else self._clients.name_of(key)
 
     def leave(self, visit: Visit) -> None:
-        """End a visitor's session."""
+        """Ends a visitor's session."""
         self._keys.pop(visit.token, None)
 
     def accepts(self, request: Request, visit: Visit, token: str) -> bool:
@@ -93,7 +93,7 @@ def comes_from_here(request: Request) -> bool:
 
 
 def keep_cookie(request: Request, response: Response, visit: Visit) -> None:
-    """Set the visitor's cookie, unless they have it."""
+    """Sets the visitor's cookie, unless they have it."""
     if request.cookies.get(COOKIE) != visit.token:
         secure = request.url.scheme == "https"
         response.set_cookie(COOKIE, visit.token, httponly=True, samesite="strict", secure=secure)

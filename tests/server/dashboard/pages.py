@@ -160,7 +160,7 @@ SUBMIT = "/dashboard/submit"
 
 
 def hand_in(
-    http: httpx.Client, rows: str | None = CSV, name: str = "in.csv", **fields: str
+    http: httpx.Client, rows: str | bytes | None = CSV, name: str = "in.csv", **fields: str
 ) -> httpx.Response:
     token = csrf(checked(http.get(SUBMIT)))
     files: list[tuple[str, Any]] = [("dataset", (name, rows))] if rows is not None else []

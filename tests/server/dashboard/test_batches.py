@@ -168,12 +168,21 @@ def test_a_form_without_an_end_is_cut_off(http: httpx.Client) -> None:
     checked(http.post("/dashboard/batches/1/pause", content=b"&".join([b"a=1"] * 99)), 400)
 
 
+def counted_failures(http: httpx.Client, path: str) -> Tag:
+    """The page of failures, once they are counted."""
+    until = time.monotonic() + 20
+    while "are being counted" in (page := checked(http.get(f"{path}/failures"))).text:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return page
+
+
 def test_failures_are_shown_by_cause_and_tried_again(serving: Serving, tmp_path: Path) -> None:
     with serving(faults={"bad_answer": 1.0}) as served, served.http() as http:
         batch = submit(served, tmp_path, ["one", "two"])
         wait_until_done(served, batch.id)
         path = f"/dashboard/batches/{batch.id}"
-        page = checked(http.get(f"{path}/failures"))
+        page = counted_failures(http, path)
         ((failed,),) = served.ledger("SELECT count(*) FROM results WHERE error IS NOT NULL")
         assert f"Retry all {failed}" in page.text
         (cause,) = [one for one in page.all("li") if "card" in one.attrs.get("class", "")]

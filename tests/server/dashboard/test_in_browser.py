@@ -223,6 +223,19 @@ def test_every_page_of_figures_follows_the_ledger_and_keeps_the_focus(
             page.close()
 
 
+def test_charts_look_as_those_of_a_report_and_tell_their_values_one_at_a_time(
+    busy: Served, browser: Browser
+) -> None:
+    page = browser.new_page()
+    page.goto(f"{busy.url}/dashboard/calls")
+    tips = "[...document.querySelectorAll('.tip')].map(e => getComputedStyle(e).visibility)"
+    page.locator(".mark").first.wait_for(timeout=10_000)  # the ledger may have to be added up
+    assert set(page.evaluate(tips)) == {"hidden"}
+    page.locator(".mark").first.hover()
+    assert page.evaluate(tips).count("visible") == 1
+    page.close()
+
+
 def test_a_batch_is_paused_with_the_keyboard(busy: Served, browser: Browser) -> None:
     page = browser.new_page()
     page.goto(f"{busy.url}/dashboard/batches/2")

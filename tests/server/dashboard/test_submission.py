@@ -72,6 +72,39 @@ def test_a_dataset_is_planned_tried_and_started(served: Served, http: httpx.Clie
     assert [Path(batch.input).parent] == kept(served)
 
 
+def test_rows_are_chosen_and_the_file_is_read_as_the_form_says(
+    served: Served, http: httpx.Client
+) -> None:
+    rows = CSV.encode("utf-16")
+    said = {"where": "text contains 1\n", "encoding": "utf-16"}
+    url, page = settled(http, hand_in(http, rows, text=JOB, **said))
+    assert facts(page)["rows"] == "1"
+    assert "utf-16" in [one.attrs.get("value") for one in page.all("input")]
+    post(http, url, "start", page)
+    pages.wait_until_done(served, 1)
+    ((selection, asked),) = served.ledger("SELECT selection, rows FROM batches")
+    assert (selection, asked) == ("--where 'text contains 1'", 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"where": "text maybe 1"}, "'text maybe 1' is not a condition"),
+        ({"where": "colour == red"}, "colour"),
+        ({"encoding": "klingon"}, "'klingon' is not an encoding"),
+    ],
+)
+def test_a_choice_of_rows_that_is_wrong_is_told_and_corrected(
+    http: httpx.Client, said: dict[str, str], told: str
+) -> None:
+    url, page = settled(http, hand_in(http, text=JOB, **said))
+    assert told in errors(page)["dataset"]
+    right = {"csrf": csrf(page), "text": JOB, "where": "text contains 1"}
+    reply = http.post(url, data=right, files=[("dataset", ("", ""))])
+    _, page = settled(http, reply)
+    assert facts(page)["rows"] == "1"
+
+
 def test_a_plan_is_that_of_the_command_line(
     served: Served,
     http: httpx.Client,
