@@ -160,8 +160,8 @@ def test_every_reason_that_is_stored_can_be_told_again(path: str) -> None:
 
 
 def test_a_reason_in_english_is_told_as_it_is() -> None:
-    assert reasons.told("the reply is empty") == "the reply is empty"
-    assert reasons.told("") == ""
+    assert reasons.translated("the reply is empty") == "the reply is empty"
+    assert reasons.translated("") == ""
 
 
 @pytest.mark.parametrize("name", ["README.zh-TW.md", "README.zh-CN.md"])

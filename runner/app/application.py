@@ -15,7 +15,7 @@ from runner.app.credits import Purchase
 from runner.app.engine_host import EngineHost, OnStart
 from runner.app.forecasting import Forecaster
 from runner.app.ledger_reports import LedgerReports
-from runner.app.responses import QuotaLine, Ran, Status, Submitted
+from runner.app.responses import QuotaLine, RunResult, Status, Submitted
 from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
 from runner.app.status import StatusReader
 from runner.clock import Clock, SystemClock, moment
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from runner.app.gateway import Gateway
     from runner.app.notifying import Sent
-    from runner.app.reporting import Wanted
+    from runner.app.reporting import ReportQuery
     from runner.app.submission import Checked, OnProgress
     from runner.app.suggestions import Suggestion
     from runner.engine.call import Observer
@@ -151,7 +151,7 @@ class Application(LedgerReports):
         forecasts: bool = True,
         observer: Observer | None = None,
         on_start: OnStart | None = None,
-    ) -> Ran:
+    ) -> RunResult:
         """Processes the queue, or one batch of it.
 
         Args:
@@ -197,7 +197,7 @@ class Application(LedgerReports):
         on_start: OnStart | None,
         *,
         signals: bool,
-    ) -> Ran:
+    ) -> RunResult:
         """Runs the engine with the services that accompany a run, and collects its result."""
         from runner.app.attendance import Attendance  # noqa: PLC0415 - only a run
 
@@ -206,7 +206,7 @@ class Application(LedgerReports):
         async with helpers.watching(options, touched, attended=signals) as (watched, written):
             ending, waiting = await self._host.run(watched, on_start, signals=signals)
         worked_on = [batch for batch in await self.batches() if batch.id in touched]
-        return Ran(ending, tuple(worked_on), waiting, unserved, tuple(written))
+        return RunResult(ending, tuple(worked_on), waiting, unserved, tuple(written))
 
     async def watched(self) -> list[Progress]:
         """Returns the progress that the runs of all processes publish."""
@@ -275,7 +275,7 @@ class Application(LedgerReports):
         """Returns the newest window of every quota, as it is or would be opened now."""
         return await self._status.quota(self._clock.now())
 
-    async def report_page(self, wanted: Wanted) -> str:
+    async def report_page(self, wanted: ReportQuery) -> str:
         """Returns a report of the ledger as an HTML page with charts."""
         from runner.app.report_extras import extras  # noqa: PLC0415 - only a report page
         from runner.app.report_page import page  # noqa: PLC0415

@@ -18,7 +18,7 @@ from runner.app import publishing
 from runner.app.catalogue import Catalogue
 from runner.app.events import EventFinder
 from runner.app.notifying import Notifier
-from runner.app.outputs import OutputKeeper, Written, with_output
+from runner.app.outputs import OutputKeeper, WrittenOutput, with_output
 from runner.app.publishing import Publisher
 from runner.app.responses import QuotaLine
 from runner.app.sent_events import SentEvents
@@ -50,7 +50,7 @@ class Attendance:
     @asynccontextmanager
     async def watching(
         self, options: RunOptions, touched: Collection[int], *, attended: bool
-    ) -> AsyncIterator[tuple[RunOptions, list[Written]]]:
+    ) -> AsyncIterator[tuple[RunOptions, list[WrittenOutput]]]:
         """Provides the services while the block runs.
 
         Args:
@@ -112,13 +112,13 @@ class Attendance:
     @asynccontextmanager
     async def _outputs_kept(
         self, options: RunOptions, touched: Collection[int]
-    ) -> AsyncIterator[tuple[RunOptions, list[Written]]]:
+    ) -> AsyncIterator[tuple[RunOptions, list[WrittenOutput]]]:
         """Writes the output files of the batches during the run and at its end.
 
         Yields the options with the keeper as the watcher, and the list of written files, which is
         filled at the end.
         """
-        written: list[Written] = []
+        written: list[WrittenOutput] = []
         has_outputs = any(b.output for b in await self._catalogue.batches() if b.id in touched)
         if options.only is not None and not has_outputs:
             yield options, written

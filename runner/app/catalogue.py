@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from runner.app.rows import Reading, RowResult
     from runner.app.story import RowStory
     from runner.app.submission import OnProgress
-    from runner.store.batch_rows import Cause, Failure
-    from runner.store.browsing import RowPage, Wanted
+    from runner.store.batch_rows import Failure, FailureGroup
+    from runner.store.browsing import RowFilter, RowPage
 
 
 class Catalogue:
@@ -149,7 +149,7 @@ class Catalogue:
                 await batch_updates.set_priority(connection, part.id, priority)
         return replace(batch, priority=priority)
 
-    async def browse(self, batch: Batch, wanted: Wanted) -> RowPage:
+    async def browse(self, batch: Batch, wanted: RowFilter) -> RowPage:
         """Returns a page of the rows of `batch`; of a batch with votes, those of the first vote."""
         from runner.store import browsing  # noqa: PLC0415 - only to look at rows
 
@@ -273,7 +273,7 @@ class Catalogue:
                 failures += await batch_rows.failures(connection, part, limit - len(failures))
         return failures
 
-    async def causes(self, batch: Batch) -> list[Cause]:
+    async def causes(self, batch: Batch) -> list[FailureGroup]:
         """Returns the causes of failure of `batch` and its parts, the most frequent first."""
         from runner.store import batch_rows  # noqa: PLC0415 - only to show failures
 
@@ -281,7 +281,7 @@ class Catalogue:
         async with self._database.read() as connection:
             return await batch_rows.causes(connection, family)
 
-    async def example(self, batch: Batch, cause: Cause) -> Failure | None:
+    async def example(self, batch: Batch, cause: FailureGroup) -> Failure | None:
         """Returns the first row that failed for a cause; None if there is no such row any more."""
         from runner.store import batch_rows  # noqa: PLC0415 - only to show failures
 
@@ -293,7 +293,7 @@ class Catalogue:
                 return failures[0] if failures else None
         return None
 
-    async def retry(self, batch: Batch, cause: Cause | None = None) -> int:
+    async def retry(self, batch: Batch, cause: FailureGroup | None = None) -> int:
         """Queues failed rows again, all or those of one cause; returns how many."""
         from runner.store import results  # noqa: PLC0415 - only to retry
 

@@ -32,7 +32,7 @@ _PRIVATE = 0o600  # the file contains a key
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenSettings:
     """The result of a change to a settings file.
 
     Attributes:
@@ -68,7 +68,7 @@ def check_has_file(program: str) -> None:
         raise ConfigError(what, where="--write", remedy=remedy)
 
 
-def write(program: str, connection: Connection, path: Path | None = None) -> Written:
+def write(program: str, connection: Connection, path: Path | None = None) -> WrittenSettings:
     """Adds the server to the settings file of a program; its other contents are kept.
 
     Args:
@@ -94,10 +94,10 @@ def write(program: str, connection: Connection, path: Path | None = None) -> Wri
     if before is not None and "\r\n" in before:
         after = after.replace("\r\n", "\n").replace("\n", "\r\n")
     if after == before:
-        return Written(target, "", None)
+        return WrittenSettings(target, "", None)
     backup = None if before is None else _back_up(target)
     _write(target, after, is_new=before is None)
-    return Written(target, _diff(before or "", after, target.name), backup)
+    return WrittenSettings(target, _diff(before or "", after, target.name), backup)
 
 
 class _NotUnderstood(Exception):  # noqa: N818 - it becomes a ConfigError

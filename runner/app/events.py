@@ -130,7 +130,7 @@ class EventFinder:
         number = batch.part_of or batch.id
         key = f"failing {number} {batch.pause_reason}"
         text = _("{name} (batch {id}) is paused: {reason}").format(
-            name=batch.name, id=number, reason=reasons.told(batch.pause_reason)
+            name=batch.name, id=number, reason=reasons.translated(batch.pause_reason)
         )
         if batch.counts.failed:
             failures = invocation.spelt(self.options, "failures", number)

@@ -24,10 +24,10 @@ from runner.core.period import read_length
 from runner.core.verdict import Kind
 from runner.engine.client_call import (
     Answered,
+    ClientOutcome,
     ClientQuestion,
     ClientRequest,
     NotAdmitted,
-    Outcome,
 )
 from runner.engine.progress import Watcher
 from runner.engine.run import RunOptions
@@ -129,7 +129,7 @@ class Gateway:
         """Waits until the images of a reply are made, and returns the body."""
         return await self._images.finished(answered, as_base64=as_base64)
 
-    def refusal(self, outcome: Outcome, model: str) -> Refusal | None:
+    def refusal(self, outcome: ClientOutcome, model: str) -> Refusal | None:
         """Returns the error to send instead of an answer; None if there is an answer."""
         if isinstance(outcome, NotAdmitted):
             if outcome.waiting is not None:

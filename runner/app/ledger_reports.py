@@ -12,7 +12,7 @@ from runner.errors import StoreError
 from runner.store.batches import Batch
 
 if TYPE_CHECKING:
-    from runner.app.reporting import Report, Wanted
+    from runner.app.reporting import Report, ReportQuery
     from runner.store.reports import DayReport
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 class LedgerReports(Catalogue):
     """The reports of one database."""
 
-    async def ledger_report(self, wanted: Wanted) -> Report:
+    async def ledger_report(self, wanted: ReportQuery) -> Report:
         """Returns a report of the ledger, grouped as `wanted` says."""
         from runner.app.reporting import make_report  # noqa: PLC0415 - only a report
 
@@ -30,13 +30,13 @@ class LedgerReports(Catalogue):
 
     async def latest_days(self, number: int) -> Report:
         """Returns a report of the last `number` days with calls, without credit balances."""
-        from runner.app.reporting import Wanted  # noqa: PLC0415 - only a report
+        from runner.app.reporting import ReportQuery  # noqa: PLC0415 - only a report
         from runner.store import ledger  # noqa: PLC0415
 
         async with self._database.read() as connection:
             made_at = await ledger.last_made(connection)
         first = moment(self._clock.now() if made_at is None else made_at) - timedelta(days=number)
-        return await self.ledger_report(Wanted(since=f"{first:%Y-%m-%d}", balances=False))
+        return await self.ledger_report(ReportQuery(since=f"{first:%Y-%m-%d}", balances=False))
 
     async def report(
         self, *, batch: Batch | None = None, by_model: bool = False

@@ -40,7 +40,7 @@ Write = Callable[[Batch], Awaitable[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenOutput:
     """An output file after the last write; `error` is the reason if that failed."""
 
     batch_id: int
@@ -131,7 +131,7 @@ class OutputKeeper:
         self._asleep = anyio.Event()
         self._was_asleep = False
         self._seen: dict[int, Signature] = {}
-        self.written: dict[int, Written] = {}
+        self.written: dict[int, WrittenOutput] = {}
 
     def __call__(self, progress: Progress) -> None:
         """Notes whether the run sleeps, and passes the progress on."""
@@ -154,7 +154,7 @@ class OutputKeeper:
                 await self.write_changed()
             pause = max(EVERY_S, (anyio.current_time() - began) / SHARE_OF_TIME)
 
-    async def write_changed(self) -> Sequence[Written]:
+    async def write_changed(self) -> Sequence[WrittenOutput]:
         """Writes the outputs of changed batches; returns all that were written so far."""
         for batch in await self._find():
             family = await self._family(batch)
@@ -167,10 +167,10 @@ class OutputKeeper:
     async def _write_one(self, batch: Batch) -> None:
         path = path_text.to_path(batch.output or "")
         try:
-            self.written[batch.id] = Written(batch.id, path, await self._write(batch))
+            self.written[batch.id] = WrittenOutput(batch.id, path, await self._write(batch))
         except OutputError as error:
             self._seen.pop(batch.id)  # so that it is written again next time
-            self.written[batch.id] = Written(batch.id, path, error=error)
+            self.written[batch.id] = WrittenOutput(batch.id, path, error=error)
             log.warning("output cannot be written", extra={"batch": batch.id, "why": error.what})
 
 

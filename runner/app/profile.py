@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from runner.app.rows import Reading
 from runner.jobfile import JobFile
 from runner.store import batch_rows, reports, stories
-from runner.store.batch_rows import Cause
+from runner.store.batch_rows import FailureGroup
 from runner.store.batches import Batch
 from runner.store.reports import DayReport
 
@@ -33,7 +33,7 @@ class Profile:
     jobfile: JobFile
     replaces: tuple[Batch, ...]
     answers: tuple[tuple[str, int], ...]
-    causes: tuple[Cause, ...]
+    causes: tuple[FailureGroup, ...]
     days: tuple[DayReport, ...]
 
     @property

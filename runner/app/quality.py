@@ -18,7 +18,7 @@ from runner.app.rows import (
     results,
     voters,
 )
-from runner.core.agreement import Accuracy, Agreement, Comparison, Pair, Tally, vote
+from runner.core.agreement import Accuracy, Agreement, AnswerTally, Comparison, Pair, vote
 from runner.jobfile import JobFile
 from runner.store import batch_rows, reviews
 from runner.store.batches import Batch
@@ -76,7 +76,7 @@ async def quality(reading: Reading, family: Sequence[Batch]) -> Quality:
 
 async def _agreement(reading: Reading, family: Sequence[Batch], counts: LabelCounts) -> Agreement:
     """Compares the models' answers row by row, and counts them."""
-    tally = Tally([_rater(part) for part in voters(family)])
+    tally = AnswerTally([_rater(part) for part in voters(family)])
     async for page in results(reading, family):
         for row in page:
             if not row.open:
@@ -117,7 +117,7 @@ async def _check_agreement(reading: Reading, family: Sequence[Batch]) -> Pair | 
     check = check_of(family)
     if check is None:
         return None
-    tally = Tally(("packed", "alone"))
+    tally = AnswerTally(("packed", "alone"))
     for start in range(0, check.rows_loaded, PAGE):
         async with reading() as connection:
             alone = await batch_rows.export_page(

@@ -102,6 +102,6 @@ REASONS = (
 )
 
 
-def told(reason: str) -> str:
+def translated(reason: str) -> str:
     """Returns a stored reason in the reader's language; an unknown one is returned unchanged."""
     return retold(reason, REASONS)

@@ -12,8 +12,8 @@ from runner import virtual
 from runner.app import accounts
 from runner.app.application import Application, open_application
 from runner.app.images import put_into
-from runner.app.reporting import Wanted
-from runner.app.responses import Ran
+from runner.app.reporting import ReportQuery
+from runner.app.responses import RunResult
 from runner.app.submission import Checked
 from runner.core.verdict import Scope
 from runner.core.window import Unit
@@ -46,7 +46,7 @@ class Rehearsal:
     epoch.
     """
 
-    ran: Ran
+    ran: RunResult
     days: tuple[DayReport, ...]
     provider: Stats
     started_at: int
@@ -108,7 +108,7 @@ def rehearse(
             ) as midnight:
                 ran = await _submit_and_run(midnight, staged, watcher)
                 days = tuple(await midnight.report())
-                page = await midnight.report_page(Wanted())
+                page = await midnight.report_page(ReportQuery())
                 written = 0
                 if output:
                     written = await midnight.export(ran.batches[0], output, errors=errors)
@@ -117,7 +117,9 @@ def rehearse(
         return virtual.run(main)
 
 
-async def _submit_and_run(midnight: Application, checked: Checked, watcher: Watcher | None) -> Ran:
+async def _submit_and_run(
+    midnight: Application, checked: Checked, watcher: Watcher | None
+) -> RunResult:
     submitted = await midnight.submit(checked)
     return await midnight.run(
         only=submitted.batch, watcher=watcher, patience_ms=PATIENCE_MS, forecasts=False

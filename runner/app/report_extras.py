@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from runner.app.report_page import Extras
-from runner.app.reporting import By, Wanted, make_report
+from runner.app.reporting import Grouping, ReportQuery, make_report
 from runner.app.responses import Status
 from runner.app.rows import Reading
 from runner.core.message_pattern import pattern_of
@@ -18,9 +18,9 @@ MOST_BATCHES = 4
 MOST_ANSWERS = 12
 
 
-async def extras(reading: Reading, wanted: Wanted, status: Status) -> Extras:
+async def extras(reading: Reading, wanted: ReportQuery, status: Status) -> Extras:
     """Reads the additional sections; `status` holds the forecasts of the queue."""
-    by_model = Wanted((By.MODEL,), wanted.since, wanted.until, wanted.batch)
+    by_model = ReportQuery((Grouping.MODEL,), wanted.since, wanted.until, wanted.batch)
     models = (await make_report(reading, by_model)).lines
     async with reading() as connection:
         every = await batches.list_batches(connection)

@@ -12,7 +12,7 @@ from runner.app import charts, quality_page, report_words
 from runner.app.charts import Stack
 from runner.app.quality import Quality
 from runner.app.report_words import LABELS, OUTCOMES
-from runner.app.reporting import Line, Report
+from runner.app.reporting import Report, ReportLine
 from runner.language import _
 
 _MOST_DAYS = 60
@@ -53,7 +53,7 @@ class Extras:
             nothing is queued or there is no forecast.
     """
 
-    models: Sequence[Line] = ()
+    models: Sequence[ReportLine] = ()
     reasons: Sequence[tuple[str, int]] = ()
     answers: Sequence[tuple[str, Sequence[tuple[str, int]]]] = ()
     finish: tuple[int, int] | None = None
@@ -166,8 +166,8 @@ def days_chart(report: Report, width: int = charts.WIDE) -> str:
     return charts.stacked_bars(stacks, _("Calls per day, by what they came to"), width)
 
 
-def _by_day(report: Report) -> list[tuple[str, list[Line]]]:
-    days: dict[str, list[Line]] = {}
+def _by_day(report: Report) -> list[tuple[str, list[ReportLine]]]:
+    days: dict[str, list[ReportLine]] = {}
     for line in report.days:
         days.setdefault(line.labels["day"], []).append(line)
     return sorted(days.items())[-_MOST_DAYS:]
@@ -256,7 +256,7 @@ def _table(report: Report) -> str:
     )
 
 
-def _cells(line: Line, names: Sequence[str], title: str = "") -> str:
+def _cells(line: ReportLine, names: Sequence[str], title: str = "") -> str:
     figures = line.figures
     labels = [line.labels.get(name, "") for name in names] or [""]
     labels[0] = title or labels[0]

@@ -25,7 +25,7 @@ DELETED = "deleted"
 FOR_BATCHES = "(batches)"
 
 
-class By(StrEnum):
+class Grouping(StrEnum):
     """The groupings of a report; each adds a column."""
 
     DAY = "day"
@@ -37,7 +37,7 @@ class By(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ReportQuery:
     """A query for a report.
 
     Attributes:
@@ -48,7 +48,7 @@ class Wanted:
         balances: Whether to report the credits left at the end of each day.
     """
 
-    by: tuple[By, ...] = (By.DAY,)
+    by: tuple[Grouping, ...] = (Grouping.DAY,)
     since: str = ""
     until: str = ""
     batch: Batch | None = None
@@ -60,7 +60,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReportLine:
     """One group of calls in a report.
 
     Attributes:
@@ -100,24 +100,24 @@ class Report:
         zones: The time zone of the days and hours, by account.
     """
 
-    wanted: Wanted
-    lines: tuple[Line, ...]
-    total: Line
-    days: tuple[Line, ...]
+    wanted: ReportQuery
+    lines: tuple[ReportLine, ...]
+    total: ReportLine
+    days: tuple[ReportLine, ...]
     hours: Mapping[str, tuple[int, ...]]
     zones: Mapping[str, str]
 
 
-_COLUMNS: Mapping[By, str] = {
-    By.HOUR: "hour",
-    By.MODEL: "model",
-    By.BATCH: "batch_id",
-    By.CLIENT: "client",
+_COLUMNS: Mapping[Grouping, str] = {
+    Grouping.HOUR: "hour",
+    Grouping.MODEL: "model",
+    Grouping.BATCH: "batch_id",
+    Grouping.CLIENT: "client",
 }
 _Cells = Sequence[tuple[CellKey, Figures]]
 
 
-async def make_report(reading: Reading, wanted: Wanted) -> Report:
+async def make_report(reading: Reading, wanted: ReportQuery) -> Report:
     """Reads the ledger, and sums up the cells that the query selects."""
     async with reading() as connection:
         family = None
@@ -134,8 +134,8 @@ async def make_report(reading: Reading, wanted: Wanted) -> Report:
     return Report(
         wanted,
         make.lines(cells, wanted.by),
-        make.line({}, cells, (By.DAY,)),
-        make.lines(cells, (By.DAY,)),
+        make.line({}, cells, (Grouping.DAY,)),
+        make.lines(cells, (Grouping.DAY,)),
         sums.hours,
         {key.account: zones.get(key.account, "UTC") for key in sums.cells},
     )
@@ -184,20 +184,20 @@ class _Labels:
         whole = self.batches.get(batch.part_of or batch.id, batch)
         return f"{whole.id} {whole.name}"
 
-    def of(self, cell: CellKey, by: Sequence[By]) -> dict[str, str]:
+    def of(self, cell: CellKey, by: Sequence[Grouping]) -> dict[str, str]:
         """Returns the labels of the line to which a cell belongs.
 
         Days depend on the account's calendar, so the account is always named with a day or an hour.
         """
-        reads: dict[By, Callable[[CellKey], str]] = {
-            By.DAY: lambda each: each.day,
-            By.HOUR: lambda each: f"{each.day} {each.hour:02}:00",
-            By.ACCOUNT: lambda each: each.account,
-            By.MODEL: lambda each: each.model,
-            By.BATCH: self.batch,
-            By.CLIENT: lambda each: each.client or FOR_BATCHES,
+        reads: dict[Grouping, Callable[[CellKey], str]] = {
+            Grouping.DAY: lambda each: each.day,
+            Grouping.HOUR: lambda each: f"{each.day} {each.hour:02}:00",
+            Grouping.ACCOUNT: lambda each: each.account,
+            Grouping.MODEL: lambda each: each.model,
+            Grouping.BATCH: self.batch,
+            Grouping.CLIENT: lambda each: each.client or FOR_BATCHES,
         }
-        named = [*by, *([By.ACCOUNT] if By.DAY in by or By.HOUR in by else [])]
+        named = [*by, *([Grouping.ACCOUNT] if Grouping.DAY in by or Grouping.HOUR in by else [])]
         return {key.value: reads[key](cell) for key in dict.fromkeys(named)}
 
 
@@ -209,7 +209,7 @@ class _LineMaker:
     allowances: _Allowances
     some: bool
 
-    def lines(self, cells: _Cells, by: Sequence[By]) -> tuple[Line, ...]:
+    def lines(self, cells: _Cells, by: Sequence[Grouping]) -> tuple[ReportLine, ...]:
         """Groups the cells; returns the groups sorted by their labels."""
         groups: dict[tuple[str, ...], list[tuple[CellKey, Figures]]] = defaultdict(list)
         labels: dict[tuple[str, ...], dict[str, str]] = {}
@@ -220,20 +220,22 @@ class _LineMaker:
             labels[key] = own
         return tuple(self.line(labels[key], groups[key], by) for key in sorted(groups))
 
-    def line(self, labels: Mapping[str, str], cells: _Cells, by: Sequence[By]) -> Line:
+    def line(self, labels: Mapping[str, str], cells: _Cells, by: Sequence[Grouping]) -> ReportLine:
         """Returns the sum of some cells."""
         figures = sum((figures for _, figures in cells), Figures())
-        days = {(c.account, c.model if By.MODEL in by else "", c.period_key) for c, _ in cells}
+        days = {
+            (c.account, c.model if Grouping.MODEL in by else "", c.period_key) for c, _ in cells
+        }
         allowances = [self.allowances.known.get(day, UNKNOWN) for day in sorted(days)]
         own = [
             allowance for allowance in allowances if allowance.limit and allowance.spent is not None
         ]
-        some = self.some or By.BATCH in by or By.CLIENT in by
+        some = self.some or Grouping.BATCH in by or Grouping.CLIENT in by
         spent = figures.charged if some else sum(allowance.spent or 0 for allowance in own)
-        known = bool(own) and By.HOUR not in by
-        whole_day = len(days) == 1 and not some and by == (By.DAY,)
+        known = bool(own) and Grouping.HOUR not in by
+        whole_day = len(days) == 1 and not some and by == (Grouping.DAY,)
         paid = [(account, day) for account, _, day in days if (account, day) in self._balances]
-        return Line(
+        return ReportLine(
             labels,
             figures,
             spent if known else None,

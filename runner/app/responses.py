@@ -16,7 +16,7 @@ from runner.store.batches import Batch
 
 if TYPE_CHECKING:
     from runner.app.lineage import Resemblance
-    from runner.app.outputs import Written
+    from runner.app.outputs import WrittenOutput
     from runner.app.publishing import Published
 
 
@@ -36,7 +36,7 @@ class Submitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class RunResult:
     """The result of a run: its end, its batches, and what they wait for.
 
     `unserved` holds, by batch, the models that no account serves; `outputs` are the written files.
@@ -46,7 +46,7 @@ class Ran:
     batches: tuple[Batch, ...]
     waiting: tuple[Waiting, ...] = ()
     unserved: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-    outputs: tuple[Written, ...] = ()
+    outputs: tuple[WrittenOutput, ...] = ()
 
     @property
     def left(self) -> int:

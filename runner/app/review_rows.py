@@ -34,7 +34,7 @@ from runner.store.disputed import Disputed
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ReviewQuery:
     """Which rows to review.
 
     Attributes:
@@ -49,13 +49,13 @@ class Wanted:
         return self.every or bool(self.selection)
 
 
-MARKED = Wanted()
+MARKED = ReviewQuery()
 # The most rows of a batch that are searched, which takes about a second with votes.
 MOST_COUNTED = 100_000
 
 
 @dataclass(slots=True)
-class Found:
+class RowsToReview:
     """The selected row numbers, from 1: those without a review, and those with one."""
 
     left: list[int] = field(default_factory=list)
@@ -87,9 +87,9 @@ async def review_counts(reading: Reading, family: Sequence[Batch]) -> ReviewCoun
 async def find(
     reading: Reading,
     family: Sequence[Batch],
-    wanted: Wanted = MARKED,
+    wanted: ReviewQuery = MARKED,
     on_progress: OnProgress = unseen_progress,
-) -> Found:
+) -> RowsToReview:
     """Returns the selected rows of a batch, which is given with its parts.
 
     If marked rows are selected, every row with a review counts as reviewed, marked or not.
@@ -99,7 +99,7 @@ async def find(
     """
     if wanted:
         return await _find_selected(reading, family, wanted, on_progress)
-    whole, reader, rows_found, searched = family[0], RowReader.of(family), Found(), 0
+    whole, reader, rows_found, searched = family[0], RowReader.of(family), RowsToReview(), 0
     while searched < whole.rows_loaded:
         numbers, searched = await _find_marked(reading, reader, searched + 1)
         rows_found.left += numbers
@@ -148,8 +148,8 @@ def _is_marked(row: Disputed, gold: str) -> bool:
 
 
 async def _find_selected(
-    reading: Reading, family: Sequence[Batch], wanted: Wanted, on_progress: OnProgress
-) -> Found:
+    reading: Reading, family: Sequence[Batch], wanted: ReviewQuery, on_progress: OnProgress
+) -> RowsToReview:
     whole, matching = family[0], list[tuple[int, bool]]()
     columns, added = orjson.loads(whole.columns_json), AddedColumns.of(family)
     names = JobFile.from_json(whole.job_json).output.names(added.names, columns)
@@ -164,13 +164,13 @@ async def _find_selected(
             ):
                 matching.append((row.number, row.review is not None))
         on_progress(page[-1].number, whole.rows_loaded)
-    rows_found = Found()
+    rows_found = RowsToReview()
     for number, is_reviewed in _sampled(matching, wanted.selection):
         (rows_found.reviewed if is_reviewed else rows_found.left).append(number)
     return rows_found
 
 
-def _is_wanted(row: RowResult, wanted: Wanted) -> bool:
+def _is_wanted(row: RowResult, wanted: ReviewQuery) -> bool:
     """Whether a row is finished, and is marked or was until its review."""
     return not row.open and (wanted.every or bool(row.doubts))
 

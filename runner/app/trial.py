@@ -14,7 +14,7 @@ import anyio
 
 from runner.app.application import Application
 from runner.app.images import with_image_folder
-from runner.app.responses import Ran
+from runner.app.responses import RunResult
 from runner.app.submission import Checked
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
@@ -34,7 +34,7 @@ FIRST = -100
 class Trial:
     """The result of a trial: its run, its rows, and its calls in the order of their ends."""
 
-    ran: Ran
+    ran: RunResult
     rows: tuple[ExportRow, ...]
     calls: tuple[CallTrace, ...]
 

@@ -9,10 +9,10 @@ from runner.cli import account_json
 from runner.wording.fmt import iso
 
 if TYPE_CHECKING:
-    from runner.app.outputs import Written
+    from runner.app.outputs import WrittenOutput
     from runner.app.planning import Plan
     from runner.app.publishing import Published
-    from runner.app.responses import BatchStatus, Ran, Status, Submitted
+    from runner.app.responses import BatchStatus, RunResult, Status, Submitted
     from runner.core.demand import Waiting
     from runner.core.forecast import Forecast
     from runner.core.window import Window
@@ -147,7 +147,7 @@ def plan(plan: Plan) -> JSON:
     }
 
 
-def ran(ran: Ran, windows: tuple[Window, ...]) -> JSON:
+def ran(ran: RunResult, windows: tuple[Window, ...]) -> JSON:
     """Returns the result of a run."""
     return {
         "ending": ran.ending.value,
@@ -162,7 +162,7 @@ def ran(ran: Ran, windows: tuple[Window, ...]) -> JSON:
     }
 
 
-def output(output: Written) -> JSON:
+def output(output: WrittenOutput) -> JSON:
     """Returns an output file; `error` is the reason if it could not be written."""
     return {
         "batch": output.batch_id,

@@ -16,7 +16,7 @@ from runner.errors import ConfigError, RunnerError
 from runner.language import _
 
 if TYPE_CHECKING:
-    from runner.app.client_files import Written
+    from runner.app.client_files import WrittenSettings
     from runner.app.client_setups import Connection, Setup
 
 # The maximum number of models entered by default; more would clutter another program's menus.
@@ -109,7 +109,9 @@ def _needs_key(session: Session) -> bool:
     return bool(session.query(lambda midnight: midnight.gateway().clients.keys()))
 
 
-def _as_object(setup: Setup, connection: Connection, written: Written | None) -> dict[str, Any]:
+def _as_object(
+    setup: Setup, connection: Connection, written: WrittenSettings | None
+) -> dict[str, Any]:
     file = None
     if written is not None:
         backup = None if written.backup is None else str(written.backup)
@@ -124,7 +126,7 @@ def _show(session: Session, setup: Setup) -> None:
         print(setup.snippet, end="")  # noqa: T201 - to be copied as it is
 
 
-def _show_written(session: Session, written: Written) -> None:
+def _show_written(session: Session, written: WrittenSettings) -> None:
     if not written.diff:
         session.print(_("{path} has it already").format(path=written.path))
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from runner.app.responses import Ran
+    from runner.app.responses import RunResult
 
 DONE = 0
 FAILED = 1  # all done, with failed rows; or `doctor` or `db check` found something wrong
@@ -26,7 +26,7 @@ MEANINGS = {
 }
 
 
-def code_of(ran: Ran) -> int:
+def code_of(ran: RunResult) -> int:
     """Returns the exit code of a run."""
     if ran.left:
         return WORK_LEFT

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runner.app.application import Application
     from runner.app.responses import Status
     from runner.cli.output_target import OutputTarget
-    from runner.store.batch_rows import Cause, Failure
+    from runner.store.batch_rows import Failure, FailureGroup
     from runner.store.batches import Batch
 
 app = typer.Typer(rich_markup_mode=None)
@@ -225,6 +225,6 @@ def _edited(session: Session, batch: Batch) -> str | None:
 
 async def _failures(
     midnight: Application, name: str, limit: int
-) -> tuple[Batch, list[Failure], list[Cause]]:
+) -> tuple[Batch, list[Failure], list[FailureGroup]]:
     batch = await midnight.batch(name)
     return batch, await midnight.failures(batch, limit), await midnight.causes(batch)

@@ -22,7 +22,7 @@ from runner.language import _
 if TYPE_CHECKING:
     from runner.app.application import Application
     from runner.app.quality import Quality
-    from runner.app.reporting import Report, Wanted
+    from runner.app.reporting import Report, ReportQuery
     from runner.app.responses import QuotaLine
 
 
@@ -101,19 +101,19 @@ async def _read(midnight: Application, request: ReportRequest) -> _Found:
     return _Found(report, page, quality, await midnight.quota())
 
 
-def _wanted(request: ReportRequest, only: object) -> Wanted:
-    from runner.app.reporting import By, Wanted  # noqa: PLC0415 - not for --help
+def _wanted(request: ReportRequest, only: object) -> ReportQuery:
+    from runner.app.reporting import Grouping, ReportQuery  # noqa: PLC0415 - not for --help
     from runner.store.batches import Batch  # noqa: PLC0415
 
     words = [word.strip() for text in request.by for word in text.split(",")]
-    if unknown := [word for word in words if word not in [*By]]:
-        remedy = _("one of: {known}").format(known=", ".join(By))
+    if unknown := [word for word in words if word not in [*Grouping]]:
+        remedy = _("one of: {known}").format(known=", ".join(Grouping))
         raise ConfigError(
             _("a report has no {unknown!r}").format(unknown=unknown[0]), where="--by", remedy=remedy
         )
-    by = tuple(dict.fromkeys(map(By, words))) or (By.DAY,)
+    by = tuple(dict.fromkeys(map(Grouping, words))) or (Grouping.DAY,)
     batch = only if isinstance(only, Batch) else None
-    return Wanted(by, _day(request.since, "--since"), _day(request.until, "--until"), batch)
+    return ReportQuery(by, _day(request.since, "--since"), _day(request.until, "--until"), batch)
 
 
 def _day(text: str | None, option: str) -> str:

@@ -11,7 +11,7 @@ from runner.wording.fmt import iso
 if TYPE_CHECKING:
     from runner.app.quality import Quality
     from runner.app.rehearsal import Rehearsal
-    from runner.app.reporting import Line, Report
+    from runner.app.reporting import Report, ReportLine
     from runner.app.responses import QuotaLine
     from runner.core.agreement import Accuracy, Agreement, Pair
     from runner.store.reports import DayReport
@@ -96,7 +96,7 @@ def report(
     }
 
 
-def line(line: Line) -> dict[str, Any]:
+def line(line: ReportLine) -> dict[str, Any]:
     """Returns one line: its labels, then its figures; null if a figure is not known."""
     figures = line.figures
     per_call, latency, share = figures.rows_per_call, figures.mean_latency_s, line.share

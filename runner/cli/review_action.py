@@ -14,7 +14,7 @@ from runner.path_text import to_path
 
 if TYPE_CHECKING:
     from runner.app.application import Application
-    from runner.app.review_rows import Found, Wanted
+    from runner.app.review_rows import ReviewQuery, RowsToReview
     from runner.app.reviewing import Reviewing
     from runner.cli.render.review_view import ReviewView
 
@@ -56,12 +56,12 @@ class ReviewRequest:
         return [self.batch, *row, *every, *where, *sample, *reviewer]
 
     @property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> ReviewQuery:
         """The query for the rows."""
-        from runner.app.review_rows import Wanted  # noqa: PLC0415 - not for --help
+        from runner.app.review_rows import ReviewQuery  # noqa: PLC0415 - not for --help
         from runner.files import parse_selection  # noqa: PLC0415
 
-        return Wanted(self.every, parse_selection(self.where, self.sample, None))
+        return ReviewQuery(self.every, parse_selection(self.where, self.sample, None))
 
 
 def review(session: Session, request: ReviewRequest) -> int:
@@ -100,12 +100,12 @@ async def _begin(
 
 async def _find(
     session: Session, midnight: Application, reviewing: Reviewing, request: ReviewRequest
-) -> Found:
-    from runner.app.review_rows import Found, find  # noqa: PLC0415
+) -> RowsToReview:
+    from runner.app.review_rows import RowsToReview, find  # noqa: PLC0415
     from runner.cli.render.consoles import bar  # noqa: PLC0415
 
     if request.row is not None:
-        return Found([request.row], [])
+        return RowsToReview([request.row], [])
     family = await midnight.family(reviewing.batch)
     with bar(session.err, _("looking for rows to review")) as tick:
         return await find(midnight.reading, family, request.wanted, tick)
@@ -178,7 +178,7 @@ def _by_hand(session: Session, request: ReviewRequest) -> None:
     """Reviews the rows on the terminal; the database is open only during each step."""
     from runner.cli.render.review_view import ended, nothing_left  # noqa: PLC0415
 
-    async def found_rows(midnight: Application) -> tuple[Reviewing, Found]:
+    async def found_rows(midnight: Application) -> tuple[Reviewing, RowsToReview]:
         reviewing = await _begin(midnight, request, reopens=True)
         return reviewing, await _find(session, midnight, reviewing, request)
 
@@ -192,7 +192,7 @@ def _by_hand(session: Session, request: ReviewRequest) -> None:
 
 
 async def _go_through(
-    session: Session, reviewing: Reviewing, selected: Found, *, again: bool
+    session: Session, reviewing: Reviewing, selected: RowsToReview, *, again: bool
 ) -> tuple[ReviewView, int]:
     """Reviews the rows; returns the last screen, and the number of answers given."""
     from runner.cli.render.review_terminal import ReviewTerminal  # noqa: PLC0415

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from runner.app.review_rows import Found
+from runner.app.review_rows import RowsToReview
 from runner.app.reviewing import Question, Reviewing
 from runner.cli.render.line_editor import EditedText
 from runner.cli.render.review_terminal import END, REDRAW
@@ -38,7 +38,7 @@ class ReviewSession:
     """
 
     reviewing: Reviewing
-    found: Found
+    found: RowsToReview
     key: Key
     draw: Draw
     view_all: ViewAll

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from runner.app.application import Application
-    from runner.app.responses import Ran
+    from runner.app.responses import RunResult
     from runner.app.review_rows import ReviewCounts
     from runner.app.submission import Checked
     from runner.core.window import Window
@@ -94,7 +94,7 @@ class RunRequest:
 class RunReport:
     """The result of a run, and today's windows of the models that it called."""
 
-    ran: Ran
+    ran: RunResult
     windows: tuple[Window, ...]
     reviews: Mapping[int, ReviewCounts]
 
@@ -142,7 +142,7 @@ async def _run(
     return RunReport(ran, await _windows(midnight, ran), reviews)
 
 
-async def _windows(midnight: Application, ran: Ran) -> tuple[Window, ...]:
+async def _windows(midnight: Application, ran: RunResult) -> tuple[Window, ...]:
     served = [batch for batch in ran.batches if batch.id not in ran.unserved]
     models = sorted({model for batch in served for model in batch.models})
     return await midnight.windows(models) if models else ()

@@ -86,7 +86,7 @@ async def submit(
 
     with bar(session.err, _("queueing")) as tick:
         submitted = await midnight.submit(checked, tick, policy)
-    lines = lineage_messages.told(submitted)
+    lines = lineage_messages.sentences(submitted)
     wanted = (
         target if target is not None and target.path is not None else _replaced_output(submitted)
     )

@@ -200,7 +200,7 @@ class Comparison:
         return Accuracy(self._confusion.total(), _agreed(self._confusion), self._missing, confusion)
 
 
-class Tally:
+class AnswerTally:
     """Votes, kappas and accuracy in one pass over the rows."""
 
     def __init__(self, raters: Sequence[str]) -> None:

@@ -31,7 +31,7 @@ MAX_FREE_PROBES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RetryLimits:
     """How often a job may be tried: calls after transient faults, questions after bad answers."""
 
     max_attempts: int = 6
@@ -93,7 +93,7 @@ def after_answer(
     value: str | None,
     why_not: str,
     tries: Tries,
-    limits: Limits,
+    limits: RetryLimits,
     *,
     pack_size: int = 1,
     final: bool = False,
@@ -123,7 +123,7 @@ def after_answer(
 def after_refusal(
     verdict: Verdict,
     tries: Tries,
-    limits: Limits,
+    limits: RetryLimits,
     *,
     jitter: float,
     now: int,
@@ -161,7 +161,7 @@ def after_refusal(
 
 
 def _after_fault(
-    verdict: Verdict, tries: Tries, limits: Limits, due: int, pack_size: int
+    verdict: Verdict, tries: Tries, limits: RetryLimits, due: int, pack_size: int
 ) -> JobAction:
     """Returns the action that follows a transient fault; a retry is due at `due`."""
     if pack_size > 1 and tries.faults + 1 >= FAULTS_IN_PACK:

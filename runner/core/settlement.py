@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from runner.core import charging, quota, retry
 from runner.core.admission import Permit
 from runner.core.charging import Outcome
-from runner.core.retry import Accept, JobAction, Limits
+from runner.core.retry import Accept, JobAction, RetryLimits
 from runner.core.states import CallState
 from runner.core.tries import Tries
 from runner.core.verdict import Kind
@@ -124,7 +124,7 @@ def settle(
     call: Call,
     outcome: Outcome,
     answers: Sequence[ParsedAnswer],
-    limits: Limits,
+    limits: RetryLimits,
     *,
     jitter: float,
     now: int,
@@ -169,7 +169,9 @@ def settle(
     return Settlement(call, _with_parking(outcome, exhausted=route.exhausted), jobs)
 
 
-def _after_answer(answer: ParsedAnswer, tries: Tries, limits: Limits, pack_size: int) -> JobAction:
+def _after_answer(
+    answer: ParsedAnswer, tries: Tries, limits: RetryLimits, pack_size: int
+) -> JobAction:
     if answer.task_id:
         return Accept(answer.task_id)
     return retry.after_answer(

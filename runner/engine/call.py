@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import anyio
 
 from runner.core.charging import Outcome
-from runner.core.retry import Fail, Limits
+from runner.core.retry import Fail, RetryLimits
 from runner.core.settlement import (
     Call,
     CallJob,
@@ -43,7 +43,7 @@ class CompiledJob:
     """A batch's compiled job file: the handler of its rows, and the limits on their attempts."""
 
     handler: JobHandler
-    limits: Limits
+    limits: RetryLimits
 
 
 def compile_job(batch: Batch) -> CompiledJob:
@@ -53,7 +53,7 @@ def compile_job(batch: Batch) -> CompiledJob:
         JobFileError: It cannot be read.
     """
     jobfile = JobFile.from_json(batch.job_json)
-    limits = Limits(jobfile.limits.max_attempts, jobfile.answer.max_asks)
+    limits = RetryLimits(jobfile.limits.max_attempts, jobfile.answer.max_asks)
     return CompiledJob(handler_of(jobfile, to_path(batch.input).parent), limits)
 
 
@@ -65,7 +65,7 @@ class PreparedCall(Protocol):
         """The call."""
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> RetryLimits:
         """How often its jobs may be tried."""
 
     async def make(self, endpoint: Endpoint, now: Callable[[], int], *, watched: bool) -> EndedCall:
@@ -81,7 +81,7 @@ class BatchCall:
     rows: tuple[JobRow, ...]
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> RetryLimits:
         """How often its jobs may be tried."""
         return self.job.limits
 

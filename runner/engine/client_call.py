@@ -16,7 +16,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from runner.core import client_request
 from runner.core.demand import Waiting
-from runner.core.retry import Limits
+from runner.core.retry import RetryLimits
 from runner.core.route import Route
 from runner.core.settlement import Call, Settlement
 from runner.core.verdict import Kind, Verdict
@@ -26,7 +26,7 @@ from runner.providers.endpoint import Endpoint
 
 # The buffer of a stream, in pieces; when it is full, reading from the provider pauses.
 PIECES_AHEAD = 16
-NO_JOBS = Limits()
+NO_JOBS = RetryLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class NotAdmitted:
     why: str = ""
 
 
-Outcome = Answered | Streaming | NotAdmitted
+ClientOutcome = Answered | Streaming | NotAdmitted
 
 
 class ClientRequest:
@@ -105,7 +105,7 @@ class ClientRequest:
         self.has_left = False
         self._free_calls = 0
         self._charged_calls = 0
-        self._outcome: Outcome | None = None
+        self._outcome: ClientOutcome | None = None
         self._happened = anyio.Event()
         self._scope = anyio.CancelScope()
         self._pieces: MemoryObjectSendStream[bytes] | None = None
@@ -116,7 +116,7 @@ class ClientRequest:
         """Whether it has an outcome."""
         return self._outcome is not None
 
-    async def outcome(self) -> Outcome:
+    async def outcome(self) -> ClientOutcome:
         """Waits for the outcome and returns it."""
         await self._happened.wait()
         assert self._outcome is not None  # noqa: S101 - it is set before the event
@@ -128,7 +128,7 @@ class ClientRequest:
         self.end(NotAdmitted(None, "the client has left"))
         self._scope.cancel()
 
-    def end(self, outcome: Outcome) -> None:
+    def end(self, outcome: ClientOutcome) -> None:
         """Sets the outcome, unless it has one."""
         if self._outcome is None:
             self._outcome = outcome
@@ -198,7 +198,7 @@ class ClientCall:
 
     call: Call
     request: ClientRequest
-    limits: Limits = NO_JOBS
+    limits: RetryLimits = NO_JOBS
 
     async def make(self, endpoint: Endpoint, now: Callable[[], int], *, watched: bool) -> EndedCall:
         """Makes the call; see `PreparedCall`."""

@@ -25,12 +25,12 @@ from runner.server.replies import (
     read_body,
     send_json,
 )
-from runner.server.upload import Form, Limits, read_form
+from runner.server.upload import Form, UploadLimits, read_form
 from runner.store.api_files import Paging
 from runner.threads import in_thread
 
 _PIECE = 1 << 20
-_MOST = Limits(files=200_000_000)  # OpenAI's limit
+_MOST = UploadLimits(files=200_000_000)  # OpenAI's limit
 _MOST_BODY = 64 << 10
 _MOST_PAIRS, _MOST_NAME, _MOST_VALUE = 16, 64, 512
 _MOST_KEY = 255

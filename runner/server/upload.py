@@ -52,14 +52,16 @@ Place = Callable[[Form, str, str], Path | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class UploadLimits:
     """The limits of a form in bytes: of all files together, and of each other field."""
 
     files: int
     field: int = 64 << 10
 
 
-async def read_form(scope: Scope, receive: Receive, place: Place, limits: Limits) -> Form | None:
+async def read_form(
+    scope: Scope, receive: Receive, place: Place, limits: UploadLimits
+) -> Form | None:
     """Reads a form; returns None if the client disconnects before its end.
 
     Args:
@@ -105,7 +107,7 @@ async def _next_chunk(receive: Receive) -> Message:
         raise invalid("the upload did not go on in time", status=408) from None
 
 
-def _too_large(limits: Limits) -> Problem:
+def _too_large(limits: UploadLimits) -> Problem:
     return invalid(f"the file is larger than {limits.files:,} bytes", status=413)
 
 
@@ -118,7 +120,7 @@ def _close_unfinished(file: BinaryIO) -> None:
 class _Reader:
     """Handles the parser's events; its files are closed with `opened`."""
 
-    def __init__(self, place: Place, limits: Limits, opened: ExitStack) -> None:
+    def __init__(self, place: Place, limits: UploadLimits, opened: ExitStack) -> None:
         self.form = Form()
         self.is_complete = False
         self._place = place

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from runner.simulator.allowance import Allowance, RemainingQuota
+from runner.simulator.allowance import CallAllowance, RemainingQuota
 from runner.simulator.config import SimulatorConfig
 from runner.simulator.credits import CreditAccounts, CreditBalance, CreditHold
 from runner.simulator.rate_limits import Headroom, SlidingWindow, TokenBucket
 from runner.simulator.reply_plan import ReplyPlan
 
 
-class AccountState(NamedTuple):
+class SimulatedAccount(NamedTuple):
     """The state of an account's limits at one time; None means that a limit is not configured.
 
     Attributes:
@@ -33,16 +33,18 @@ class Accounting:
     """The counters of every account. Accounts are identified by their token."""
 
     def __init__(self, config: SimulatorConfig) -> None:
-        self._allowance = Allowance(config)
+        self._allowance = CallAllowance(config)
         self._calls = _window(config.calls_per_minute)
         self._tokens = _window(config.tokens_per_minute)
         self._bucket = TokenBucket(*config.refill_calls) if config.refill_calls else None
         self._credits = None if config.credits is None else CreditAccounts(config)
 
-    def state(self, account: str, model: str | None, now_ms: int, tokens: int = 0) -> AccountState:
+    def state(
+        self, account: str, model: str | None, now_ms: int, tokens: int = 0
+    ) -> SimulatedAccount:
         """Returns the state of `account` before a call of `model` that uses `tokens`."""
         window, token_window, bucket = self._calls, self._tokens, self._bucket
-        return AccountState(
+        return SimulatedAccount(
             self._allowance.remaining(account, model, now_ms),
             window.headroom(account, now_ms, 1) if window else None,
             token_window.headroom(account, now_ms, tokens) if token_window else None,

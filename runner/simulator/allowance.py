@@ -31,7 +31,7 @@ class RemainingQuota(NamedTuple):
     month_tokens_remaining: int | None = None
 
 
-class Allowance:
+class CallAllowance:
     """Counts of spent calls and tokens. Accounts are identified by their token."""
 
     def __init__(self, config: SimulatorConfig) -> None:

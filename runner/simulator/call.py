@@ -15,7 +15,7 @@ from runner.simulator.prompt_parser import requested_answer
 from runner.simulator.requests import CallRequest
 
 
-class Call:
+class SimulatedCall:
     """One call.
 
     Args:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from runner.simulator import errors
-from runner.simulator.accounting import AccountState
-from runner.simulator.call import Call
+from runner.simulator.accounting import SimulatedAccount
+from runner.simulator.call import SimulatedCall
 from runner.simulator.errors import ErrorReply
 from runner.simulator.faults import faulty_reply, refuse
 from runner.simulator.reply_plan import ReplyPlan
 
 
-def decide(call: Call, state: AccountState, occupied: int) -> ReplyPlan:
+def decide(call: SimulatedCall, state: SimulatedAccount, occupied: int) -> ReplyPlan:
     """Returns the reply to `call` while the models work on `occupied` other calls.
 
     The checks have the provider's order: exhausted quotas first, then throttles, then faults. So a
@@ -32,7 +32,7 @@ def decide(call: Call, state: AccountState, occupied: int) -> ReplyPlan:
     )
 
 
-def _exhausted(call: Call, state: AccountState) -> ErrorReply | None:
+def _exhausted(call: SimulatedCall, state: SimulatedAccount) -> ErrorReply | None:
     """Returns the refusal of an account whose allowance is exhausted for a long time, or None."""
     model, quota, bucket = call.request.model, state.quota, state.bucket
     tokens_left = quota.month_tokens_remaining
@@ -50,7 +50,7 @@ def _exhausted(call: Call, state: AccountState) -> ErrorReply | None:
     return None
 
 
-def _throttled(call: Call, state: AccountState, occupied: int) -> ErrorReply | None:
+def _throttled(call: SimulatedCall, state: SimulatedAccount, occupied: int) -> ErrorReply | None:
     """Returns the refusal of a call that exceeds a rate or concurrency limit, or None."""
     limit, model = call.config.max_concurrency, call.request.model
     if state.calls and state.calls.wait_ms:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from runner.simulator import errors
-from runner.simulator.call import Call
+from runner.simulator.call import SimulatedCall
 from runner.simulator.config import Envelope, FaultKind
 from runner.simulator.draws import CallDraws
 from runner.simulator.errors import ErrorReply
@@ -34,12 +34,12 @@ def refuse(error: ErrorReply, draws: CallDraws, request_id: str, delay_ms: int) 
     )
 
 
-def faulty_reply(kind: FaultKind, call: Call) -> ReplyPlan:
+def faulty_reply(kind: FaultKind, call: SimulatedCall) -> ReplyPlan:
     """Returns the reply to `call` with the fault `kind`."""
     return _REPLIES[kind](call)
 
 
-def _error_500(call: Call) -> ReplyPlan:
+def _error_500(call: SimulatedCall) -> ReplyPlan:
     draws = call.draws
     error = errors.internal_error(call.request.model)
     return _failed(
@@ -47,40 +47,40 @@ def _error_500(call: Call) -> ReplyPlan:
     )
 
 
-def _bad_gateway(call: Call) -> ReplyPlan:
+def _bad_gateway(call: SimulatedCall) -> ReplyPlan:
     return _failed(call, 502, _BAD_GATEWAY, content_type="text/html")
 
 
-def _drop(call: Call) -> ReplyPlan:
+def _drop(call: SimulatedCall) -> ReplyPlan:
     return _failed(call, 200, call.body(), delivery="dropped", tokens=call.tokens())
 
 
-def _hang(call: Call) -> ReplyPlan:
+def _hang(call: SimulatedCall) -> ReplyPlan:
     return _failed(call, 200, b"", delivery="silent")
 
 
-def _truncated(call: Call) -> ReplyPlan:
+def _truncated(call: SimulatedCall) -> ReplyPlan:
     body = call.body()
     return _failed(call, 200, body[: len(body) // 2], tokens=call.tokens())
 
 
-def _error_in_200(call: Call) -> ReplyPlan:
+def _error_in_200(call: SimulatedCall) -> ReplyPlan:
     draws = call.draws
     error = errors.internal_error(call.request.model)
     envelope = draws.choose(_ENVELOPES_IN_200)
     return _failed(call, 200, error.body(envelope, call.request_id, id_inside=draws.id_inside))
 
 
-def _empty_shell(call: Call) -> ReplyPlan:
+def _empty_shell(call: SimulatedCall) -> ReplyPlan:
     return _failed(call, 200, call.empty_body())
 
 
-def _throttle(call: Call) -> ReplyPlan:
+def _throttle(call: SimulatedCall) -> ReplyPlan:
     error = call.draws.choose(errors.throttles(call.request.model))
     return refuse(error, call.draws, call.request_id, call.config.latency_ms[0])
 
 
-def _bad_answer(call: Call) -> ReplyPlan:
+def _bad_answer(call: SimulatedCall) -> ReplyPlan:
     """Returns a complete but useless reply, which spends allowance as a success does."""
     return ReplyPlan(
         kind="fault",
@@ -93,7 +93,7 @@ def _bad_answer(call: Call) -> ReplyPlan:
 
 
 def _failed(
-    call: Call,
+    call: SimulatedCall,
     status: int,
     body: bytes,
     *,
@@ -114,7 +114,7 @@ def _failed(
     )
 
 
-_REPLIES: Mapping[FaultKind, Callable[[Call], ReplyPlan]] = MappingProxyType(
+_REPLIES: Mapping[FaultKind, Callable[[SimulatedCall], ReplyPlan]] = MappingProxyType(
     {
         "error_500": _error_500,
         "bad_gateway": _bad_gateway,

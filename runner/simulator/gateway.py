@@ -17,7 +17,7 @@ from runner.simulator.reply_plan import ReplyPlan
 _NGINX_REASONS = {503: "Service Temporarily Unavailable", 429: "Too Many Requests"}
 
 
-class Gateway:
+class ReverseProxy:
     """The limits of the proxy, and the number of admitted calls in flight."""
 
     def __init__(self, config: SimulatorConfig) -> None:

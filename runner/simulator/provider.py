@@ -11,7 +11,7 @@ from runner.errors import ConfigError
 from runner.language import _
 from runner.simulator import validation
 from runner.simulator.accounting import Accounting
-from runner.simulator.call import Call
+from runner.simulator.call import SimulatedCall
 from runner.simulator.chat import read_chat
 from runner.simulator.config import SimulatorConfig
 from runner.simulator.credits import CreditBalance, CreditHold
@@ -19,7 +19,7 @@ from runner.simulator.decision import decide
 from runner.simulator.draws import CallDraws, draw_call
 from runner.simulator.errors import ErrorReply
 from runner.simulator.faults import refuse
-from runner.simulator.gateway import Gateway
+from runner.simulator.gateway import ReverseProxy
 from runner.simulator.image_tasks import ImageTasks
 from runner.simulator.images import ImageRequest
 from runner.simulator.quota_days import QuotaCalendar
@@ -60,7 +60,7 @@ class SimulatedProvider:
         self.now = now
         self.image_tasks = ImageTasks(config)
         self._accounting = Accounting(config)
-        self._gateway = Gateway(config)
+        self._gateway = ReverseProxy(config)
         self._counts = CallCounts()
         self._calendar = QuotaCalendar(config.zone, config.reset_late_s, config.reset_shifts_s)
         self._random = Random(config.seed)  # noqa: S311 - repeatable, not secret
@@ -145,7 +145,7 @@ class SimulatedProvider:
     ) -> CallInFlight:
         """Decides a well-formed call and counts it."""
         occupied, account, model = self._counts.occupied, request.account, request.model
-        call = Call(self.config, request, draws, request_id, now_ms, occupied + 1)
+        call = SimulatedCall(self.config, request, draws, request_id, now_ms, occupied + 1)
         if isinstance(request, ImageRequest):
             self._start_images(call, request)
         tokens = 0 if self.config.tokens_per_minute is None else call.tokens()
@@ -167,7 +167,7 @@ class SimulatedProvider:
         headers += retry_after(config, plan.retry_ms, draws, now_ms)
         return plan._replace(headers=headers) if headers else plan
 
-    def _start_images(self, call: Call, request: ImageRequest) -> None:
+    def _start_images(self, call: SimulatedCall, request: ImageRequest) -> None:
         self.image_tasks.start(call.request_id, request, call.draws, call.now_ms)
         if not request.in_task:
             call.image_urls = self.image_tasks.urls(call.request_id, call.now_ms)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from email.utils import formatdate
 
-from runner.simulator.accounting import AccountState
+from runner.simulator.accounting import SimulatedAccount
 from runner.simulator.allowance import RemainingQuota
 from runner.simulator.config import SimulatorConfig
 from runner.simulator.draws import CallDraws
@@ -24,7 +24,7 @@ def has_quota_headers(config: SimulatorConfig, status: int) -> bool:
     return config.headers and status in _WITH_HEADERS
 
 
-def quota_headers(config: SimulatorConfig, state: AccountState, draws: CallDraws) -> Headers:
+def quota_headers(config: SimulatorConfig, state: SimulatedAccount, draws: CallDraws) -> Headers:
     """Returns the headers for `state`; a quota without a limit has none.
 
     If calls cost credits, there are no headers about the day. The ``-requests`` headers are about

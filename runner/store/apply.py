@@ -27,7 +27,7 @@ from runner.store.counts import Changes
 from runner.store.damage import known
 from runner.store.expressions import OneOf, listed
 from runner.store.image_tasks import ImageTask
-from runner.store.results import Result
+from runner.store.results import JobResult
 from runner.store.statement import Statement, Upsert
 from runner.store.tables import calls, invalid_replies, jobs
 
@@ -113,7 +113,7 @@ class _JobWrites:
     changes: Changes
     stored: dict[int, Any]
     moved: list[dict[str, Any]] = field(default_factory=list)
-    results: list[Result] = field(default_factory=list)
+    results: list[JobResult] = field(default_factory=list)
     replies: list[dict[str, Any]] = field(default_factory=list)
     tasks_begun: list[ImageTask] = field(default_factory=list)
     tasks_ended: list[int] = field(default_factory=list)
@@ -142,7 +142,7 @@ class _JobWrites:
         if old is JobState.PENDING:
             self.tasks_ended.append(job_id)
         reply = None if outcome.reply == answer else outcome.reply
-        self.results.append(Result(job_id, settlement.call.id, answer, reply))
+        self.results.append(JobResult(job_id, settlement.call.id, answer, reply))
         self._to(job_id, old, JobEvent.ANSWERED)
 
     def _move(self, settlement: Settlement, outcome: JobOutcome) -> None:
@@ -150,7 +150,7 @@ class _JobWrites:
         job = self.stored[job_id]
         match outcome.action:
             case Fail(why):
-                self.results.append(Result(job_id, call_id, reply=outcome.reply, error=why))
+                self.results.append(JobResult(job_id, call_id, reply=outcome.reply, error=why))
                 self._to(job_id, JobState.RUNNING, JobEvent.GAVE_UP)
             case Accept(task_id):
                 account, _ = settlement.call.permit.route

@@ -18,7 +18,7 @@ from runner.store.tables import balances, calls
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenBalance:
     """A balance, in thousandths of a credit, that was the same at all samples from `at` to `until`.
 
     Attributes:
@@ -41,23 +41,23 @@ class Seen:
 
 async def latest(
     connection: AsyncConnection, account: str, before: int | None = None
-) -> Seen | None:
+) -> SeenBalance | None:
     """Returns the newest balance of `account`, among those first seen before a given moment."""
     query = select(balances).where(balances.c.account == account)
     if before is not None:
         query = query.where(balances.c.at_ms < before)
     row = (await connection.execute(query.order_by(balances.c.at_ms.desc()).limit(1))).first()
-    return None if row is None else Seen(*row[1:])
+    return None if row is None else SeenBalance(*row[1:])
 
 
-async def since(connection: AsyncConnection, account: str, moment: int) -> list[Seen]:
+async def since(connection: AsyncConnection, account: str, moment: int) -> list[SeenBalance]:
     """Returns the balances of `account` that were still seen at `moment` or later, oldest first."""
     rows = await connection.execute(
         select(balances)
         .where(balances.c.account == account, balances.c.until_ms >= moment)
         .order_by(balances.c.at_ms)
     )
-    return [Seen(*row[1:]) for row in rows]
+    return [SeenBalance(*row[1:]) for row in rows]
 
 
 async def answered_calls(
@@ -99,6 +99,6 @@ async def note(
         )
         return
     at = now if last is None else max(now, last.until + 1)  # a clock may be set back
-    seen = Seen(at, at, available, frozen, charged, after)
+    seen = SeenBalance(at, at, available, frozen, charged, after)
     values = {c.name: getattr(seen, c.name.removesuffix("_ms")) for c in list(balances.c)[1:]}
     await connection.execute(insert(balances).values(account=account, **values))

@@ -104,7 +104,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class FailureGroup:
     """The rows that have failed with the same error, apart from numbers and quoted text.
 
     Attributes:
@@ -199,7 +199,7 @@ async def failures(
 
 async def causes(
     connection: AsyncConnection, family: Sequence[Batch], most: int | None = None
-) -> list[Cause]:
+) -> list[FailureGroup]:
     """Returns why rows of a batch and its parts have failed, the most frequent cause first."""
     by_cause: dict[str, list[tuple[int, int, str]]] = {}
     reviewed = set()
@@ -211,7 +211,7 @@ async def causes(
                 reviewed.add(row.id)
     groups = sorted(by_cause.values(), key=lambda group: (-len(group), min(group)))
     return [
-        Cause(
+        FailureGroup(
             min(group)[2],
             len(group),
             min(group)[0],

@@ -33,7 +33,7 @@ FILTERS: Mapping[str, tuple[JobState, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RowFilter:
     """A filter of rows, and the place of the page.
 
     Attributes:
@@ -73,7 +73,7 @@ class RowPage:
     more: bool
 
 
-async def rows_page(connection: AsyncConnection, batch: Batch, wanted: Wanted) -> RowPage:
+async def rows_page(connection: AsyncConnection, batch: Batch, wanted: RowFilter) -> RowPage:
     """Returns the next page of rows of `batch` that match `wanted`."""
     end = batch.rows_loaded
     # The failed jobs have an index of their own, in their order.
@@ -91,7 +91,7 @@ async def rows_page(connection: AsyncConnection, batch: Batch, wanted: Wanted) -
     return RowPage(lines, last, more=last < end)
 
 
-def _query(batch: Batch, wanted: Wanted, last: int) -> Select[Any]:
+def _query(batch: Batch, wanted: RowFilter, last: int) -> Select[Any]:
     first_job = batch.first_job
     cut = {name: func.substr(results.c[name], 1, LONGEST_TEXT) for name in ("answer", "error")}
     row_id: ColumnElement[int] = literal_column(str(batch.first_row - first_job)) + jobs.c.id
@@ -112,7 +112,7 @@ def _query(batch: Batch, wanted: Wanted, last: int) -> Select[Any]:
     )
 
 
-def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+def _conditions(wanted: RowFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.state:
         # As literals: otherwise the partial index of the failed jobs would not be used.

@@ -21,7 +21,7 @@ from runner.store import results
 from runner.store.counts import Changes
 from runner.store.damage import known
 from runner.store.expressions import OneOf, listed
-from runner.store.results import Result
+from runner.store.results import JobResult
 from runner.store.statement import Statement
 from runner.store.tables import image_tasks, jobs
 
@@ -161,7 +161,7 @@ async def done(
     if state is JobState.FAILED:
         await results.forget_failures(connection, [task.job_id])
     await _finish(connection, task, stored, JobEvent.ANSWERED, changes)
-    await results.record(connection, [Result(task.job_id, task.call_id, answer)], now)
+    await results.record(connection, [JobResult(task.job_id, task.call_id, answer)], now)
     await results.end_duplicates(connection, [task.job_id], now, changes)
 
 
@@ -173,7 +173,7 @@ async def failed(
     if stored is None or stored.state != JobState.PENDING:
         return
     await _finish(connection, task, stored, JobEvent.GAVE_UP, changes)
-    await results.record(connection, [Result(task.job_id, task.call_id, error=why)], now)
+    await results.record(connection, [JobResult(task.job_id, task.call_id, error=why)], now)
     await results.end_duplicates(connection, [task.job_id], now, changes)
 
 

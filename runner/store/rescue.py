@@ -21,7 +21,7 @@ from runner.store import image_tasks, results, windows
 from runner.store.counts import Changes
 from runner.store.damage import stored_json
 from runner.store.jobs import RUNNING
-from runner.store.results import Result
+from runner.store.results import JobResult
 from runner.store.statement import Statement
 from runner.store.tables import calls, jobs
 
@@ -118,7 +118,7 @@ async def _take_back(
         changes.move(row.batch_id, JobState.RUNNING, new)
         if event is JobEvent.GAVE_UP:
             error = f"the program died {row.crashes + 1} times while it worked on this row"
-            given_up.append(Result(row.id, None, error=error))
+            given_up.append(JobResult(row.id, None, error=error))
     await _TAKE_BACK.run(connection, moved)
     await results.record(connection, given_up, now)
     await results.end_duplicates(connection, [result.job_id for result in given_up], now, changes)

@@ -156,7 +156,7 @@ _TAKE_BACK = Statement(
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class JobResult:
     """The end of a job: an answer or an error; `reply` is the model's text, if kept."""
 
     job_id: int
@@ -167,7 +167,7 @@ class Result:
     reused: bool = False
 
 
-async def record(connection: AsyncConnection, ended: Sequence[Result], now: int) -> None:
+async def record(connection: AsyncConnection, ended: Sequence[JobResult], now: int) -> None:
     """Stores the result of each job; a second result of a job changes nothing."""
     rows: list[dict[str, Any]] = [
         {

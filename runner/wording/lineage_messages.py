@@ -11,7 +11,7 @@ from runner.language import _, ngettext
 from runner.wording import fmt
 
 
-def told(submitted: Submitted) -> list[str]:
+def sentences(submitted: Submitted) -> list[str]:
     """Returns ``resembles batch 1: 10 rows more; 60 answers are kept, 10 calls to make``."""
     if submitted.retried:
         return [

@@ -167,7 +167,7 @@ def is_paused(batch: Batch) -> str:
     resume = invocation.command("resume", number)
     if not batch.pause_reason:
         return _("is paused; it goes on with: {command}").format(command=resume)
-    sentence = _("is paused: {reason}").format(reason=reasons.told(batch.pause_reason))
+    sentence = _("is paused: {reason}").format(reason=reasons.translated(batch.pause_reason))
     if batch.counts.failed:
         failures = invocation.command("failures", number)
         sentence += _("; see why with: {command}").format(command=failures)

@@ -28,4 +28,4 @@ def of_batch(line: BatchStatus, status: Status) -> str:
         return wait_messages.wait(waiting, status.at)
     if due := credit_messages.login_due(line.forecast, status.at):
         return due
-    return "" if batch.done else reasons.told(batch.pause_reason)
+    return "" if batch.done else reasons.translated(batch.pause_reason)

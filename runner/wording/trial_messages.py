@@ -40,7 +40,7 @@ def title(trial: Trial, trace: CallTrace, number: int) -> str:
     ).format(number=number, rows=", ".join(rows), model=model, account=account)
 
 
-def said(trial: Trial, trace: CallTrace) -> list[tuple[str, str]]:
+def texts_of(trial: Trial, trace: CallTrace) -> list[tuple[str, str]]:
     """Returns the prompt, the reply and the answers of a call, each with its name."""
     answers = "\n".join(_answer(trial, end) for end in trace.jobs)
     texts = (
@@ -99,10 +99,10 @@ def _answer(trial: Trial, end: JobOutcome) -> str:
         case Succeed(answer):
             answer_text = answer
         case Accept():
-            answer_text = row.answer or reasons.told(row.error or "") or _("it is being made")
+            answer_text = row.answer or reasons.translated(row.error or "") or _("it is being made")
         case _:
             answer_text = _("none: {why}").format(
-                why=reasons.told(getattr(end.action, "why", "")) or _("it is asked again")
+                why=reasons.translated(getattr(end.action, "why", "")) or _("it is asked again")
             )
     return f"{trial.number(end.job.job_id)}: {fmt.shortened(answer_text, MOST_OF_A_ROW)}"
 
@@ -114,7 +114,7 @@ def without_call(trial: Trial) -> list[str]:
     for row in trial.rows:
         if row.job_id in asked:
             continue
-        answer = fmt.shortened(row.answer or reasons.told(row.error or ""), MOST_OF_A_ROW)
+        answer = fmt.shortened(row.answer or reasons.translated(row.error or ""), MOST_OF_A_ROW)
         how = (
             _("reused, without a call: {answer}").format(answer=answer)
             if row.reused
@@ -136,7 +136,7 @@ def end(trial: Trial, now: int) -> str:
     if not ran.left:
         return outcome
     waits = wait_messages.end_reasons(ran.waiting, now) if ran.ending is Ending.SPENT else []
-    why = fmt.SEMICOLON.join(waits) or reasons.told(trial.batch.pause_reason) or _("stopped")
+    why = fmt.SEMICOLON.join(waits) or reasons.translated(trial.batch.pause_reason) or _("stopped")
     return _("{why}; {told}, {rows} left").format(
         why=why, told=outcome, rows=fmt.count(ran.left, "row")
     )

@@ -38,7 +38,7 @@ def loaded(text: str) -> Any:
     return YAML(typ="safe").load(text)
 
 
-def written(program: str, path: Path, to: Connection = OURS) -> client_files.Written:
+def written(program: str, path: Path, to: Connection = OURS) -> client_files.WrittenSettings:
     return client_files.write(program, to, path)
 
 
@@ -91,7 +91,7 @@ def test_written_twice_it_is_there_once_and_a_new_key_replaces_the_old(
     path = tmp_path / "settings"
     written(program, path)
     once = path.read_text()
-    assert written(program, path) == client_files.Written(path, "", None)
+    assert written(program, path) == client_files.WrittenSettings(path, "", None)
     assert path.read_text() == once
     written(program, path, connection("http://127.0.0.1:8765/v1/", "mn-new", OURS.models))
     assert path.read_text() == once.replace("mn-key", "mn-new")

@@ -13,7 +13,7 @@ from support.files import settings, write_job, write_rows
 
 from runner import virtual
 from runner.app.application import open_application
-from runner.app.responses import Ran
+from runner.app.responses import RunResult
 from runner.app.submission import check_submission
 from runner.cli.exit_codes import WORK_LEFT, code_of
 from runner.core.ending import Ending
@@ -44,7 +44,7 @@ class Server(httpx.AsyncBaseTransport):
 class Seen:
     """How a run ended, how long it took, and why it did not wait."""
 
-    ran: Ran
+    ran: RunResult
     took_ms: int
     why: str
 

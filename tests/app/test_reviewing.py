@@ -14,7 +14,7 @@ from support.files import settings
 
 from runner.app import review_files, review_rows
 from runner.app.application import Application, open_application
-from runner.app.review_rows import MARKED, Wanted
+from runner.app.review_rows import MARKED, ReviewQuery
 from runner.app.reviewing import choices_of, reviewer_named
 from runner.app.rows import RowResult
 from runner.errors import ConfigError, InputError, NotFoundError
@@ -43,7 +43,7 @@ def play(folder: Path, scene: Scene[T], answers: Any = DISPUTED, **more: Any) ->
     return anyio.run(main)
 
 
-async def marked(midnight: Application, batch: Batch, wanted: Wanted = MARKED) -> list[int]:
+async def marked(midnight: Application, batch: Batch, wanted: ReviewQuery = MARKED) -> list[int]:
     found = await review_rows.find(midnight.reading, await midnight.family(batch), wanted)
     return found.left
 
@@ -200,8 +200,8 @@ def test_a_batch_that_is_deleted_meanwhile_takes_no_answer(tmp_path: Path) -> No
 
 
 def test_rows_are_chosen_by_columns_results_and_a_sample_that_stays(tmp_path: Path) -> None:
-    def wanted(*where: str, every: bool = True, sample: str | None = None) -> Wanted:
-        return Wanted(every, parse_selection(where, sample, None))
+    def wanted(*where: str, every: bool = True, sample: str | None = None) -> ReviewQuery:
+        return ReviewQuery(every, parse_selection(where, sample, None))
 
     async def scene(midnight: Application, batch: Batch) -> None:
         assert await marked(midnight, batch, wanted()) == [1, 2, 3, 4, 5, 6]
@@ -364,7 +364,7 @@ def test_a_report_counts_the_answers_that_count_and_compares_models_with_people(
 
 
 def wanted_of(batch: Batch) -> Any:
-    from runner.app.reporting import Wanted as WantedReport  # noqa: PLC0415
+    from runner.app.reporting import ReviewQuery as WantedReport  # noqa: PLC0415
 
     return WantedReport(batch=batch)
 

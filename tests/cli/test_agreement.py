@@ -8,7 +8,7 @@ from rich.console import Console
 
 from runner.cli import report_json
 from runner.cli.render.agreement_tables import agreement
-from runner.core.agreement import Agreement, Tally
+from runner.core.agreement import Agreement, AnswerTally
 
 RATERS = ("Qwen/Qwen3-8B", "Qwen/Qwen3-235B-A22B-Instruct-2507", "deepseek-ai/DeepSeek-V3.2")
 
@@ -23,7 +23,7 @@ def shown(found: Agreement) -> str:
 
 def labelled(labels: str, *, raters: int = 3) -> Agreement:
     """Two rows of each label, the last rater of each second one astray."""
-    tally = Tally(RATERS[:raters])
+    tally = AnswerTally(RATERS[:raters])
     for place, label in enumerate(labels * 2):
         astray = labels[(place + 1) % len(labels)] if place % 2 else label
         tally.add((label, label, astray)[-raters:], label)
@@ -44,7 +44,7 @@ def test_of_many_labels_the_commonest_confusions_are_listed() -> None:
 
 
 def test_what_is_not_defined_is_said_to_be() -> None:
-    tally = Tally(RATERS[:2])
+    tally = AnswerTally(RATERS[:2])
     tally.add(("a", "a"))
     said = shown(tally.agreement())
     assert said.count("not defined") == 2
@@ -52,7 +52,7 @@ def test_what_is_not_defined_is_said_to_be() -> None:
 
 
 def test_right_answers_without_votes_are_told() -> None:
-    tally = Tally(RATERS[:1])
+    tally = AnswerTally(RATERS[:1])
     tally.add((None,), "a")
     assert "no row has an answer; 1 without an answer" in shown(tally.agreement())
 
@@ -61,4 +61,4 @@ def test_a_machine_is_told_the_same() -> None:
     found = report_json.agreement(labelled("ab"))
     assert found["pairs"][0]["cohen_kappa"] == 1.0
     assert found["accuracy"]["confusion"][0] == {"gold": "a", "answer": "a", "rows": 2}
-    assert report_json.agreement(Tally(RATERS).agreement())["accuracy"] is None
+    assert report_json.agreement(AnswerTally(RATERS).agreement())["accuracy"] is None

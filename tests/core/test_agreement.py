@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.agreement import Fleiss, Pair, Tally, Vote, cohen, vote
+from runner.core.agreement import AnswerTally, Fleiss, Pair, Vote, cohen, vote
 
 # Fleiss (1971), table 1: 30 patients, each diagnosed by 6 of 43 psychiatrists as depression,
 # personality disorder, schizophrenia, neurosis or other.
@@ -135,7 +135,7 @@ def test_fleiss_knows_no_order_of_raters_and_never_exceeds_one(rows: list[list[s
 
 
 def test_a_tally_tells_all_of_it_in_one_pass() -> None:
-    tally = Tally(("one", "two", "three"))
+    tally = AnswerTally(("one", "two", "three"))
     assert tally.add(("a", "a", "b"), "a").value == "a"
     tally.add(("b", "b", "b"), "a")
     tally.add(("a", "b", None), "b")
@@ -156,14 +156,14 @@ def test_a_tally_tells_all_of_it_in_one_pass() -> None:
 
 
 def test_without_right_answers_nothing_is_said_of_accuracy() -> None:
-    tally = Tally(("one", "two"))
+    tally = AnswerTally(("one", "two"))
     assert tally.agreement().pairs == (Pair("one", "two", 0, 0, None),)
     tally.add(("a", "a"))
     assert tally.agreement().accuracy is None
 
 
 def test_right_answers_without_any_vote_leave_the_accuracy_open() -> None:
-    tally = Tally(("one",))
+    tally = AnswerTally(("one",))
     tally.add((None,), "a")
     accuracy = tally.agreement().accuracy
     assert accuracy is not None
@@ -172,12 +172,12 @@ def test_right_answers_without_any_vote_leave_the_accuracy_open() -> None:
 
 def test_a_row_of_another_number_of_ratings_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="zip"):
-        Tally(("one", "two")).add(("a",))
+        AnswerTally(("one", "two")).add(("a",))
 
 
 def test_what_is_remembered_does_not_grow_with_the_rows() -> None:
     """One count for each pair of labels, of as many as there are."""
-    chance, tally = Random(1), Tally(("one", "two", "three"))
+    chance, tally = Random(1), AnswerTally(("one", "two", "three"))
     for _ in range(5_000):
         tally.add(chance.choices("abcd", k=3), "a")
     assert all(len(table) <= 16 for table in tally._tables)

@@ -19,10 +19,10 @@ from runner.core.retry import (
     PROBE_REST_MS,
     Fail,
     JobAction,
-    Limits,
     Reask,
     Release,
     RetryAt,
+    RetryLimits,
     SplitPack,
     Succeed,
     Tries,
@@ -35,7 +35,7 @@ from runner.core.retry import (
 from runner.core.verdict import Kind, Verdict
 
 MINUTE_MS = 60_000
-LIMITS = Limits(max_attempts=3, max_asks=2)
+LIMITS = RetryLimits(max_attempts=3, max_asks=2)
 FAULT = Verdict(Kind.TRANSIENT, "HTTP 502")
 ALMOST_ONE = 1 - 2**-53
 jitters = st.floats(0, 1, exclude_max=True)
@@ -54,7 +54,7 @@ def test_a_bad_answer_is_asked_again_until_the_limit() -> None:
     assert after_answer(None, "no label", Tries(), LIMITS) == Reask("no label")
     last = after_answer(None, "no label", Tries(invalid_replies=1), LIMITS)
     assert last == Fail("no valid answer in 2 replies: no label")
-    once = after_answer(None, "no label", Tries(), Limits(max_asks=1))
+    once = after_answer(None, "no label", Tries(), RetryLimits(max_asks=1))
     assert once == Fail("no valid answer in 1 reply: no label")
 
 

@@ -12,10 +12,10 @@ from runner.core.period import Calendar
 from runner.core.retry import (
     Accept,
     Fail,
-    Limits,
     Reask,
     Release,
     RetryAt,
+    RetryLimits,
     SplitPack,
     Succeed,
     Tries,
@@ -38,7 +38,7 @@ NOW = 1_795_500_000_000
 ROUTE = ("mine", "qwen")
 DAILY = Quota("day", Scope.ACCOUNT, 100, Calendar("day", "Asia/Shanghai"))
 OF_MODEL = replace(DAILY, name="model day", scope=Scope.MODEL)
-LIMITS = Limits(max_attempts=3, max_asks=2)
+LIMITS = RetryLimits(max_attempts=3, max_asks=2)
 DONE = Verdict(Kind.DONE)
 
 

@@ -9,7 +9,7 @@ from runner.core.admission import Permit
 from runner.core.charging import Outcome
 from runner.core.gate import Gate, ParkReason
 from runner.core.period import Calendar
-from runner.core.retry import Limits
+from runner.core.retry import RetryLimits
 from runner.core.route import Route
 from runner.core.settlement import Call, CallJob, Settlement, settle
 from runner.core.unserved import unserved_reasons
@@ -25,7 +25,7 @@ SINGLE = "the provider does not serve this model: HTTP 404; check the model's na
 
 def ended(verdict: Verdict, batch: int | None = 1) -> Settlement:
     call = Call(1, Permit(1, ("mine", "qwen"), {}), (CallJob(1),), batch_id=batch)
-    return settle(call, Outcome(verdict), (), Limits(), jitter=0.5, now=NOW)
+    return settle(call, Outcome(verdict), (), RetryLimits(), jitter=0.5, now=NOW)
 
 
 def window(model: str, reason: ParkReason = ParkReason.GONE, account: str = "mine") -> Window:

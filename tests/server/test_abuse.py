@@ -12,7 +12,7 @@ import pytest
 
 from runner import listening
 from runner.server import batch_routes, upload
-from runner.server.upload import Limits
+from runner.server.upload import UploadLimits
 from tests.server.conftest import MODEL, Served, Serving
 
 FORM = {"Content-Type": "multipart/form-data; boundary=x"}
@@ -31,7 +31,7 @@ def test_an_upload_that_is_announced_too_large_is_refused_before_it_comes(served
 def test_an_upload_that_grows_too_large_is_refused_and_leaves_nothing(
     served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_routes, "_MOST", Limits(files=1_000))
+    monkeypatch.setattr(batch_routes, "_MOST", UploadLimits(files=1_000))
     body = HEAD + b"y" * 2_000 + b"\r\n--x--\r\n"
     with served.http() as http:
         assert http.post("/v1/files", content=body, headers=FORM).status_code == 413

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from runner.app.reporting import By, Wanted
+from runner.app.reporting import Grouping, ReportQuery
 from tests.server.conftest import MODEL, Served, Serving
 
 
@@ -25,7 +25,7 @@ def test_a_report_tells_what_each_client_has_spent(serving: Serving) -> None:
         while [state for _, state in served.ledger()] != ["done"] * 3:
             assert time.monotonic() < until
             time.sleep(0.05)
-        found = served.do(served.application.ledger_report, Wanted(by=(By.CLIENT,)))
+        found = served.do(served.application.ledger_report, ReportQuery(by=(Grouping.CLIENT,)))
     lines = {line.labels["client"]: line.figures for line in found.lines}
     assert {name: one.calls for name, one in lines.items()} == {"ada": 2, "bob": 1}
     assert all(one.answered == one.calls and not one.wasted for one in lines.values())

@@ -18,9 +18,9 @@ from runner.core.pacing import Pace
 from runner.core.verdict import Kind
 from runner.engine.client_call import (
     Answered,
+    ClientOutcome,
     ClientQuestion,
     NotAdmitted,
-    Outcome,
     Streaming,
 )
 from runner.engine.engine import Engine
@@ -38,7 +38,7 @@ def question(text: str = "hi", **more: Any) -> ClientQuestion:
     )
 
 
-async def ask(engine: Engine, text: str = "hi", **more: Any) -> Outcome:
+async def ask(engine: Engine, text: str = "hi", **more: Any) -> ClientOutcome:
     return await engine.ask(question(text, **more)).outcome()
 
 
@@ -96,7 +96,7 @@ def test_chat_and_a_night_batch_share_two_thousand_calls(tmp_path: Path, pace: P
     """
     random, options = Random(1), RunOptions(rules=Rules(pace))
 
-    async def day(world: World, engine: Engine, asks: int) -> list[Outcome]:
+    async def day(world: World, engine: Engine, asks: int) -> list[ClientOutcome]:
         date, found = world.local().date(), []
         for number in range(asks):
             await anyio.sleep(random.uniform(0, 2 * 80_000 / asks))

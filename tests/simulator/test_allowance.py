@@ -9,15 +9,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from runner.simulator import SimulatorConfig
-from runner.simulator.allowance import Allowance, RemainingQuota
+from runner.simulator.allowance import CallAllowance, RemainingQuota
 
 BEIJING = timezone(timedelta(hours=8))
 MIDNIGHT = int(datetime(2026, 11, 20, tzinfo=BEIJING).timestamp() * 1000)
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 
 
-def allowance(**settings: Any) -> Allowance:
-    return Allowance(SimulatorConfig(**settings))
+def allowance(**settings: Any) -> CallAllowance:
+    return CallAllowance(SimulatorConfig(**settings))
 
 
 def test_nothing_spent_is_everything_left() -> None:

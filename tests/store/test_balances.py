@@ -3,7 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.store import balances
-from runner.store.balances import Seen
+from runner.store.balances import SeenBalance
 from runner.store.database import Database
 from tests.store.kit import ACCOUNT, HOUR, NOON, Store
 
@@ -22,7 +22,7 @@ def test_a_balance_that_stays_the_same_is_one_row(store: Store) -> None:
             for hour in range(3):
                 await note(connection, 250, NOON + hour * HOUR)
             found = await balances.since(connection, ACCOUNT, 0)
-            assert found == [Seen(NOON, NOON + 2 * HOUR, 250, 0, 0, 0)]
+            assert found == [SeenBalance(NOON, NOON + 2 * HOUR, 250, 0, 0, 0)]
             assert await balances.since(connection, "other", 0) == []
 
     store.run(main)

@@ -15,7 +15,7 @@ from runner.store.counts import Changes
 from runner.store.database import Database
 from runner.store.jobs import ReadyJob
 from runner.store.reserve import reserve
-from runner.store.results import Result
+from runner.store.results import JobResult
 from runner.store.tables import jobs as jobs_table
 from tests.store.kit import (
     HOUR,
@@ -205,7 +205,7 @@ def test_a_result_that_is_neither_answer_nor_error_is_refused(store: Store) -> N
 
     async def main(database: Database) -> None:
         async with database.write() as connection:
-            await results.record(connection, [Result(1, None)], NOON)
+            await results.record(connection, [JobResult(1, None)], NOON)
 
     with pytest.raises(VIOLATIONS):
         store.run(main)

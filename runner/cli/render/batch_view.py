@@ -127,7 +127,7 @@ def state_in_words(batch: Batch) -> str:
     if batch.done:
         return _("done")
     state = words.BATCH_STATES[batch.state]
-    return f"{state}: {reasons.told(batch.pause_reason)}" if batch.pause_reason else state
+    return f"{state}: {reasons.translated(batch.pause_reason)}" if batch.pause_reason else state
 
 
 def _tokens(details: Profile) -> int | None:
@@ -149,7 +149,7 @@ def _answers(details: Profile) -> RenderableType:
 def _failures(details: Profile) -> RenderableType:
     lines = table(_("Rows"), _("Example"), _("Cause"), right=(_("Rows"), _("Example")))
     for failure in details.causes:
-        cause = Text(fmt.shortened(reasons.told(failure.error), 200))
+        cause = Text(fmt.shortened(reasons.translated(failure.error), 200))
         lines.add_row(
             fmt.number(failure.count),
             _("row {number}").format(number=fmt.number(failure.example)),

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from runner.app import reasons
 from runner.language import _
-from runner.store.batch_rows import Cause, Failure
+from runner.store.batch_rows import Failure, FailureGroup
 from runner.store.batches import Batch
 from runner.wording import fmt
 from runner.wording.failure_remedies import remedy_for
@@ -20,7 +20,7 @@ LONGEST_QUOTE = 150
 
 def failures(
     rows: Sequence[Failure],
-    causes: Sequence[Cause],
+    causes: Sequence[FailureGroup],
     batch: Batch,
     command: str,
     edited: str | None = None,
@@ -65,10 +65,10 @@ def failures(
     )
 
 
-def _cause(number: int, cause: Cause, example: Failure | None) -> list[RenderableType]:
+def _cause(number: int, cause: FailureGroup, example: Failure | None) -> list[RenderableType]:
     head = f"{number}  {fmt.count(cause.count, 'row')}: "
     parts: list[RenderableType] = [
-        Text.assemble((head, "bold"), fmt.shortened(reasons.told(cause.error), LONGEST_CAUSE))
+        Text.assemble((head, "bold"), fmt.shortened(reasons.translated(cause.error), LONGEST_CAUSE))
     ]
     if example is not None:
         row = fmt.shortened(example.payload, LONGEST_QUOTE)

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from rich.console import RenderableType
 from rich.text import Text
 
-from runner.app.reporting import By, Report
+from runner.app.reporting import Grouping, Report
 from runner.language import _
 from runner.wording import fmt
 
@@ -24,7 +24,7 @@ WEEKDAYS = tuple(name if day % 2 == 0 else "" for day, name in enumerate(fmt.WEE
 def picture(report: Report) -> list[RenderableType]:
     """Returns the chart below the table of a report."""
     calls = calls_by_day(report)
-    if By.HOUR in report.wanted.by:
+    if Grouping.HOUR in report.wanted.by:
         return [Text(), *hours(report)]
     if len(calls) < 2:  # noqa: PLR2004 - one day is no picture
         return []

@@ -11,7 +11,7 @@ from rich.text import Text
 from runner import invocation
 from runner.app import report_words
 from runner.app.report_words import LABELS, OUTCOMES
-from runner.app.reporting import By, Line, Report
+from runner.app.reporting import Grouping, Report, ReportLine
 from runner.cli.render import report_pictures
 from runner.cli.render.layout import table
 from runner.core.window import Unit
@@ -67,7 +67,7 @@ def _label_columns(ledger: Report) -> list[str]:
     return names
 
 
-def _figures(line: Line, outcomes: Sequence[str], last: Sequence[str]) -> list[str]:
+def _figures(line: ReportLine, outcomes: Sequence[str], last: Sequence[str]) -> list[str]:
     figures = line.figures
     tokens = _("unknown") if figures.tokens is None else fmt.number(figures.tokens)
     cost = fmt.amount(figures.credits, Unit.CREDITS) if line.paid else ""
@@ -99,7 +99,7 @@ def _notes(ledger: Report) -> list[Text]:
         if uncounted
         else ""
     )
-    zones = report_words.zones(ledger.zones) if By.HOUR in ledger.wanted.by else []
+    zones = report_words.zones(ledger.zones) if Grouping.HOUR in ledger.wanted.by else []
     return [Text(note, "dim") for note in (*zones, full, untold, still) if note]
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner import exact_json
-from runner.app.review_rows import Found
+from runner.app.review_rows import RowsToReview
 from runner.app.reviewing import Choice, Opinion, Question
 from runner.cli.render.line_editor import EditedText
 from runner.language import _
@@ -203,7 +203,7 @@ def ended(view: ReviewView, given: int, go_on: str) -> Sequence[RenderableType]:
     return [Text(left, "yellow"), _("go on with: {command}").format(command=go_on)]
 
 
-def nothing_left(batch: Batch, selected: Found) -> RenderableType:
+def nothing_left(batch: Batch, selected: RowsToReview) -> RenderableType:
     """Returns the line to print if there is nothing to review."""
     title = title_of(batch)
     if selected.reviewed:

@@ -153,7 +153,7 @@ def _at_rest(line: BatchStatus) -> str:
         return _("every row has its result or its failure")
     if line.unserved:
         return messages.unserved(line.unserved)
-    return reasons.told(batch.pause_reason) or _("it is {state}").format(
+    return reasons.translated(batch.pause_reason) or _("it is {state}").format(
         state=words.BATCH_STATES[batch.state]
     )
 

@@ -162,13 +162,14 @@ def _call(call: CallRecord, now: int) -> list[RenderableType]:
         Text(f"  {calls.STATES[call.state]}{status}", colour),
     ]
     if call.error:
-        lines.append(Text(f"  {reasons.told(call.error)}", "yellow"))
+        lines.append(Text(f"  {reasons.translated(call.error)}", "yellow"))
     if call.reply is not None:
         lines.append(Text(_("  reply: {reply}").format(reply=call.reply)))
     if call.reason:
         lines.append(
             Text(
-                _("  no valid answer: {reason}").format(reason=reasons.told(call.reason)), "yellow"
+                _("  no valid answer: {reason}").format(reason=reasons.translated(call.reason)),
+                "yellow",
             )
         )
     return lines
@@ -179,7 +180,7 @@ def _end(job: JobStory, kept: KeptAnswer | None, now: int) -> list[RenderableTyp
         how = _(", from another row's call") if job.reused and kept is None else ""
         return [Text(_("answer: {answer}{how}").format(answer=job.answer, how=how), "bold green")]
     if job.error is not None:
-        return [Text(_("failed: {error}").format(error=reasons.told(job.error)), "bold red")]
+        return [Text(_("failed: {error}").format(error=reasons.translated(job.error)), "bold red")]
     if job.state == JobState.WAITING and job.due_at is not None:
         return [Text(_("asked again at {until}").format(until=fmt.until(job.due_at, now)), "cyan")]
     return [Text(calls.WAITS.get(job.state, job.state), "cyan")]

@@ -10,8 +10,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from runner.app import reasons
-from runner.app.outputs import Written
-from runner.app.responses import Ran
+from runner.app.outputs import WrittenOutput
+from runner.app.responses import RunResult
 from runner.app.review_rows import ReviewCounts
 from runner.cli.render import report_tables
 from runner.cli.render.layout import Hint, facts
@@ -35,7 +35,7 @@ class Summary:
         reviews: The reviews of the finished batches, by id.
     """
 
-    ran: Ran
+    ran: RunResult
     windows: Sequence[Window]
     prefix: str
     now: int = 0
@@ -63,7 +63,7 @@ def summary(data: Summary) -> RenderableType:
     return Group(*parts, known, *hints)
 
 
-def unfinished(ran: Ran) -> bool:
+def unfinished(ran: RunResult) -> bool:
     """Whether the same command would find more work."""
     return any(
         batch.state in _RUNNING and not batch.done and batch.id not in ran.unserved
@@ -89,7 +89,7 @@ def _headline(data: Summary) -> Text:
     return Text(_("stopped; {left}").format(left=left), "bold yellow")
 
 
-def _output(output: Written, data: Summary) -> str:
+def _output(output: WrittenOutput, data: Summary) -> str:
     """Returns ``labelled.csv (70 rows: 70 succeeded)``, or the reason why it was not written."""
     if output.error is not None:
         return _("{path} could not be written: {what}").format(
@@ -149,7 +149,7 @@ def _advice(batch: Batch, data: Summary) -> list[tuple[str, str]]:
         command = f"{prefix} failures {batch.id}"
         pairs.append((_("failed"), _("see why: {command}").format(command=command)))
     if not batch.done and batch.state in (BatchState.PAUSED, BatchState.CANCELLED):
-        why = fmt.beside("", reasons.told(batch.pause_reason)) if batch.pause_reason else ""
+        why = fmt.beside("", reasons.translated(batch.pause_reason)) if batch.pause_reason else ""
         pairs.append(
             (
                 words.BATCH_STATES[batch.state],

@@ -26,7 +26,7 @@ def shown(trial: Trial, width: int, now: int) -> RenderableType:
 def _panels(trial: Trial, trace: CallTrace, width: int) -> RenderableType:
     panels = [
         Panel(Text(text), title=title, title_align="left", border_style="dim")
-        for title, text in trial_messages.said(trial, trace)
+        for title, text in trial_messages.texts_of(trial, trace)
     ]
     if width < NARROW:
         return Group(*panels)

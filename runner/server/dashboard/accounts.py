@@ -18,7 +18,7 @@ from runner.app.reporting import Report
 from runner.core.gate import ParkReason
 from runner.core.window import Unit, Window
 from runner.language import _
-from runner.server.dashboard.live import Cached, Piece
+from runner.server.dashboard.live import Cached, Fragment
 from runner.server.dashboard.pages import render, show
 from runner.server.dashboard.visits import Visit
 from runner.wording import messages, shown_windows
@@ -40,7 +40,7 @@ class AccountPages:
         pieces = [await self._accounts(await self._report.soon())]
         return show("accounts.html", request, pieces, visit=visit, keyed=keyed, at="accounts")
 
-    async def account_pieces(self, _request: Request, _visit: Visit) -> list[Piece]:
+    async def account_pieces(self, _request: Request, _visit: Visit) -> list[Fragment]:
         """Returns the accounts as one fragment."""
         return [await self._accounts(await self._report.get())]
 
@@ -50,7 +50,7 @@ class AccountPages:
             await self._midnight.add_up_calls()
             await anyio.sleep(_ADD_UP_EVERY_S)
 
-    async def _accounts(self, report: Report | None) -> Piece:
+    async def _accounts(self, report: Report | None) -> Fragment:
         latest = await self._live.latest()
         now, lines = latest.status.at, await self._midnight.quota()
         shown = shown_windows.in_quota([line.window for line in lines])
@@ -67,7 +67,7 @@ class AccountPages:
             refusals=dict.fromkeys(map(messages.refused, refused)),
             now=now,
         )
-        return Piece("accounts", html)
+        return Fragment("accounts", html)
 
     async def calls(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """Shows the calls of each day, as in the reports."""
@@ -75,17 +75,17 @@ class AccountPages:
         pieces = [_adding(request) if report is None else _calls(report)]
         return show("calls.html", request, pieces, visit=visit, keyed=keyed, at="calls")
 
-    async def call_pieces(self, _request: Request, _visit: Visit) -> list[Piece]:
+    async def call_pieces(self, _request: Request, _visit: Visit) -> list[Fragment]:
         """Returns the charts and the figures as one fragment."""
         return [_calls(await self._report.get())]
 
 
-def _adding(request: Request) -> Piece:
+def _adding(request: Request) -> Fragment:
     text = _("The ledger is being added up; the charts come as soon as it is.")
-    return Piece("calls", render("_adding.html", told=text, here=request.url.path))
+    return Fragment("calls", render("_adding.html", told=text, here=request.url.path))
 
 
-def _calls(report: Report) -> Piece:
+def _calls(report: Report) -> Fragment:
     html = render(
         "_calls.html",
         lines=report.days[::-1][:_MOST_DAYS],
@@ -94,7 +94,7 @@ def _calls(report: Report) -> Piece:
         days=Markup(days_chart(report)) if report.days else "",  # noqa: S704
         hours=Markup(hours_chart(report)) if report.days else "",  # noqa: S704
     )
-    return Piece("calls", html)
+    return Fragment("calls", html)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,13 @@ from runner.app.live import LiveOverview
 from runner.core.states import BatchState
 from runner.errors import InputError, NotFoundError
 from runner.language import _
-from runner.server.dashboard.live import Cached, Piece
+from runner.server.dashboard.live import Cached, Fragment
 from runner.server.dashboard.now import batch_view, state_of
 from runner.server.dashboard.pages import HEADERS, render, show
 from runner.server.dashboard.visits import Visit
-from runner.store.batch_rows import Cause, Failure
+from runner.store.batch_rows import Failure, FailureGroup
 from runner.store.batches import Batch
-from runner.store.browsing import FILTERS, Wanted
+from runner.store.browsing import FILTERS, RowFilter
 from runner.wording.failure_remedies import remedy_for
 
 PAGE = 50
@@ -42,7 +42,7 @@ _MOST_KEPT = 16
 class CauseView:
     """A cause of failed rows, with its first row, and a remedy if one is known."""
 
-    cause: Cause
+    cause: FailureGroup
     example: Failure | None
     remedy: str | None
 
@@ -70,7 +70,7 @@ class BatchPages:
             states=STATES,
         )
 
-    async def list_pieces(self, request: Request, visit: Visit) -> list[Piece]:
+    async def list_pieces(self, request: Request, visit: Visit) -> list[Fragment]:
         """Returns the list of batches as one fragment."""
         query = request.query_params
         text, state = query.get("text", "")[:_LONGEST_SEARCH], query.get("state", "")
@@ -88,7 +88,7 @@ class BatchPages:
         if len(matching) > PAGE:
             more = urlencode({"text": text, "state": state, "before": matching[PAGE - 1].id})
         words = [(batch, state_of(batch)) for batch in matching[:PAGE]]
-        return [Piece("list", render("_batches.html", visit=visit, found=words, more=more))]
+        return [Fragment("list", render("_batches.html", visit=visit, found=words, more=more))]
 
     async def one(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """Shows a batch and its rows."""
@@ -106,30 +106,32 @@ class BatchPages:
             states=tuple(FILTERS),
         )
 
-    async def one_pieces(self, request: Request, visit: Visit) -> list[Piece]:
+    async def one_pieces(self, request: Request, visit: Visit) -> list[Fragment]:
         """Returns the changing fragments of a batch; results of a search are not refreshed."""
         batch = await self._batch(request)
         wanted = _wanted(request, batch)
         rows = [] if wanted.text else [await self._rows(batch, wanted)]
         return [*await self._pieces(batch, visit), *rows]
 
-    async def _pieces(self, batch: Batch, visit: Visit) -> list[Piece]:
+    async def _pieces(self, batch: Batch, visit: Visit) -> list[Fragment]:
         status = await self._live.latest()
         line = next((each for each in status.status.batches if each.batch.id == batch.id), None)
         values = {"batch": batch, "word": state_of(batch), "visit": visit}
         view = None if line is None else batch_view(line, status)
         return [
-            Piece("state", render("_state.html", word=values["word"])),
-            Piece("progress", render("_batch_now.html", view=view) if view else ""),
-            Piece("actions", render("_actions.html", **values)),
-            Piece("facts", render("_facts.html", **values)),
+            Fragment("state", render("_state.html", word=values["word"])),
+            Fragment("progress", render("_batch_now.html", view=view) if view else ""),
+            Fragment("actions", render("_actions.html", **values)),
+            Fragment("facts", render("_facts.html", **values)),
         ]
 
-    async def _rows(self, batch: Batch, wanted: Wanted) -> Piece:
+    async def _rows(self, batch: Batch, wanted: RowFilter) -> Fragment:
         page = await self._midnight.browse(batch, wanted)
         kept = {"text": wanted.text, "state": wanted.state}
         more = urlencode(kept | {"after": page.searched_to}) if page.more else ""
-        return Piece("rows", render("_rows.html", batch=batch, rows=page, wanted=wanted, more=more))
+        return Fragment(
+            "rows", render("_rows.html", batch=batch, rows=page, wanted=wanted, more=more)
+        )
 
     async def row(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """Shows the complete history of a row."""
@@ -147,21 +149,23 @@ class BatchPages:
             number=number,
         )
 
-    async def row_pieces(self, request: Request, _visit: Visit) -> list[Piece]:
+    async def row_pieces(self, request: Request, _visit: Visit) -> list[Fragment]:
         """Returns the history of a row as one fragment."""
         batch = await self._batch(request)
         number = number_of(request.path_params["row"])
         story = await self._midnight.story(batch, 0 if number is None else number)
         now = (await self._live.latest()).status.at
         key = repr(story.parts)
-        return [Piece("story", render("_story.html", batch=batch, story=story, now=now), key=key)]
+        return [
+            Fragment("story", render("_story.html", batch=batch, story=story, now=now), key=key)
+        ]
 
     async def failures(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """Shows the causes of a batch's failures, and its first failed rows."""
         batch = await self._batch(request)
         causes = await self._causes_of(batch).soon()
         text = _("The failures are being counted; they come as soon as they are.")
-        adding = Piece("causes", render("_adding.html", told=text, here=request.url.path))
+        adding = Fragment("causes", render("_adding.html", told=text, here=request.url.path))
         return show(
             "failures.html",
             request,
@@ -172,7 +176,7 @@ class BatchPages:
             batch=batch,
         )
 
-    async def failure_pieces(self, request: Request, visit: Visit) -> list[Piece]:
+    async def failure_pieces(self, request: Request, visit: Visit) -> list[Fragment]:
         """Returns the causes of a batch's failures as one fragment."""
         batch = await self._batch(request)
         return [_causes(batch, await self._causes_of(batch).get(), visit)]
@@ -239,16 +243,16 @@ class BatchPages:
         raise NotFoundError(_("there is no such batch"), remedy=_("it may have been deleted"))
 
 
-def _causes(batch: Batch, causes: list[CauseView], visit: Visit) -> Piece:
+def _causes(batch: Batch, causes: list[CauseView], visit: Visit) -> Fragment:
     html = render("_causes.html", batch=batch, causes=causes, visit=visit)
-    return Piece("causes", html)
+    return Fragment("causes", html)
 
 
-def _wanted(request: Request, batch: Batch) -> Wanted:
+def _wanted(request: Request, batch: Batch) -> RowFilter:
     """Returns the query for rows in a request."""
     query = request.query_params
     state = query.get("state", "")
-    return Wanted(
+    return RowFilter(
         state if state in FILTERS else "",
         query.get("text", "")[:_LONGEST_SEARCH],
         min(number_of(query.get("after", "")) or 0, batch.rows_loaded),

@@ -21,7 +21,7 @@ SOON_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Fragment:
     """A fragment of a page, which is sent again when it changes.
 
     Attributes:
@@ -44,15 +44,15 @@ class Piece:
         return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:12]
 
 
-Make = Callable[[], Awaitable[Sequence[Piece]]]
+Make = Callable[[], Awaitable[Sequence[Fragment]]]
 
 
-def seen(pieces: Sequence[Piece]) -> str:
+def seen(pieces: Sequence[Fragment]) -> str:
     """Returns the names and digests of a page's fragments, for the URL of its events."""
     return ",".join(f"{piece.name}.{piece.digest}" for piece in pieces)
 
 
-def by_name(pieces: Sequence[Piece]) -> dict[str, str]:
+def by_name(pieces: Sequence[Fragment]) -> dict[str, str]:
     """Returns the HTML of each fragment, by name."""
     return {piece.name: piece.html for piece in pieces}
 
@@ -85,7 +85,7 @@ async def events(make: Make, shown: str) -> AsyncIterator[bytes]:
         await anyio.sleep(EVERY_S)
 
 
-def _changed(known: Mapping[str, str], pieces: Sequence[Piece]) -> list[Piece]:
+def _changed(known: Mapping[str, str], pieces: Sequence[Fragment]) -> list[Fragment]:
     """Returns the fragments to send, without those contained in another one of them."""
     changed = [piece for piece in pieces if known.get(piece.name) != piece.digest]
     names = {piece.name for piece in changed}

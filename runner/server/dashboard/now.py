@@ -9,7 +9,7 @@ from runner.app.responses import BatchStatus
 from runner.core.demand import WaitCause
 from runner.core.states import BatchState
 from runner.engine.progress import Progress
-from runner.server.dashboard.live import Piece
+from runner.server.dashboard.live import Fragment
 from runner.server.dashboard.pages import render
 from runner.store.batches import Batch
 from runner.wording import fmt, messages, remarks, shown_windows, wait_messages
@@ -41,7 +41,7 @@ def state_of(batch: Batch) -> str:
     return "done" if batch.done else batch.state.value
 
 
-def pieces(overview: Overview) -> list[Piece]:
+def pieces(overview: Overview) -> list[Fragment]:
     """Returns the fragments of the page."""
     views = batch_views(overview)
     fragments = {f"batch-{view.batch.id}": render("_batch_now.html", view=view) for view in views}
@@ -52,11 +52,11 @@ def pieces(overview: Overview) -> list[Piece]:
     batches = render("_batches_now.html", views=views, pieces=fragments)
     listed = [(view.batch.id, view.batch.name, view.state) for view in views]
     return [
-        Piece("summary", render("_summary.html", found=overview, views=views)),
-        Piece("batches", batches, key=repr(listed)),
-        *(Piece(name, html, inside="batches") for name, html in fragments.items()),
-        Piece("today", today),
-        Piece("clients", render("_clients.html", clients=overview.clients)),
+        Fragment("summary", render("_summary.html", found=overview, views=views)),
+        Fragment("batches", batches, key=repr(listed)),
+        *(Fragment(name, html, inside="batches") for name, html in fragments.items()),
+        Fragment("today", today),
+        Fragment("clients", render("_clients.html", clients=overview.clients)),
     ]
 
 

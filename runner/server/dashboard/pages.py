@@ -17,7 +17,7 @@ from runner.app.report_words import OUTCOMES
 from runner.core.window import NEVER
 from runner.language import LANGUAGE, _, gettext_noop
 from runner.server.dashboard import live
-from runner.server.dashboard.live import Piece
+from runner.server.dashboard.live import Fragment
 from runner.wording import calls, fmt, messages, words
 
 ROOT = "/dashboard"
@@ -61,7 +61,7 @@ _ENVIRONMENT.globals |= {
     "_": _told,
     "state_words": words.STATES,
     "outcome_words": OUTCOMES,
-    "told_reason": reasons.told,
+    "told_reason": reasons.translated,
     "language": (LANGUAGE or "en").replace("_", "-"),
 }
 
@@ -71,7 +71,9 @@ def render(template: str, **values: Any) -> str:
     return _ENVIRONMENT.get_template(template).render(values)
 
 
-def show(template: str, request: Request, pieces: Sequence[Piece], **values: Any) -> HTMLResponse:
+def show(
+    template: str, request: Request, pieces: Sequence[Fragment], **values: Any
+) -> HTMLResponse:
     """Renders a page that is kept up to date by events."""
     query = dict(request.query_params) | {"seen": live.seen(pieces)}
     path = request.url.path.removeprefix(ROOT).rstrip("/")

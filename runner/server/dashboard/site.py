@@ -31,7 +31,7 @@ from runner.server.dashboard import live, now
 from runner.server.dashboard.accounts import AccountPages
 from runner.server.dashboard.batches import BatchPages, Page
 from runner.server.dashboard.clients import ClientPages
-from runner.server.dashboard.live import Piece
+from runner.server.dashboard.live import Fragment
 from runner.server.dashboard.pages import HEADERS, HERE, ROOT, page, show
 from runner.server.dashboard.review import ReviewPages
 from runner.server.dashboard.submission import SubmissionPages
@@ -62,7 +62,7 @@ _STATIC = {
 Fields = dict[str, str]
 Change = Callable[[Request, Fields], Awaitable[Response]]
 Take = Callable[..., Awaitable[Response]]
-MakePieces = Callable[[Request, Visit], Awaitable[Sequence[Piece]]]
+MakePieces = Callable[[Request, Visit], Awaitable[Sequence[Fragment]]]
 _FOREIGN = _("this form is not from a page of this server, or the server was restarted")
 
 
@@ -223,7 +223,7 @@ class Dashboard:
         pieces = await self._now_pieces(request, visit)
         return show("now.html", request, pieces, visit=visit, at="now", keyed=keyed)
 
-    async def _now_pieces(self, _request: Request, _visit: Visit) -> list[Piece]:
+    async def _now_pieces(self, _request: Request, _visit: Visit) -> list[Fragment]:
         return now.pieces(await self._live.latest())
 
     async def _enter(self, request: Request) -> Response:

@@ -31,12 +31,12 @@ from runner.language import _
 from runner.server.dashboard.pages import HEADERS, page
 from runner.server.dashboard.visits import Visit
 from runner.server.replies import Problem, invalid
-from runner.server.upload import Form, Limits, SentFile, read_form
+from runner.server.upload import Form, SentFile, UploadLimits, read_form
 from runner.threads import in_thread
 from runner.wording import lineage_messages, plan_messages, trial_messages
 
 ROOT = "/dashboard/submit"
-LIMITS = Limits(files=1_000_000_000, field=1 << 20)
+LIMITS = UploadLimits(files=1_000_000_000, field=1 << 20)
 MOST_FILES = 1_000
 WAIT_S = 1.0
 """How long a page waits for an operation to finish before it shows the progress."""
@@ -118,9 +118,9 @@ class SubmissionPages:
             errors=errors,
             plan=plan_messages.plan(draft.plan, now) if draft.plan else (),
             advice=plan_messages.packing_advice(draft.plan) if draft.plan else None,
-            told=lineage_messages.told(draft.queued) if draft.queued else (),
+            told=lineage_messages.sentences(draft.queued) if draft.queued else (),
             calls=[
-                (trial_messages.title(trial, each, number), trial_messages.said(trial, each))
+                (trial_messages.title(trial, each, number), trial_messages.texts_of(trial, each))
                 for number, each in trial_messages.calls_to_show(trial)
             ]
             if trial
@@ -138,7 +138,7 @@ class SubmissionPages:
             case "start":
                 self._drafts.queue(draft)
                 await _settled(draft)
-                if draft.queued is not None and not lineage_messages.told(draft.queued):
+                if draft.queued is not None and not lineage_messages.sentences(draft.queued):
                     batch = f"/dashboard/batches/{draft.queued.batch.id}"
                     return RedirectResponse(batch, 303, HEADERS)
             case "discard":
