@@ -5,8 +5,8 @@ replies: answers raise both; a refusal ("too many", whatever its status) lowers 
 first line that applies decides which one:
 
     a number is tried again, starts spread          the number
-    nothing was accepted since the last refusal,    a drought: one call at a time, after waits
-    or it met a lone call, or named its wait        (drought.py); then at the accepted rate
+    nothing was accepted since the last refusal,    a backoff: one call at a time, after waits
+    or it met a lone call, or named its wait        (backoff.py); then at the accepted rate
     starts came as fast as the rate allowed         the rate
     no number was known to be too large             the number, if it is refused again when the
                                                     starts are spread; else the rate
@@ -27,10 +27,10 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from runner.core import drought as droughts
+from runner.core import backoff as backoffs
 from runner.core import in_flight as flights
 from runner.core import start_rate as rates
-from runner.core.drought import Drought
+from runner.core.backoff import Backoff
 from runner.core.in_flight import InFlight
 from runner.core.start_rate import Cycle, StartRate
 
@@ -38,7 +38,7 @@ from runner.core.start_rate import Cycle, StartRate
 BURST_MS = 50
 # A pause up to this is a turn of the engine; a longer one means a lack of demand, and is ignored.
 TURN_MS = 20
-# A wait this long, named to a route without a known rate, begins a drought.
+# A wait this long, named to a route without a known rate, begins a backoff.
 LONG_WAIT_MS = 1_000
 # A first refusal is tried again with spread starts below this number in flight: with more, waiting
 # for `in_flight.PATIENCE` answers takes only a few round trips.
@@ -59,7 +59,7 @@ class Tally(NamedTuple):
     Attributes:
         since: When the last refusal came, or the first call started; None before that.
         admitted: The number of calls accepted since then.
-        cycle_at: When the last drought ended, or the first call started.
+        cycle_at: When the last backoff ended, or the first call started.
         cycle: The number of calls accepted since then.
         free_at: Since when another call could have been in flight; `_NEVER` when none could.
         paced: Whether the last start had waited for the rate, not for room.
@@ -105,7 +105,7 @@ class Controller(NamedTuple):
         rate: The search for the start rate; None while the rate is not what limits calls.
         hold_until: No call starts before this moment.
         refusal_ms: The duration of a refusal in ms: a decaying maximum.
-        drought: The consecutive refusals, if every call is refused.
+        backoff: The consecutive refusals, if every call is refused.
         cut: The last refusal that counted.
     """
 
@@ -115,13 +115,13 @@ class Controller(NamedTuple):
     rate: StartRate | None = None
     hold_until: int = 0
     refusal_ms: int = 0
-    drought: Drought = Drought()
+    backoff: Backoff = Backoff()
     cut: Cut = Cut()
 
     @property
     def allowed(self) -> int:
         """The number of calls that may be in flight."""
-        return 1 if self.drought.refusals else self.in_flight.number
+        return 1 if self.backoff.refusals else self.in_flight.number
 
     @property
     def per_second(self) -> float | None:
@@ -139,10 +139,10 @@ def room(c: Controller, in_flight: int, now: int) -> tuple[int, int | None]:
     if now < c.hold_until:
         return 0, c.hold_until
     free = c.in_flight.number - in_flight
-    if c.drought.refusals:
+    if c.backoff.refusals:
         free = min(1, c.in_flight.ceiling - in_flight)
         tried = c.tally.admitted and in_flight
-        if tried and now < (let_in_at := droughts.let_in_at(c.drought, c.refusal_ms)):
+        if tried and now < (let_in_at := backoffs.let_in_at(c.backoff, c.refusal_ms)):
             return 0, let_in_at
     if free <= 0:
         return 0, None
@@ -155,7 +155,7 @@ def room(c: Controller, in_flight: int, now: int) -> tuple[int, int | None]:
 
 def started(c: Controller, count: int, now: int, in_flight: int) -> Controller:
     """Returns the state after `count` starts, with which `in_flight` calls are in flight."""
-    if c.drought.refusals:
+    if c.backoff.refusals:
         c = _tried(c, now)
     t, rate, paced = c.tally, c.rate, False
     ready_at = max(t.free_at, c.hold_until) if t.free_at < _NEVER else now
@@ -181,11 +181,11 @@ def answered(c: Controller, sent: Sequence[int], now: int, in_flight: int) -> Co
     mean = now - sum(sent) / answers
     weight = min(1.0, answers / max(4, allowed)) if c.usual_ms else 1.0
     usual_ms = c.usual_ms + weight * (mean - c.usual_ms)
-    if c.drought.refusals and max(sent) > c.cut.at:
+    if c.backoff.refusals and max(sent) > c.cut.at:
         c = _recovered(c, max(sent))
     f, tally = c.in_flight, c.tally
     full = in_flight + answers >= allowed
-    if (full or f.spread) and not c.drought.refusals:
+    if (full or f.spread) and not c.backoff.refusals:
         f = flights.answered(f, sent, now)
     if in_flight < f.number and now < tally.free_at:
         tally = tally._replace(free_at=now)
@@ -197,7 +197,7 @@ def faulted(c: Controller, now: int) -> Controller:
 
     That neither raises nor lowers a limit.
     """
-    admitted = 0 if c.drought.refusals else c.tally.admitted
+    admitted = 0 if c.backoff.refusals else c.tally.admitted
     tally = c.tally._replace(free_at=min(now, c.tally.free_at), admitted=admitted)
     return c._replace(tally=tally)
 
@@ -219,7 +219,7 @@ def throttled(
     c = c._replace(tally=tally, hold_until=hold_until)
     if sent_at > c.cut.at:
         c = _cut(c, sent_at, wait_ms, now, in_flight)
-    elif not c.drought.refusals and c.cut.before is not None:
+    elif not c.backoff.refusals and c.cut.before is not None:
         c = _cut_again(c, c.cut.before, wait_ms, now)
     if in_flight < c.in_flight.number and now < c.tally.free_at:
         return c._replace(tally=c.tally._replace(free_at=now))
@@ -231,7 +231,7 @@ def exhausted(c: Controller) -> bool:
 
     The caller then parks the model or the account. The first call after that is one more trial.
     """
-    return c.drought.refusals >= droughts.EXHAUSTED
+    return c.backoff.refusals >= backoffs.EXHAUSTED
 
 
 def _cut(c: Controller, sent_at: int, wait_ms: int | None, now: int, in_flight: int) -> Controller:
@@ -244,8 +244,8 @@ def _cut(c: Controller, sent_at: int, wait_ms: int | None, now: int, in_flight: 
         tally=t._replace(since=now, admitted=0, beside=0, most=0),
         refusal_ms=max(now - sent_at, c.refusal_ms * 3 // 4),
     )
-    if c.drought.refusals:
-        again = c.drought._replace(refusals=c.drought.refusals + 1)
+    if c.backoff.refusals:
+        again = c.backoff._replace(refusals=c.backoff.refusals + 1)
         return _waiting(c, again, wait_ms, now)
     pause = now + min(BURST_MS, now - sent_at)
     return _decided(c._replace(hold_until=max(c.hold_until, pause)), wait_ms, now)
@@ -254,7 +254,7 @@ def _cut(c: Controller, sent_at: int, wait_ms: int | None, now: int, in_flight: 
 def _cut_again(c: Controller, before: Controller, wait_ms: int | None, now: int) -> Controller:
     """Returns the state after one more refusal of the same burst."""
     cut = c.cut._replace(admitted=c.cut.admitted - 1, beside=c.cut.beside - 1)
-    c = c._replace(in_flight=before.in_flight, rate=before.rate, drought=before.drought, cut=cut)
+    c = c._replace(in_flight=before.in_flight, rate=before.rate, backoff=before.backoff, cut=cut)
     return _decided(c, wait_ms, now)
 
 
@@ -263,10 +263,10 @@ def _decided(c: Controller, wait_ms: int | None, now: int) -> Controller:
     f, rate, cut = c.in_flight, c.rate, c.cut
     if f.spread:
         c = c._replace(in_flight=flights.refused(f, cut.beside), rate=None)
-    elif _is_drought(c, wait_ms):
+    elif _is_backoff(c, wait_ms):
         f = flights.undisturbed(f) if c.tally.cycle > 0 else flights.restarted(f)
-        return _waiting(c._replace(in_flight=f), droughts.begun(c.drought, now), wait_ms, now)
-    elif rate is not None and (c.tally.paced or c.drought.over) and not _outnumbered(c):
+        return _waiting(c._replace(in_flight=f), backoffs.begun(c.backoff, now), wait_ms, now)
+    elif rate is not None and (c.tally.paced or c.backoff.over) and not _outnumbered(c):
         c = c._replace(rate=_slower(c, rate, now))
     elif f.wall is None and rate is None and c.usual_ms and cut.beside < MOST_SPREAD:
         spread = rates.learned(SPREAD * (cut.beside + 1) / c.usual_ms, 0.5, now)
@@ -280,10 +280,10 @@ def _decided(c: Controller, wait_ms: int | None, now: int) -> Controller:
         more = f.number / max(1.0, c.usual_ms) / let_in - 1  # as many as were in flight: Little
         learned = rates.learned(let_in, max(1 / (cut.admitted + 1), more), now)
         c = c._replace(in_flight=flights.without_wall(f), rate=learned)
-    return c._replace(drought=c.drought._replace(over=False))
+    return c._replace(backoff=c.backoff._replace(over=False))
 
 
-def _is_drought(c: Controller, wait_ms: int | None) -> bool:
+def _is_backoff(c: Controller, wait_ms: int | None) -> bool:
     if c.rate is None:
         if c.cut.beside <= 0 or (wait_ms or 0) >= LONG_WAIT_MS:
             return True
@@ -305,38 +305,38 @@ def _outnumbered(c: Controller) -> bool:
 
 def _slower(c: Controller, rate: StartRate, now: int) -> StartRate:
     ms = c.cut.ms
-    if c.cut.admitted >= rates.TRUSTED:  # a used-up window accepts nothing during its drought
+    if c.cut.admitted >= rates.TRUSTED:  # a used-up window accepts nothing during its backoff
         ms = max(1, min(ms, c.cut.at - c.tally.cycle_at))
-    return rates.refused(rate, c.cut.admitted, ms, now, dry=c.drought.over)
+    return rates.refused(rate, c.cut.admitted, ms, now, dry=c.backoff.over)
 
 
-def _waiting(c: Controller, drought: Drought, wait_ms: int | None, now: int) -> Controller:
+def _waiting(c: Controller, backoff: Backoff, wait_ms: int | None, now: int) -> Controller:
     gap_ms = c.rate and c.rate.gap
-    drought, until = droughts.wait(drought, wait_ms, gap_ms, c.tally.cycle_at, now)
-    return c._replace(drought=drought, hold_until=max(c.hold_until, until))
+    backoff, until = backoffs.wait(backoff, wait_ms, gap_ms, c.tally.cycle_at, now)
+    return c._replace(backoff=backoff, hold_until=max(c.hold_until, until))
 
 
 def _tried(c: Controller, now: int) -> Controller:
-    """Returns the state after a start in a drought: a probe, or a sign that the last one passed."""
+    """Returns the state after a start in a backoff: a probe, or a sign that the last one passed."""
     if c.tally.admitted:
-        return _recovered(c, c.drought.tried_at)
+        return _recovered(c, c.backoff.tried_at)
     idle = max(0, now - max(c.hold_until, c.tally.free_at) - TURN_MS)
-    began_at = c.drought.began_at + idle
-    return c._replace(drought=c.drought._replace(tried_at=now, began_at=began_at))
+    began_at = c.backoff.began_at + idle
+    return c._replace(backoff=c.backoff._replace(tried_at=now, began_at=began_at))
 
 
 def _recovered(c: Controller, sent_at: int) -> Controller:
-    """Returns the state after a call of a drought, sent at `sent_at`, was accepted."""
-    t, d, f, rate = c.tally, c.drought, c.in_flight, c.rate
-    ms, drought_ms = max(1, sent_at - t.cycle_at), max(0, sent_at - d.began_at)
+    """Returns the state after a call of a backoff, sent at `sent_at`, was accepted."""
+    t, d, f, rate = c.tally, c.backoff, c.in_flight, c.rate
+    ms, backoff_ms = max(1, sent_at - t.cycle_at), max(0, sent_at - d.began_at)
     if t.cycle > 1:
-        cycle = Cycle(t.cycle - 1, ms, drought_ms, min(ms, d.unsure_ms))
+        cycle = Cycle(t.cycle - 1, ms, backoff_ms, min(ms, d.unsure_ms))
         rate = rates.resumed(rate, cycle, sent_at, first=not d.seen)
-    if rate is not None and (drought_ms < rates.OUTAGE_MS or not flights.is_sure(f)):
+    if rate is not None and (backoff_ms < rates.OUTAGE_MS or not flights.is_sure(f)):
         f = flights.without_wall(f)
     return c._replace(
         in_flight=flights.undisturbed(f),
         rate=rate,
-        drought=droughts.ended(d),
+        backoff=backoffs.ended(d),
         tally=t._replace(cycle_at=sent_at, cycle=1),
     )

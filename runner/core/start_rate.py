@@ -10,7 +10,7 @@ between two refusals: a token bucket that is empty at both has accepted exactly 
     refused   while held: down to the rate accepted since the last refusal
 
 Refusals by a fixed window (60 a minute) come when it is used up, not when calls are too fast. So
-each step lasts at least as long as the longest drought has.
+each step lasts at least as long as the longest backoff has.
 
 A start may be late by a turn of the engine. Up to `CATCH_UP_MS` of that is made up for, where the
 gap between two starts is shorter. Where it is longer, the gap is kept exactly: a limiter without
@@ -30,9 +30,9 @@ LEAST_STEP = 1 / 1_024
 LEAST_RATE = 1 / 60_000
 # From this many accepted starts on, the rate between two refusals outweighs the earlier estimate.
 TRUSTED = 16
-# A rate that was kept up for longer than the drought after it keeps at least this part.
+# A rate that was kept up for longer than the backoff after it keeps at least this part.
 PROVEN = 0.75
-# A drought shorter than OUTAGE_MS is not an outage; one longer than WINDOW_MS does not end with a
+# A backoff shorter than OUTAGE_MS is not an outage; one longer than WINDOW_MS does not end with a
 # fixed window. (Windows longer than a minute are quotas, which are not handled here.)
 OUTAGE_MS = 5_000
 WINDOW_MS = 75_000
@@ -99,7 +99,7 @@ def refused(r: StartRate, admitted: int, ms: int, now: int, *, dry: bool) -> Sta
         admitted: The number of calls accepted since the last refusal (at least 1).
         ms: The time since that refusal, in ms.
         now: The present moment.
-        dry: Whether that refusal ended a drought, so that the bucket was empty after it.
+        dry: Whether that refusal ended a backoff, so that the bucket was empty after it.
     """
     measured = admitted / ms
     # A standard deviation below `held`: that had held only by tokens saved up in the bucket.
@@ -115,53 +115,53 @@ def refused(r: StartRate, admitted: int, ms: int, now: int, *, dry: bool) -> Sta
 
 
 class Cycle(NamedTuple):
-    """The time from the end of one drought to the end of the next.
+    """The time from the end of one backoff to the end of the next.
 
     Attributes:
         admitted: The number of calls accepted.
         ms: The duration.
-        drought_ms: The part of it that was the drought.
-        unsure_ms: How long before the end the drought may have ended unnoticed, without calls.
+        backoff_ms: The part of it that was the backoff.
+        unsure_ms: How long before the end the backoff may have ended unnoticed, without calls.
     """
 
     admitted: int
     ms: int
-    drought_ms: int
+    backoff_ms: int
     unsure_ms: int
 
 
 def resumed(r: StartRate | None, cycle: Cycle, now: int, *, first: bool) -> StartRate:
-    """Returns the state after a drought; `first` if it was the first one of this route.
+    """Returns the state after a backoff; `first` if it was the first one of this route.
 
     Either a fixed window was used up: then the rate is that of the whole cycle. Or there was an
     outage: then it is half the rate before, and doubles at every accepted start.
     """
-    good_ms = max(1, cycle.ms - cycle.drought_ms)
+    good_ms = max(1, cycle.ms - cycle.backoff_ms)
     if _was_outage(cycle, good_ms, known=r is not None, first=first):
         half = cycle.admitted / good_ms / 2
         return learned(min(half, r.held), 1.0, now, r.span) if r else learned(half, 1.0, now)
     rate = cycle.admitted / (cycle.ms - cycle.unsure_ms / 2)
     step = max(1 / (cycle.admitted + 1), cycle.unsure_ms / cycle.ms / 2)
     if r is None:
-        return learned(rate, step, now, cycle.drought_ms)
-    proven = now - cycle.drought_ms - r.since >= cycle.drought_ms
+        return learned(rate, step, now, cycle.backoff_ms)
+    proven = now - cycle.backoff_ms - r.since >= cycle.backoff_ms
     held = min(r.held, max(rate, PROVEN * r.held if proven else 0.0))
-    span = max(r.span, cycle.drought_ms) if cycle.drought_ms > good_ms else r.span
+    span = max(r.span, cycle.backoff_ms) if cycle.backoff_ms > good_ms else r.span
     return learned(held, max(step, (r.held / held - 1) / 2), now, span)
 
 
 def _was_outage(cycle: Cycle, good_ms: int, *, known: bool, first: bool) -> bool:
-    """Whether a drought was an outage, independent of the calls in the `good_ms` before it.
+    """Whether a backoff was an outage, independent of the calls in the `good_ms` before it.
 
     A fixed window that is used up is closed for most of the cycle, unless its rate is known.
     """
-    drought_ms = cycle.drought_ms
-    if drought_ms > WINDOW_MS:
+    backoff_ms = cycle.backoff_ms
+    if backoff_ms > WINDOW_MS:
         return True
-    long_before = good_ms >= LONG_BEFORE * drought_ms
-    if drought_ms < OUTAGE_MS:
+    long_before = good_ms >= LONG_BEFORE * backoff_ms
+    if backoff_ms < OUTAGE_MS:
         return long_before and not known
-    as_long = 2 * good_ms >= drought_ms
+    as_long = 2 * good_ms >= backoff_ms
     return as_long and not (known and (long_before or not first))
 
 

@@ -64,7 +64,7 @@ class RouteStats:
             learned = controller.throttled(learned, sent_ms, verdict.wait_ms, now_ms, others)
         else:
             learned = controller.faulted(learned, now_ms)
-        doubtful = verdict.ambiguous and learned.drought.refusals >= AMBIGUOUS_REFUSALS
+        doubtful = verdict.ambiguous and learned.backoff.refusals >= AMBIGUOUS_REFUSALS
         only = self.refused_job in (0, job)
         evidence = RouteEvidence(
             others_answered=self.answered_ms >= sent_ms

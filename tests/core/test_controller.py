@@ -110,14 +110,14 @@ def test_while_a_burst_comes_in_nothing_starts() -> None:
     assert r.room()[0] > 0
 
 
-def test_late_refusals_of_an_old_burst_change_nothing_in_a_drought() -> None:
+def test_late_refusals_of_an_old_burst_change_nothing_in_a_backoff() -> None:
     r = route(start=3)
     r.start()
     r.after(REFUSAL_MS).refuse(wait_ms=SECOND)
     waiting = r.state
-    assert waiting.drought.refusals == 1
+    assert waiting.backoff.refusals == 1
     r.after(1).refuse(2)
-    assert r.state.drought == waiting.drought
+    assert r.state.backoff == waiting.backoff
     assert r.state.hold_until == waiting.hold_until
 
 
@@ -173,7 +173,7 @@ def test_a_refusal_at_a_rate_slows_it_down_and_holds_up_nothing() -> None:
     assert r.state.rate is not None
     assert r.state.rate.rate <= before.rate
     assert r.state.allowed == number
-    assert r.state.drought.refusals == 0
+    assert r.state.backoff.refusals == 0
 
 
 def test_of_a_window_the_time_counts_in_which_it_let_calls_in() -> None:
@@ -221,7 +221,7 @@ def test_a_number_that_contradicts_itself_slows_a_known_rate_down() -> None:
     r.state = r.state._replace(
         in_flight=r.state.in_flight._replace(wall=9, allowed=4.0),
         tally=r.state.tally._replace(paced=False),
-        drought=r.state.drought._replace(over=False),
+        backoff=r.state.backoff._replace(over=False),
     )
     rate = r.state.rate
     r.flying = [r.now, r.now]

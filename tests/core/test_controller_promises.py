@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.core import controller
-from runner.core.drought import EXHAUSTED
+from runner.core.backoff import EXHAUSTED
 from tests.core.controller_route import CALL_MS, REFUSAL_MS, SECOND, Route, grown, route
 
 
@@ -42,7 +42,7 @@ def test_the_longest_of_several_named_waits_counts() -> None:
     assert r.room() == (0, r.now + 9_000)
 
 
-def test_in_a_drought_one_call_tries() -> None:
+def test_in_a_backoff_one_call_tries() -> None:
     r, _ = drained(3)
     assert r.state.allowed == 1
     assert r.start() == 1
@@ -53,7 +53,7 @@ def test_a_call_that_is_let_in_ends_it() -> None:
     r, _ = drained(3)
     r.start()
     r.after(100).answer()
-    assert r.state.drought.refusals == 0
+    assert r.state.backoff.refusals == 0
     assert r.room()[0] >= 1
 
 
@@ -67,7 +67,7 @@ def test_a_call_that_is_not_refused_in_time_ends_it() -> None:
     assert r.room() == (0, r.now + 250)
     r.after(250)
     assert r.start_when_it_may() >= 1
-    assert r.state.drought.refusals == 0
+    assert r.state.backoff.refusals == 0
     assert len(r.flying) > flying + 1
 
 
@@ -75,7 +75,7 @@ def test_answers_to_calls_from_before_do_not_end_it() -> None:
     r = grown(20)
     r.after(REFUSAL_MS).refuse(wait_ms=2_000)
     r.answer(5)
-    assert r.state.drought.refusals == 1
+    assert r.state.backoff.refusals == 1
 
 
 def test_a_call_that_tries_and_fails_otherwise_leaves_room_for_another() -> None:
@@ -109,7 +109,7 @@ def test_a_wall_met_often_outlives_an_outage() -> None:
     r.now = r.state.hold_until
     r.start()
     r.after(CALL_MS).answer(len(r.flying))
-    assert r.state.drought.refusals == 0
+    assert r.state.backoff.refusals == 0
     assert r.state.in_flight.wall is not None
 
 

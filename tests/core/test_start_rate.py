@@ -71,7 +71,7 @@ def test_a_tried_rate_that_lasts_is_held_and_twice_in_a_row_doubles_the_step() -
     assert second.step == 0.5
 
 
-def test_a_rate_lasts_as_long_as_the_longest_drought_has() -> None:
+def test_a_rate_lasts_as_long_as_the_longest_backoff_has() -> None:
     rate, now = kept_up(learned(1 / SECOND, 1.0, NOW, span=60 * SECOND), 59)
     assert rate.rate == rate.held
     assert now < NOW + 60 * SECOND
@@ -106,7 +106,7 @@ def test_a_held_rate_that_is_refused_falls_to_what_was_let_in() -> None:
     assert refused(held, 99, 100 * SECOND, NOW, dry=False).held == pytest.approx(0.99 / SECOND)
 
 
-def test_after_a_drought_little_is_believed() -> None:
+def test_after_a_backoff_little_is_believed() -> None:
     """The first estimate may be the bucket's burst: what was let in since it was dry is not."""
     guess = learned(35 / SECOND, 0.02, NOW)
     assert refused(guess, 1, SECOND, NOW, dry=True).held == 1 / SECOND
@@ -114,11 +114,11 @@ def test_after_a_drought_little_is_believed() -> None:
     assert refused(tried, 1, SECOND, NOW, dry=True).held == 1 / SECOND
 
 
-# ---- after a drought
+# ---- after a backoff
 
 
-def cycle(admitted: int, good_ms: int, drought_ms: int, unsure_ms: int = 0) -> Cycle:
-    return Cycle(admitted, good_ms + drought_ms, drought_ms, unsure_ms)
+def cycle(admitted: int, good_ms: int, backoff_ms: int, unsure_ms: int = 0) -> Cycle:
+    return Cycle(admitted, good_ms + backoff_ms, backoff_ms, unsure_ms)
 
 
 def test_a_window_lets_in_cycle_for_cycle_what_it_is_for() -> None:
@@ -142,12 +142,12 @@ def test_a_known_rate_falls_to_what_a_cycle_let_in_and_half_the_way_is_tried_bac
     assert rate.span == 58 * SECOND
 
 
-def test_a_known_rate_never_rises_by_a_drought() -> None:
+def test_a_known_rate_never_rises_by_a_backoff() -> None:
     known = learned(1 / SECOND, 0.01, NOW - 10 * SECOND)
     assert resumed(known, cycle(60, 2 * SECOND, 4 * SECOND), NOW, first=False).rate == known.rate
 
 
-def test_a_drought_longer_than_what_went_before_it_lengthens_the_steps() -> None:
+def test_a_backoff_longer_than_what_went_before_it_lengthens_the_steps() -> None:
     known = learned(1 / SECOND, 0.01, NOW - 40 * SECOND, span=10 * SECOND)
     assert resumed(known, cycle(20, 10 * SECOND, 30 * SECOND), NOW, first=False).span == 30_000
 
@@ -159,7 +159,7 @@ def test_a_rate_that_was_kept_up_for_long_keeps_three_quarters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("good_s", "drought_s", "known", "first", "outage"),
+    ("good_s", "backoff_s", "known", "first", "outage"),
     [
         (300, 20, False, True, True),  # it went well for long
         (30, 20, False, False, True),
@@ -174,10 +174,10 @@ def test_a_rate_that_was_kept_up_for_long_keeps_three_quarters() -> None:
     ],
 )
 def test_outages_are_told_from_windows(
-    good_s: int, drought_s: int, *, known: bool, first: bool, outage: bool
+    good_s: int, backoff_s: int, *, known: bool, first: bool, outage: bool
 ) -> None:
-    before = learned(100.0, 0.01, NOW - (good_s + drought_s) * SECOND) if known else None
-    lasted = cycle(100 * good_s, good_s * SECOND, drought_s * SECOND)
+    before = learned(100.0, 0.01, NOW - (good_s + backoff_s) * SECOND) if known else None
+    lasted = cycle(100 * good_s, good_s * SECOND, backoff_s * SECOND)
     rate = resumed(before, lasted, NOW, first=first)
     half = 100 / SECOND / 2
     assert (rate.step == 1.0 and rate.rate == pytest.approx(half)) is outage

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.core.drought import EXHAUSTED, Drought, begun, ended, let_in_at, wait
+from runner.core.backoff import EXHAUSTED, Backoff, begun, ended, let_in_at, wait
 
 NOW = 1_800_000_000_000
 LONG_AGO = NOW - 10_000_000
@@ -12,9 +12,9 @@ def waits(
     times: int, *, named_ms: int | None = None, gap_ms: float | None = None, since: int = LONG_AGO
 ) -> list[int]:
     """The waits after so many refusals in a row, each tried as soon as it may be."""
-    now, found, drought = NOW, [], Drought()
+    now, found, backoff = NOW, [], Backoff()
     for refusals in range(1, times + 1):
-        drought, until = wait(drought._replace(refusals=refusals), named_ms, gap_ms, since, now)
+        backoff, until = wait(backoff._replace(refusals=refusals), named_ms, gap_ms, since, now)
         found.append(until - now)
         now = until
     return found
@@ -57,20 +57,20 @@ def test_no_wait_passes_over_the_end_of_a_usual_window(begun_ms: int, expected: 
 
 
 def test_only_a_guessed_wait_leaves_its_end_unsure() -> None:
-    drought = begun(Drought(), NOW)
-    assert wait(drought, None, None, LONG_AGO, NOW)[0].unsure_ms == 1_000
-    assert wait(drought, None, None, NOW - 500, NOW)[0].unsure_ms == 0
-    assert wait(drought, 30_000, None, LONG_AGO, NOW)[0].unsure_ms == 1_000
+    backoff = begun(Backoff(), NOW)
+    assert wait(backoff, None, None, LONG_AGO, NOW)[0].unsure_ms == 1_000
+    assert wait(backoff, None, None, NOW - 500, NOW)[0].unsure_ms == 0
+    assert wait(backoff, 30_000, None, LONG_AGO, NOW)[0].unsure_ms == 1_000
 
 
 def test_a_call_that_is_not_refused_in_time_is_let_in() -> None:
-    tried = Drought(refusals=2, tried_at=NOW)
+    tried = Backoff(refusals=2, tried_at=NOW)
     assert let_in_at(tried, 10) == NOW + 250
     assert let_in_at(tried, 200) == NOW + 800
 
 
-def test_a_drought_leaves_word_that_it_has_been() -> None:
-    drought = begun(Drought(), NOW)
-    assert (drought.refusals, drought.began_at, drought.over, drought.seen) == (1, NOW, True, False)
-    drought = ended(drought)
-    assert (drought.refusals, drought.over, drought.seen) == (0, True, True)
+def test_a_backoff_leaves_word_that_it_has_been() -> None:
+    backoff = begun(Backoff(), NOW)
+    assert (backoff.refusals, backoff.began_at, backoff.over, backoff.seen) == (1, NOW, True, False)
+    backoff = ended(backoff)
+    assert (backoff.refusals, backoff.over, backoff.seen) == (0, True, True)

@@ -1,4 +1,4 @@
-"""Droughts: consecutive refusals without an accepted call between them, and the waits in them.
+"""Back-offs: consecutive refusals without an accepted call between them, and the waits in them.
 
 A rate limit ends after a second or at the end of its window; the end of an outage is unknown.
 """
@@ -29,17 +29,17 @@ DELAYS = 4
 EXHAUSTED = 14
 
 
-class Drought(NamedTuple):
-    """The present drought, and what is known of the last one.
+class Backoff(NamedTuple):
+    """The present backoff, and what is known of the last one.
 
     Attributes:
-        refusals: The number of consecutive refusals; 0 outside a drought.
-        began_at: When the drought began.
+        refusals: The number of consecutive refusals; 0 outside a backoff.
+        began_at: When the backoff began.
         unsure_ms: How long before the next call it may have ended unnoticed: the last wait, if that
             was a guess.
         tried_at: When the call that probes the route was sent.
-        over: Whether the last refusal belonged to a drought that has ended.
-        seen: Whether there has been a drought before.
+        over: Whether the last refusal belonged to a backoff that has ended.
+        seen: Whether there has been a backoff before.
     """
 
     refusals: int = 0
@@ -50,41 +50,41 @@ class Drought(NamedTuple):
     seen: bool = False
 
 
-def begun(d: Drought, now: int) -> Drought:
-    """Returns a drought with its first refusal."""
-    return d._replace(refusals=1, began_at=now, over=True)
+def begun(backoff: Backoff, now: int) -> Backoff:
+    """Returns a backoff with its first refusal."""
+    return backoff._replace(refusals=1, began_at=now, over=True)
 
 
-def ended(d: Drought) -> Drought:
-    """Returns the state after an accepted call, which ends the drought."""
-    return d._replace(refusals=0, over=True, seen=True)
+def ended(backoff: Backoff) -> Backoff:
+    """Returns the state after an accepted call, which ends the backoff."""
+    return backoff._replace(refusals=0, over=True, seen=True)
 
 
 def wait(
-    d: Drought, named_ms: int | None, gap_ms: float | None, cycle_at: int, now: int
-) -> tuple[Drought, int]:
-    """Returns the drought after a refusal, and the moment until which no call starts.
+    backoff: Backoff, named_ms: int | None, gap_ms: float | None, cycle_at: int, now: int
+) -> tuple[Backoff, int]:
+    """Returns the backoff after a refusal, and the moment until which no call starts.
 
     Args:
-        d: The drought, with this refusal counted.
+        backoff: The backoff, with this refusal counted.
         named_ms: The wait that the provider named, in ms; None if it named none.
         gap_ms: The time between two starts, in ms; None where the rate is unknown.
-        cycle_at: When the previous drought ended, where a window of the provider may have begun.
+        cycle_at: When the previous backoff ended, where a window of the provider may have begun.
         now: The present moment.
     """
-    if named_ms is not None and d.refusals <= BELIEVED:
-        return d._replace(unsure_ms=WAITS_MS[0]), now + named_ms
-    until = now + max(named_ms or 0, _own_wait(d.refusals - 1, gap_ms))
+    if named_ms is not None and backoff.refusals <= BELIEVED:
+        return backoff._replace(unsure_ms=WAITS_MS[0]), now + named_ms
+    until = now + max(named_ms or 0, _own_wait(backoff.refusals - 1, gap_ms))
     for window in WINDOWS_MS:
         end = cycle_at + window + WINDOW_MARGIN_MS
         if named_ms is None and now + WINDOW_MARGIN_MS < end < until:
-            return d._replace(unsure_ms=0), end
-    return d._replace(unsure_ms=until - now), until
+            return backoff._replace(unsure_ms=0), end
+    return backoff._replace(unsure_ms=until - now), until
 
 
-def let_in_at(d: Drought, refusal_ms: int) -> int:
+def let_in_at(backoff: Backoff, refusal_ms: int) -> int:
     """Returns when the probing call counts as accepted, if a refusal takes `refusal_ms`."""
-    return d.tried_at + max(LEAST_PATIENCE_MS, DELAYS * refusal_ms)
+    return backoff.tried_at + max(LEAST_PATIENCE_MS, DELAYS * refusal_ms)
 
 
 def _own_wait(tried: int, gap_ms: float | None) -> int:
