@@ -141,7 +141,9 @@ class Midnight:
             JobFileError: The job reads a key that the rows lack.
         """
         async with checked(job.jobfile, rows) as submission:
-            forecast = partial(self._program.forecast, submission.jobfile.job.choices)
+            models = submission.jobfile.job.choices
+            await self._program.ask_prices(models)
+            forecast = partial(self._program.forecast, models)
             plan = await make_plan(submission, forecast, self._program.answered_before)
             return estimate_of(plan)
 

@@ -249,6 +249,19 @@ class Application(LedgerReports):
         """Forecasts the end of `calls` calls to any of `models`, started now; `most` caps them."""
         return await self._status.forecast(models, calls, most, self._clock.now())
 
+    async def ask_prices(self, models: Sequence[str]) -> None:
+        """Requests the unknown prices of `models`, for later forecasts; no calls are spent."""
+        bought = await self.purchases(models, 1)
+        unknown = [(each.account, each.model) for each in bought if not each.price_known]
+        if unknown:
+            from runner.app.published_prices import prices_of  # noqa: PLC0415 - not for a status
+
+            known = await prices_of(self._host.open_endpoints(), unknown)
+            published = {**self._status.published}
+            for account, prices in known.items():
+                published[account] = {**published.get(account, {}), **prices}
+            self._status = replace(self._status, published=published)
+
     async def purchases(self, models: Sequence[str], rows_a_call: int) -> tuple[Purchase, ...]:
         """Returns what the credits pay for on each route to `models`, at the known prices."""
         return await self._status.purchases(models, rows_a_call, self._clock.now())

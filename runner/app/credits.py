@@ -20,6 +20,9 @@ from runner.store import balances
 
 DAY_MS = 24 * 3_600_000
 
+PublishedPrices = Mapping[str, Mapping[str, float]]
+"""The credits of a call that providers have published, by account and model."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credits:
@@ -49,7 +52,8 @@ class Purchase:
     Attributes:
         amount: The credits that may be spent; None if no balance is known.
         daily: The daily grant, which requires a login.
-        price: The known or assumed price of a call.
+        price: The price of a call.
+        price_known: Whether the price is known, not assumed.
         rows_a_call: The maximum number of rows in a call.
     """
 
@@ -58,6 +62,7 @@ class Purchase:
     amount: int | None
     daily: int
     price: int
+    price_known: bool
     rows_a_call: int
 
     @property
@@ -86,13 +91,18 @@ def purchases_of(
         if credit is None or not account.daily_grant or (credit.limit is None and counted):
             continue
         price = credit.cost_of(account.cost(model, 0))
-        left = credit.remaining
-        purchases.append(Purchase(name, model, left, account.daily_grant, price, rows_a_call))
+        known, daily, left = account.knows_price(model), account.daily_grant, credit.remaining
+        purchases.append(Purchase(name, model, left, daily, price, known, rows_a_call))
     return tuple(purchases)
 
 
-async def priced(connection: AsyncConnection, account: Account, now: int) -> Account:
-    """Returns `account` with prices learned from its balances; configured prices override them."""
+async def priced(
+    connection: AsyncConnection, account: Account, published: Mapping[str, float], now: int
+) -> Account:
+    """Returns `account` with all prices that are known.
+
+    Configured prices override those learned from its balances, which override the `published`.
+    """
     if account.credits is None:
         return account
     since = now - 3 * DAY_MS
@@ -100,7 +110,7 @@ async def priced(connection: AsyncConnection, account: Account, now: int) -> Acc
     calls = await balances.answered_calls(connection, account.name, since) if seen else []
     learned = learned_prices((each.sample for each in seen), calls)
     prices = {model: price / CREDIT for model, price in learned.items()}
-    return replace(account, prices=prices | dict(account.prices))
+    return replace(account, prices={**published, **prices, **account.prices})
 
 
 async def credits_of(

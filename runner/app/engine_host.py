@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -109,6 +110,14 @@ class EngineHost:
         if self._engine is not None:
             self._engine.reread()
 
+    def open_endpoints(self) -> AbstractAsyncContextManager[list[Endpoint]]:
+        """Opens endpoints for requests that are not charged, without starting the engine.
+
+        Raises:
+            ConfigError: A token or a base URL is missing.
+        """
+        return accounts.open_endpoints(self._settings, self._environ, self._transport)
+
     async def endpoints(self) -> Mapping[str, Endpoint]:
         """Returns the endpoints by account name, for requests that are not charged.
 
@@ -134,9 +143,7 @@ class EngineHost:
 
         started = False
         try:
-            async with accounts.open_endpoints(
-                self._settings, self._environ, self._transport
-            ) as endpoints:
+            async with self.open_endpoints() as endpoints:
                 self._endpoints = {endpoint.account.name: endpoint for endpoint in endpoints}
                 options = EngineOptions(
                     self._settings.run.max_concurrency, client_caps=client_caps(self._settings)

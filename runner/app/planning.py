@@ -87,6 +87,7 @@ async def full_plan(
         RunnerError: As `make_plan` raises it.
     """
     models, most = checked.jobfile.job.choices, checked.jobfile.limits.max_calls
+    await midnight.ask_prices(models)
     plan = await make_plan(
         checked,
         lambda calls: midnight.forecast(models, calls, most),

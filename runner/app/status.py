@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.app import accounts, publishing
 from runner.app.clients import client_caps
-from runner.app.credits import Credits, Purchase, credits_of, priced, purchases_of
+from runner.app.credits import (
+    Credits,
+    PublishedPrices,
+    Purchase,
+    credits_of,
+    priced,
+    purchases_of,
+)
 from runner.app.forecasting import Forecaster, Outlook, Windows, place
 from runner.app.publishing import Published
 from runner.app.responses import BatchStatus, QuotaLine, Status
@@ -31,11 +38,16 @@ from runner.store.windows import latest_windows
 
 @dataclass(frozen=True, slots=True)
 class StatusReader:
-    """Reads the status of one database for the accounts in use."""
+    """Reads the status of one database for the accounts in use.
+
+    Attributes:
+        published: The prices that providers have published, by account and model.
+    """
 
     database: Database
     settings: Settings
     forecaster: Forecaster
+    published: PublishedPrices = field(default_factory=dict)
 
     async def status(self, now: int) -> Status:
         """Returns every batch with its wait reason and forecast, and the windows."""
@@ -157,8 +169,11 @@ class StatusReader:
         return route_states(windows_of(known, accounts, routes, now), accounts)
 
     async def _priced(self, connection: AsyncConnection, now: int) -> Forecaster:
-        """Returns the forecaster with prices learned from the balances."""
-        accounts = [await priced(connection, each, now) for each in self.forecaster.accounts]
+        """Returns the forecaster with prices learned from the balances, and published ones."""
+        accounts = [
+            await priced(connection, each, self.published.get(each.name, {}), now)
+            for each in self.forecaster.accounts
+        ]
         return replace(self.forecaster, accounts=tuple(accounts))
 
     async def windows(self, models: Sequence[str], now: int) -> tuple[Window, ...]:

@@ -49,7 +49,8 @@ class Suggestion:
 
     Attributes:
         calls_left: The calls left now; None if no limit is known.
-        price: The price of a call in thousandths of a credit; None if credits are not counted.
+        price: The price of a call in thousandths of a credit; None if credits are not
+            counted, or it is not known.
     """
 
     account: str
@@ -97,9 +98,11 @@ async def _of_account(
         for model in (*models, *others):
             if model not in prices and (price := await ask_price(endpoint, model)) is not None:
                 prices[model] = price
-    states = await states_of((*models, *others), [replace(account, prices=prices)])
-    own = [_suggestion(route, state) for route, state in states.items() if route[1] in models]
-    offered = [_suggestion(route, state) for route, state in states.items() if route[1] in others]
+    priced = replace(account, prices=prices)
+    states = await states_of((*models, *others), [priced])
+    every = [_suggestion(route, state, priced) for route, state in states.items()]
+    own = [each for each in every if each.model in models]
+    offered = [each for each in every if each.model in others]
     return [
         suggestion
         for suggestion in offered
@@ -107,9 +110,10 @@ async def _of_account(
     ]
 
 
-def _suggestion(route: Route, state: RouteState) -> Suggestion:
+def _suggestion(route: Route, state: RouteState, account: Account) -> Suggestion:
     counted = any(w.unit is Unit.CREDITS and w.limit is not None for w in state.windows)
-    price = state.cost.get(Unit.CREDITS, CREDIT) if counted else None
+    known = counted and account.knows_price(route[1])
+    price = state.cost.get(Unit.CREDITS, CREDIT) if known else None
     return Suggestion(route[0], route[1], state.remaining, price)
 
 

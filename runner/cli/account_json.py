@@ -56,6 +56,7 @@ def purchase(purchase: Purchase) -> JSON:
         "available": in_credits(purchase.amount),
         "granted_a_day": in_credits(purchase.daily),
         "credits_a_call": in_credits(purchase.price),
+        "price_known": purchase.price_known,
         "calls": purchase.calls,
         "rows": purchase.rows,
     }

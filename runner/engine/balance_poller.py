@@ -117,7 +117,9 @@ class BalancePoller:
         return None
 
     async def _ask_prices(self) -> None:
-        for model in sorted(self.models - self.prices.keys() - self.account.prices.keys()):
+        for model in sorted(self.models - self.prices.keys()):
+            if self.account.knows_price(model):
+                continue
             if (price := await ask_price(self._endpoint, model)) is not None:
                 self.prices[model] = price
 

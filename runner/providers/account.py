@@ -14,6 +14,8 @@ from runner.providers.presets import Preset, QuotaTable
 DEFAULT = "default"
 # The assumed tokens of a call, until replies have reported some.
 USUAL_TOKENS = 1_000
+# The assumed credits of a call to a model whose price is not known.
+USUAL_PRICE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class Account:
         calls_per_second: The most calls that may start in a second; None for no limit.
         models: The provider's names of models, by their names in job files. Only the keys are
             served. If it is empty, every model is served under its own name.
-        prices: The credits of a call, by model.
+        prices: The credits of a call, by model, as far as they are known; ``default`` is the price
+            of other models.
         max_concurrency: The most calls in flight on all its models; None for no limit.
     """
 
@@ -46,9 +49,13 @@ class Account:
         """Returns the provider's name of a job file's `model`; None if it is not served."""
         return self.models.get(model) if self.models else model
 
+    def knows_price(self, model: str) -> bool:
+        """Whether the price of a call to `model` is known, not assumed."""
+        return model in self.prices or DEFAULT in self.prices
+
     def cost(self, model: str, tokens: int) -> Cost:
         """Returns the cost to reserve for a call to `model` with the estimated `tokens`."""
-        price = self.prices.get(model, self.prices.get(DEFAULT, 1.0))
+        price = self.prices.get(model, self.prices.get(DEFAULT, USUAL_PRICE))
         return {Unit.CALLS: 1, Unit.TOKENS: tokens, Unit.CREDITS: round(price * CREDIT)}
 
     @property

@@ -31,7 +31,6 @@ def login_due(forecast: Forecast | None, now: int, zone: tzinfo | None = None) -
 
 def purchase(bought: Purchase) -> str:
     """Returns ``180 credits pay for 360 calls, 7,200 rows at 20 a call of MODEL (0.5 a call)``."""
-    price = fmt.amount(bought.price, Unit.CREDITS)
     what = fmt.count(bought.calls, "call")
     if bought.rows_a_call > 1:
         what += _(", {rows} at {rows_a_call} a call").format(
@@ -43,9 +42,17 @@ def purchase(bought: Purchase) -> str:
         )
     else:
         whose = _("{amount} credits").format(amount=fmt.amount(bought.amount, Unit.CREDITS))
-    return _("{whose} pay for {what} of {model} ({price} a call)").format(
-        whose=whose, what=what, model=bought.model, price=price
+    return _("{whose} pay for {what} of {model} ({price})").format(
+        whose=whose, what=what, model=bought.model, price=_price(bought)
     )
+
+
+def _price(bought: Purchase) -> str:
+    """Returns the price of a call; one that is assumed is said to be unknown."""
+    price = fmt.amount(bought.price, Unit.CREDITS)
+    if bought.price_known:
+        return _("{price} a call").format(price=price)
+    return _("at {price} credit a call, as long as its price is not known").format(price=price)
 
 
 def suggestion(model: Suggestion) -> str:

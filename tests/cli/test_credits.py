@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,6 +66,51 @@ def test_status_says_that_a_grant_needs_a_login(midnight: Any, work: Any, provid
     assert "a grant needs a login" in " ".join(midnight("status", "--why").out.split())
     assert "0 credits (told at" in midnight("quota").out
     assert "0 to spend" in midnight("doctor").out
+
+
+MODEL = "Qwen/Qwen3-8B"
+
+
+def test_a_plan_counts_at_the_price_that_the_provider_publishes_before_any_call(
+    midnight: Any, work: Any, provider: Any
+) -> None:
+    told = provider(**(CREDITS | {"prices": {MODEL: 2.0}}))
+    assert f"pay for 125 calls of {MODEL} (2 a call)" in words(midnight("plan", *work))
+    [bought] = midnight("plan", *work, "--json").json["credits"]
+    assert (bought["credits_a_call"], bought["price_known"], bought["calls"]) == (2, True, 125)
+    assert told.stats().calls == 0, "the price is asked for free"
+    assert midnight("run", *work).code == 0
+    assert f"238 credits pay for 119 calls of {MODEL} (2 a call)" in words(midnight("plan", *work))
+
+
+def test_a_price_that_nobody_tells_is_supposed_and_told_as_that(
+    midnight: Any, work: Any, provider: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supposed = "(at 1 credit a call, as long as its price is not known)"
+    assert supposed in words(midnight("plan", *work)), "no token, so nobody can be asked"
+    provider(**(CREDITS | {"prices": {MODEL: 2.0}}))
+    monkeypatch.setenv("MIDNIGHT_BASE_URL", "http://127.0.0.1:9/v1")
+    assert supposed in words(midnight("plan", *work)), "nobody answers"
+    [bought] = midnight("plan", *work, "--json").json["credits"]
+    assert (bought["credits_a_call"], bought["price_known"]) == (1, False)
+
+
+@pytest.mark.parametrize("named", [MODEL, "default"])
+def test_a_configured_price_is_known_and_nobody_is_asked_for_it(
+    midnight: Any, work: Any, provider: Any, tmp_path: Path, named: str
+) -> None:
+    provider(**(CREDITS | {"prices": {MODEL: 2.0}}))
+    (tmp_path / "midnight.toml").write_text(
+        '[accounts.mine]\nprovider = "modelscope"\ntoken = "env:MODELSCOPE_API_KEY"\n'
+        f'prices = {{ "{named}" = 0.5 }}\n'
+    )
+    assert f"pay for 500 calls of {MODEL} (0.5 a call)" in words(midnight("plan", *work))
+
+
+def words(said: Any) -> str:
+    """What a command said, on one line."""
+    assert said.code == 0, said.err
+    return " ".join(said.out.split())
 
 
 def test_a_refused_account_is_told_until_it_is_mended(

@@ -7,6 +7,7 @@ benchmarks/transports.py).
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import time
@@ -17,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 
 # The allocator inside pyreqwest, mimalloc, reads its options once, when the library is loaded. On
 # Linux it would ask for huge pages, which cost a run that waits for midnight 10 MB.
@@ -100,7 +102,8 @@ class PyreqwestTransport:
                 request = client.post(url).headers(not_compressed(headers)).body_bytes(body)
                 streamed = request.streamed_read_buffer_limit(0).build_streamed()
                 with anyio.fail_after(timeout_s):
-                    reply = await stack.enter_async_context(streamed)
+                    async with _told_to_scopes():
+                        reply = await stack.enter_async_context(streamed)
                 opened = _streamed(reply, timeout_s)
             except TimeoutError:
                 opened = timed_out(timeout_s)
@@ -130,7 +133,8 @@ class PyreqwestTransport:
             client = self._client(url, CONNECT_TIMEOUT_S, decompress=False)
             request = client.get(url).header("Accept-Encoding", "identity")
             request = request.streamed_read_buffer_limit(0)  # the head is told before the body
-            async with request.timeout(_span(timeout_s)).build_streamed() as reply:
+            opening = request.timeout(_span(timeout_s)).build_streamed()
+            async with _told_to_scopes(), opening as reply:
                 headers, body = _headers(reply.headers), bytearray()
                 told = headers.get("content-length", "")
                 if told.isdecimal() and int(told) > limit_bytes:
@@ -170,7 +174,8 @@ async def _exchange(
     request: RequestBuilder, timeout_s: float, limit_bytes: int, large: anyio.Semaphore
 ) -> Response | NotSent | NoReply:
     try:
-        async with request.timeout(_span(timeout_s)).build_streamed() as reply:
+        opening = request.timeout(_span(timeout_s)).build_streamed()
+        async with _told_to_scopes(), opening as reply:
             small = min(limit_bytes, SMALL_REPLY_BYTES)
             body = bytes(await reply.body_reader.read(small + 1) or b"")
             if len(body) > small:
@@ -184,11 +189,22 @@ async def _exchange(
         return _failure(error, timeout_s)
 
 
+@asynccontextmanager
+async def _told_to_scopes() -> AsyncIterator[None]:
+    """Lets a cancel scope see its own cancellation: pyreqwest raises another error in its place."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        raise
+
+
 def _streamed(reply: PyreqwestResponse, timeout_s: float) -> StreamedReply:
     async def read() -> bytes | NoReply:
         try:
             with anyio.fail_after(timeout_s):
-                return bytes(await reply.body_reader.read_chunk() or b"")
+                async with _told_to_scopes():
+                    return bytes(await reply.body_reader.read_chunk() or b"")
         except TimeoutError:
             return timed_out(timeout_s)
         except PyreqwestError as error:

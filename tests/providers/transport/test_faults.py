@@ -16,6 +16,7 @@ from functools import partial
 from textwrap import dedent
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from providers.transport.conftest import OK, Connection, Script, Server, run, serving
@@ -431,6 +432,50 @@ def test_a_call_that_is_cancelled_returns_at_once(kind: str) -> None:
         return call.cancelled()
 
     assert run(kind, script, main)
+
+
+@pytest.mark.parametrize("sent", [b"", CHUNKED, CHUNKED + b"3\r\nabc\r\n"])
+def test_a_scope_that_is_cancelled_knows_its_own_cancellation(kind: str, sent: bytes) -> None:
+    """As of a provider that says nothing while a price is asked for in a bounded time."""
+
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(sent)
+        await connection.stay()
+
+    async def main(transport: Transport, server: Server) -> list[bool]:
+        ended = []
+        for ask in (
+            partial(transport.get, server.url, {}, 60),
+            partial(transport.post, server.url, HEADERS, b"{}", 60),
+            partial(transport.download, server.url, 100, 60),
+        ):
+            with anyio.move_on_after(QUICK_S / 3) as scope:
+                await ask()
+            ended.append(scope.cancelled_caught)
+        return ended
+
+    assert run(kind, script, main) == [True] * 3
+
+
+@pytest.mark.parametrize("sent", [b"", CHUNKED, CHUNKED + b"3\r\nabc\r\n"])
+def test_a_stream_that_falls_silent_is_no_reply(kind: str, sent: bytes) -> None:
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(sent)
+        await connection.stay()
+
+    async def main(transport: Transport, server: Server) -> Any:
+        async with transport.stream(server.url, HEADERS, b"{}", QUICK_S) as reply:
+            if isinstance(reply, NoReply | NotSent):
+                return reply
+            while isinstance(part := await reply.read(), bytes):
+                assert part == b"abc"
+            return part
+
+    silent = run(kind, script, main)
+    assert isinstance(silent, NoReply)
+    assert "0.3 s" in silent.why
 
 
 def test_one_transport_serves_many_hosts(kind: str) -> None:
