@@ -87,15 +87,11 @@ def require_endpoint(settings: Settings, url: str) -> None:
             )
 
 
-def rules_for(settings: Settings, pace: Pace | None = None, *, waits: bool = False) -> Rules:
-    """Returns the rules for spending the allowance; `pace` overrides the configured pace.
-
-    `waits`: whether the run waits for the reset when the allowance is spent.
-    """
+def rules_for(settings: Settings, pace: Pace | None = None) -> Rules:
+    """Returns the rules for spending the allowance; `pace` overrides the configured pace."""
     run = settings.run
     zone = ZoneInfo(run.zone) if run.zone else LocalZone()
-    hours = read_hours(run.hours, zone) if run.hours else None
-    return Rules(pace or run.pace, hours, waits)
+    return Rules(pace or run.pace, read_hours(run.hours, zone) if run.hours else None)
 
 
 def needs_token(provider: str) -> bool:

@@ -177,7 +177,7 @@ class Application(LedgerReports):
         unserved = self._unserved(in_play)
         options = RunOptions(
             only=chosen,
-            rules=accounts.rules_for(self.settings, pace, waits=bool(wait)),
+            rules=accounts.rules_for(self.settings, pace),
             wait=bool(wait),
             hold=bool(wait) and signals,
             forever=wait == "forever",

@@ -252,20 +252,6 @@ def _park_until(
             return gates.gone_until(window.gate, now), ParkReason.GONE
 
 
-def _asked_again_at(window: Window) -> int:
-    """Returns when to try a calendar window again that the provider calls spent.
-
-    That is its reset; but if headers had shown that something is left, and the refusal has no
-    count, it is tried once before.
-    """
-    gate = window.gate
-    again = gate.probe_in_flight and gate.reason in (ParkReason.SPENT, ParkReason.AMBIGUOUS)
-    last_call_at = window.last_call_at
-    if again or last_call_at is None or not window.remaining:
-        return window.resets_at
-    return last_call_at
-
-
 def _renewed_at(window: Window, verdict: Verdict, now: int) -> int:
     """Returns when a spent window may be tried again."""
     match window.period:
@@ -274,7 +260,7 @@ def _renewed_at(window: Window, verdict: Verdict, now: int) -> int:
         case Calendar() if window.limit_source is Source.REFUSAL:
             return gates.retry_at(window.resets_at, now)
         case Calendar():
-            return _asked_again_at(window)
+            return window.resets_at
         case Rolling(ms) | Refill(ms):
             return now + min(ms, verdict.wait_ms or ms)
         case Grant():  # the moment of the next grant is unknown

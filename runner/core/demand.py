@@ -32,7 +32,6 @@ class WaitCause(StrEnum):
     CAPPED = "capped"  # as many calls were made as the user allows
     DAILY = "daily"  # as many calls were made today as the user allows a day
     PACE = "pace"  # the day's budget is spread over the day
-    LAST_CALL = "last call"  # it is kept, to learn later in the day whether the limit was raised
     RATE = "rate"  # the account's limit of starts per second
     FLOW = "flow"  # a rolling or refilling window is full for the moment
 
@@ -42,14 +41,10 @@ Cause = WaitCause | ParkReason
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The user's rules: how to spend a budget, and at which hours (None: at all hours).
-
-    `waits` if the run goes on through the day, so that a call may be kept for later.
-    """
+    """The user's rules: how to spend a budget, and at which hours (None: at all hours)."""
 
     pace: Pace = Pace.AUTO
     hours: Hours | None = None
-    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

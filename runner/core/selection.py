@@ -160,12 +160,9 @@ class _Turn:
         offer = quota.admit(windows, want, self._now, state.cost)
         if isinstance(offer, Refused):
             return _refusal(demand.key, offer)
-        count = self._without_last_call(route, demand, offer.count)
-        if isinstance(count, Waiting):
-            return count
         if offer.probe:
             return Start(demand.key, route, 1, probe=True)
-        return self._paced(route, demand, count)
+        return self._paced(route, demand, offer.count)
 
     def _slots(self, route: Route, key: int) -> int | Waiting:
         """Returns how many calls concurrency and rates allow to start by `route`, or why none."""
@@ -206,29 +203,6 @@ class _Turn:
             why = "spreading the day's budget"
             return Waiting(demand.key, WaitCause.PACE, why, latest, bound)
         return Start(demand.key, route, 1)
-
-    def _without_last_call(self, route: Route, demand: Demand, count: int) -> int | Waiting:
-        """Returns `count`, without the day's last call if that is kept for later.
-
-        It is kept if the pace is `ASAP` and not all of the work fits into the day: its reply later
-        in the day is the only way to learn that the limit was raised.
-        """
-        rules = demand.rules
-        if rules.pace is not Pace.ASAP or not rules.waits or rules.hours or demand.interactive:
-            return count
-        state = self._state.routes[route]
-        for window in state.windows:
-            left = window.calls_left(state.cost)
-            if left is None or left > count:
-                continue
-            made_at = window.last_call_at
-            if made_at is None or made_at <= self._now or self._fits(demand):
-                continue
-            if left == 1:
-                why = "keeping the day's last call"
-                return Waiting(demand.key, WaitCause.LAST_CALL, why, made_at, window)
-            count = left - 1
-        return count
 
     def _spread(self, window: Window, route: Route, hours: Hours | None) -> int | None:
         """Returns when the next call may start if `window`'s budget is spread; None if it is not.

@@ -12,15 +12,13 @@ from enum import StrEnum
 
 from runner.core import rolling
 from runner.core.calendar import Day, day_at, month_at
-from runner.core.gate import HOUR_MS, LONGEST_DAY_MS, MOST_REFUSALS, Gate
+from runner.core.gate import LONGEST_DAY_MS, MOST_REFUSALS, Gate
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.verdict import Scope
 
 # The end of a period without a known end: the year 9999.
 NEVER = 253_370_764_800_000
 CREDIT = 1_000  # the amount of one credit
-# The least limit of which the last call may be kept: if it is lost, the loss is small.
-KEPT_OF = 50
 
 
 class Unit(StrEnum):
@@ -144,22 +142,6 @@ class Window:
         it, and early enough to spend that.
         """
         return self.resets_at - (self.resets_at - self.starts_at) // 3
-
-    @property
-    def last_call_at(self) -> int | None:
-        """The moment from which the last call of a limit from headers is made; None for any moment.
-
-        Its reply then shows what was added in the meantime. It is two thirds into the period, or
-        half of the time that was left after the call before it, if that is later.
-        """
-        told_at = self.last_start_at
-        if self.limit_source is not Source.HEADER or self.unit is not Unit.CALLS or told_at is None:
-            return None
-        if not isinstance(self.period, Calendar) or (self.limit or 0) < KEPT_OF or self.reserve:
-            return None
-        if self.resets_at - told_at < HOUR_MS:
-            return None
-        return max(self.limit_tried_at, (told_at + self.resets_at) // 2)
 
     @property
     def may_be_refused(self) -> bool:

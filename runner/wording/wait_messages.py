@@ -229,13 +229,6 @@ def _others(window: Window) -> str:
     return _("others usually take about {calls} more today").format(calls=fmt.count(number, "call"))
 
 
-def _last_call(_reason: Waiting, moment: str) -> str:
-    return _(
-        "the last call of the day is kept: its reply will tell whether calls were added; it is "
-        "made at {moment}"
-    ).format(moment=moment)
-
-
 _SENTENCES = {
     ParkReason.NONE.value: _reset,
     ParkReason.RESET.value: _reset,
@@ -255,7 +248,6 @@ _SENTENCES = {
     "in flight": _in_flight,
     "concurrency": _concurrency,
     "pace": _pace,
-    "last call": _last_call,
 }
 
 

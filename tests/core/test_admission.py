@@ -5,13 +5,12 @@ from dataclasses import replace
 from random import Random
 from zoneinfo import ZoneInfo
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.core import admission, controller, quota, selection
 from runner.core.calendar import day_at
-from runner.core.demand import Cap, Demand, Rotate, Rules, WaitCause, Waiting
+from runner.core.demand import Cap, Demand, Rotate, Rules, Waiting
 from runner.core.gate import Gate, ParkReason
 from runner.core.hours import read_hours
 from runner.core.pacing import SAFETY_MS, Pace
@@ -145,47 +144,6 @@ def test_what_does_not_fit_is_rationed_one_at_a_time() -> None:
     assert alone(demand(ready=500), state()) == Start(1, QWEN, 1)
     found = reason(alone(demand(ready=500), state(last=NOW)))
     assert (found.cause, found.until) == ("pace", NOW + (15 * HOUR - SAFETY_MS) // 101)
-
-
-AT_ONCE = Rules(Pace.ASAP, waits=True)
-
-
-def told_by_headers(spent: int) -> RouteState:
-    """A route whose day, of a hundred calls, headers told with the call of just now."""
-    told = replace(window(spent), limit_source=Source.HEADER, limit_learned_at=NOW)
-    return state(told, last=NOW)
-
-
-def test_a_day_that_is_spent_at_once_keeps_its_last_call_for_two_thirds_of_the_day() -> None:
-    """Its reply tells what was added meanwhile, and nothing has to be refused for that."""
-    assert decide([demand()], {QWEN: told_by_headers(50)}, AT_ONCE, NOW) == Start(1, QWEN, 4)
-    assert decide([demand()], {QWEN: told_by_headers(97)}, AT_ONCE, NOW) == Start(1, QWEN, 2)
-    found = reason(decide([demand()], {QWEN: told_by_headers(99)}, AT_ONCE, NOW))
-    made_at = NOW + 7.5 * HOUR
-    assert (found.cause, found.until) == (WaitCause.LAST_CALL, made_at)
-    assert decide([demand()], {QWEN: told_by_headers(99)}, AT_ONCE, round(made_at)) == Start(
-        1, QWEN, 1
-    )
-
-
-@pytest.mark.parametrize(
-    "rules",
-    [
-        Rules(Pace.ASAP),
-        Rules(Pace.ASAP, read_hours("00:00-23:00", ZoneInfo(ZONE)), waits=True),
-        Rules(Pace.AUTO, waits=True),
-    ],
-)
-def test_the_last_call_is_not_kept_where_the_day_may_not_be_seen_to_its_end(rules: Rules) -> None:
-    wanted = [demand(ready=1)] if rules.pace is Pace.AUTO else [demand()]
-    assert decide(wanted, {QWEN: told_by_headers(99)}, rules, NOW) == Start(1, QWEN, 1)
-
-
-def test_the_last_call_is_not_kept_from_work_that_ends_with_it_or_from_a_client() -> None:
-    states = {QWEN: told_by_headers(99)}
-    assert decide([demand(ready=1)], states, AT_ONCE, NOW) == Start(1, QWEN, 1)
-    asked = replace(demand(), interactive=True)
-    assert decide([asked], states, AT_ONCE, NOW) == Start(1, QWEN, 1)
 
 
 def test_jobs_that_wait_for_a_retry_count_as_work() -> None:

@@ -321,50 +321,6 @@ def test_a_limit_raised_in_mid_day_is_noticed_within_the_day() -> None:
     assert (raised.spent, raised.remaining) == (9, 1)
 
 
-def told(spent: int, **changes: Any) -> Window:
-    """A day with a limit of eighty, which headers told with its latest call, at nine."""
-    known = {"limit": 80, "limit_source": Source.HEADER, "limit_learned_at": NOW}
-    started = {"reserved": 0, "last_start_at": NOW}
-    return replace(window(spent), **(known | started | changes))
-
-
-@pytest.mark.parametrize(
-    ("hour", "made_at"),
-    [(8, TRIED_AT), (9, TRIED_AT + HOUR // 2), (18, MIDNIGHT + 21 * HOUR), (23.5, None)],
-)
-def test_the_last_call_that_headers_tell_of_may_be_kept_for_later(
-    hour: float, made_at: int | None
-) -> None:
-    assert told(79, last_start_at=MIDNIGHT + round(hour * HOUR)).last_call_at == made_at
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"reserve": 1},
-        {"unit": Unit.TOKENS},
-        {"limit": 49},
-        {"last_start_at": None},
-        {"limit_source": Source.REFUSAL},
-        {"period": Rolling(DAY)},
-    ],
-)
-def test_a_last_call_is_not_kept_where_it_would_tell_nothing_or_is_much(changes: Any) -> None:
-    assert told(79, **changes).last_call_at is None
-
-
-def test_a_kept_call_that_is_refused_without_a_count_is_made_once_more() -> None:
-    """A refusal in passing would else hide what was added."""
-    again = told(79, reserved=1, last_start_at=TRIED_AT)
-    refused = after(again, SPENT, now=TRIED_AT)
-    assert (refused.remaining, refused.gate.parked_until) == (1, MIDNIGHT + 20 * HOUR)
-    later = MIDNIGHT + 20 * HOUR
-    believed = after(probed_again(refused, later), SPENT, now=later)
-    assert believed.gate.parked_until == believed.resets_at
-    counted = after(again, SPENT, Count(80, 0), now=TRIED_AT)
-    assert (counted.remaining, counted.gate.parked_until) == (0, counted.resets_at)
-
-
 # one budget of refusals a day
 
 

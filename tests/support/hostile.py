@@ -157,7 +157,7 @@ class Month:
             self.world.engine(transport=transport) as engine,
             anyio.create_task_group() as tasks,
         ):
-            run = Run(RunOptions(rules=Rules(self.hostility.pace, waits=True)))
+            run = Run(RunOptions(rules=Rules(self.hostility.pace)))
             tasks.start_soon(self.stranger)
             tasks.start_soon(self.sleep)
 
