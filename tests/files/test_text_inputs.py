@@ -8,6 +8,7 @@ import lzma
 import zipfile
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -228,6 +229,32 @@ def test_columns_without_a_name_are_called_as_pandas_calls_them(tmp_path: Path) 
     assert found.columns == ("Unnamed: 0", "species", "Unnamed: 2")
     [remark] = found.remarks
     assert remark == 'rows.csv: columns without a name are called "Unnamed: 0", "Unnamed: 2"'
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.tsv", "rows.csv.gz"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        ",x",
+        " ,x",
+        "\ufeff,x",
+        ",Unnamed: 0,x",
+        "Unnamed: 0,,x",
+        ",,Unnamed: 0,Unnamed: 1,Unnamed: 0.1",
+        ",x,Unnamed: 0.1,Unnamed: 0",
+    ],
+)
+def test_a_table_that_was_written_twice_with_its_index_has_the_columns_of_pandas(
+    tmp_path: Path, name: str, header: str
+) -> None:
+    """`to_csv` without `index=False` adds a nameless column each time; so does R."""
+    text = "".join(f"{line}\n" for line in (header, ",".join("12345"[: header.count(",") + 1])))
+    expected = pd.read_csv(io.StringIO(text.strip("\ufeff").replace(" ,", ",")))
+    text = text.replace(",", "\t") if "tsv" in name else text
+    data = text.encode()
+    path = write(tmp_path, name, gzip.compress(data) if name.endswith("gz") else data)
+    assert check(path).columns == tuple(expected.columns)
+    assert [list(row.values()) for row in rows(path)] == [list("12345"[: len(expected.columns)])]
 
 
 @pytest.mark.parametrize(
