@@ -290,6 +290,14 @@ def test_a_header_is_not_suspected(tmp_path: Path, header: str) -> None:
         ("a.jsonl", bz2.compress(b"a\n1\n"), "the file is compressed with bzip2", ".bz2"),
         ("a.csv", b"PAR1xxxx", "the file is a Parquet file", ".parquet"),
         ("a.csv", b"PK\3\4xxxx", "the file is a workbook or a zip archive", ".xlsx"),
+        ("a.csv", b"\n <!DOCTYPE html>\n<html>", "the file is a web page", "download the file"),
+        ("a.jsonl", b"\xef\xbb\xbf<html lang='de'>", "the file is a web page", "log in"),
+        ("a.csv", b"version https://git-lfs.github.com/spec/v1\n", "Git LFS", "git lfs pull"),
+        ("a.tsv", b"%PDF-1.7\n", "the file is a PDF document", ".xlsx"),
+        ("a.csv", b"SQLite format 3\0\x10", "the file is an SQLite database", "export"),
+        ("a.csv", b'{"id": 1, "text": "a"}\n', "the file is JSON", ".jsonl"),
+        ("a.tsv", b'[\n {\n "text": "a"}]\n', "the file is JSON", ".jsonl"),
+        ("a.csv", b"id,text\r1,a\r", "a carriage return stands alone", "line ends"),
     ],
 )
 def test_what_the_file_is_instead_is_told(
@@ -298,6 +306,11 @@ def test_what_the_file_is_instead_is_told(
     error = refused(write(tmp_path, name, data))
     assert what in error.what
     assert remedy in (error.remedy or "")
+
+
+@pytest.mark.parametrize("name", ["<id>", "{x}", "[id]", "%PDF", "version", "<html-id>"])
+def test_a_header_that_begins_oddly_is_one(tmp_path: Path, name: str) -> None:
+    assert rows(write(tmp_path, "a.csv", f"{name},text\n1,a\n")) == [{name: "1", "text": "a"}]
 
 
 def test_marks_and_halves_in_json_lines_are_read(tmp_path: Path) -> None:
