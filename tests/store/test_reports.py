@@ -209,7 +209,7 @@ def test_windows_are_read_as_they_were_stored_whatever_of_them_has_changed(store
             opened = windows_at({}, ACCOUNT, MODEL, QUOTAS, NOON, 0)
             await windows.store(connection, [], [], opened)
             before = await windows.latest_windows(connection, [ACCOUNT])
-            for change in (counted, moments, parked, ruled, {"recent": ((NOON, 5),)}):
+            for change in (counted, moments, parked, ruled, {"others": ((NOON, 5),)}):
                 first, *others = before.values()
                 changed = replace(first, **change)
                 await windows.store(connection, before.values(), [changed], others)

@@ -46,7 +46,7 @@ class Meter:
         """How much of it is spent at `now`, rounded up."""
         match self.rule.period:
             case Rolling(ms):
-                return sum(amount for moment, amount in self.spent if moment > now - ms)
+                return sum(amount for moment, amount in self.spent if now - ms < moment <= now)
             case Refill(ms):
                 return -(-self._level(now) // ms)
             case _:
@@ -56,7 +56,8 @@ class Meter:
         """Spend `amount` at `now`: never more than there is."""
         match self.rule.period:
             case Rolling(ms):
-                self.spent = [entry for entry in self.spent if entry[0] > now - ms]
+                # What is a period old is kept for a period more: the past is asked about, too.
+                self.spent = [entry for entry in self.spent if entry[0] > now - 2 * ms]
                 self.spent.append((now, amount))
             case Refill(ms):
                 self.level, self.level_at = self._level(now) + amount * ms, now
