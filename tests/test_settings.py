@@ -389,6 +389,28 @@ def test_a_file_out_of_reach_is_an_error_and_not_taken_for_absent(
     assert "Permission denied" in refused(home).what
 
 
+@pytest.mark.parametrize("name", ["علاقه\u200cمند", "क्\u200dष", "👩\u200d🔬", "très\xa0bon"])
+def test_a_name_is_whatever_a_language_writes(home: Path, name: str) -> None:
+    text = f'[accounts."{name}"]\nmodels = {{ "{name}" = "m" }}\n[serve.clients."{name}"]\n'
+    settings = loaded(home, text, account=name)
+    assert settings.account == name
+    assert dict(settings.accounts[name].models) == {name: "m"}
+
+
+@pytest.mark.parametrize("name", [r"a\nb", r"a\u2028b", r"a\tb", r"a\u0007", " a", ""])
+def test_a_name_is_one_line(home: Path, name: str) -> None:
+    assert "one line of printable text" in refused(home, f'[accounts."{name}"]\n').what
+
+
+@pytest.mark.parametrize("path", [r"C:\tokens\key.txt", r"C:\new\key", r"D:\a\bin", r"D:\f"])
+def test_a_path_of_windows_in_double_quotes_is_told(home: Path, path: str) -> None:
+    """A tab is an escape of TOML, and others are none; both are told alike."""
+    error = refused(home, f'[accounts.mine]\ntoken = "file:{path}"\n')
+    assert "in double quotes a backslash begins an escape" in (error.remedy or "")
+    fine = f"[accounts.mine]\ntoken = 'file:{path}'\n"
+    assert (loaded(home, fine).accounts["mine"].token or "").endswith(path)
+
+
 def test_an_unknown_key_is_named_and_the_near_one_suggested(home: Path) -> None:
     error = refused(home, "[accounts.mine]\nreserv = 1\n")
     assert error.where == f"{home / 'midnight.toml'}: [accounts.mine] reserv"

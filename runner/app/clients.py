@@ -17,6 +17,7 @@ from runner.core.period import read_length
 from runner.engine.client_caps import ClientCaps, day_of
 from runner.errors import ConfigError, NotFoundError
 from runner.language import _
+from runner.one_line import is_one_line
 from runner.settings import ClientSettings, Settings
 from runner.store import client_keys
 from runner.store.client_keys import ClientKey
@@ -132,7 +133,7 @@ class Clients:
 
 
 def _is_name(name: str) -> bool:
-    fits = name == name.strip() and name.isprintable() and 0 < len(name) <= LONGEST_NAME
+    fits = name == name.strip() and is_one_line(name) and 0 < len(name) <= LONGEST_NAME
     return fits and name != NOBODY
 
 

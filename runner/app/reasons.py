@@ -77,6 +77,7 @@ REASONS = (
     gettext_noop("the runner died before the reply was seen"),
     gettext_noop("the reply holds no answer"),
     gettext_noop("the reply holds no choice"),
+    gettext_noop("the reply holds no choice: {shown}"),
     gettext_noop("the reply calls a tool and holds no text"),
     gettext_noop("the reply holds reasoning and no answer"),
     gettext_noop("the model refuses to answer: {said}"),

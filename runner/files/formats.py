@@ -56,17 +56,6 @@ WRITABLE = _(".csv, .tsv, .jsonl, .json, .parquet, .xlsx; {packed} behind it").f
 )
 """The suffixes of results, for messages."""
 
-_MAGIC: tuple[tuple[bytes, str, str], ...] = (
-    (b"\x1f\x8b", _("compressed with gzip"), ".gz"),
-    (b"\x28\xb5\x2f\xfd", _("compressed with zstd"), ".zst"),
-    (b"BZh", _("compressed with bzip2"), ".bz2"),
-    (b"\xfd7zXZ\0", _("compressed with xz"), ".xz"),
-    (b"PK\3\4", _("a workbook or a zip archive"), _(".zip or .xlsx")),
-    (b"PAR1", _("a Parquet file"), ".parquet"),
-    (b"ARROW1", _("an Arrow file"), ".arrow"),
-    (b"\xd0\xcf\x11\xe0", _("an old workbook"), ".xls"),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class FileType:
@@ -137,15 +126,6 @@ def is_writable(path: Path) -> bool:
     if suffixes and suffixes[-1] in _COMPRESSIONS:
         return suffixes.pop() != "zip" and bool(suffixes) and suffixes[-1] in _OUTPUTS
     return bool(suffixes) and suffixes[-1] in _OUTPUTS
-
-
-def not_text(head: bytes) -> tuple[str, str] | None:
-    """Returns a phrase for the kind of a binary file, and its usual suffix; None for text.
-
-    Args:
-        head: The first bytes of the file, at least 8 unless it is shorter.
-    """
-    return next(((what, suffix) for magic, what, suffix in _MAGIC if head.startswith(magic)), None)
 
 
 def unknown_suffix(path: Path) -> str:

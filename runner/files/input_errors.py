@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from itertools import chain, count
 from pathlib import Path
 
 from runner.column_names import canonical
@@ -39,7 +40,7 @@ def named_columns(header: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ..
     """
     if not any(map(str.strip, header)):
         return tuple(header), ()
-    names = [name if name.strip() else f"Unnamed: {at}" for at, name in enumerate(header)]
+    names = [name if name.strip() else _unnamed(at, header) for at, name in enumerate(header)]
     nameless = [_quoted(name) for name, given in zip(names, header, strict=True) if name != given]
     remarks = []
     if nameless:
@@ -56,6 +57,13 @@ def named_columns(header: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ..
         )
         remarks.append(remark.format(value=_quoted(value)))
     return tuple(names), tuple(remarks)
+
+
+def _unnamed(at: int, header: Sequence[str]) -> str:
+    """Returns the name that pandas gives a nameless column; ``Unnamed: 0.1`` if 0 is taken."""
+    name = f"Unnamed: {at}"
+    spellings = chain([name], (f"{name}.{number}" for number in count(1)))
+    return next(spelling for spelling in spellings if spelling not in header)
 
 
 def require_columns(path: Path, required: Iterable[str], columns: tuple[str, ...]) -> None:

@@ -17,7 +17,6 @@ from runner.files.formats import (
     FileType,
     Format,
     ReadOptions,
-    not_text,
 )
 from runner.files.input_errors import (
     RowErrors,
@@ -26,6 +25,7 @@ from runner.files.input_errors import (
     unreadable_error,
     unusable,
 )
+from runner.files.misnamed import HEAD, what_it_is
 from runner.files.readers.csv_reader import CsvTable, has_plain_quotes, has_semicolons
 from runner.files.readers.encodings import CHINESE, is_chinese, marked
 from runner.files.readers.jsonl_reader import (
@@ -41,7 +41,6 @@ from runner.language import _
 
 _ROWS_BETWEEN_REPORTS = 10_000
 _HASH_CHUNK = 1 << 18  # bytes
-_MAGIC = 8  # bytes that identify a binary file
 _HEAD = 1 << 12  # bytes in which UTF-16 and UTF-32 are detected
 _SAMPLE = 1 << 16  # bytes from which a multi-byte encoding is guessed
 
@@ -175,7 +174,7 @@ class _Scan:
         return digest.hexdigest()
 
     def _scan_text(self) -> _Result:
-        self._refuse_binary()
+        self._refuse_misnamed()
         if self.type.encoding is None and (encoding := marked(self._head())):
             self._assume(encoding)
         try:
@@ -210,12 +209,11 @@ class _Scan:
         source = text_source(self.file, self.path, self.type)
         return Lines(source, self.path, verify=True, inner_marks=self.type.format == "jsonl")
 
-    def _refuse_binary(self) -> None:
-        """Refuses a binary file whose suffix names a text format."""
-        binary = not_text(self.file.read(_MAGIC)) if self.type.compression is None else None
-        if binary:
-            noun, suffix = binary
-            remedy = _("give its name the suffix {found}").format(found=suffix)
+    def _refuse_misnamed(self) -> None:
+        """Refuses a file that is known not to be the text that its suffix names."""
+        head = self.file.read(HEAD) if self.type.compression is None else b""
+        if (found := what_it_is(head, self.type.format)) is not None:
+            noun, remedy = found
             what = _("the file is {found}").format(found=noun)
             raise InputError(what, where=str(self.path), remedy=remedy)
 

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from runner.jobfile.normalise import is_one_line, normalise
+from runner.jobfile.normalise import normalise
 from runner.jobfile.pattern import check_pattern
 from runner.jobfile.schema import check_schema, schema_text
 from runner.language import _
+from runner.one_line import is_one_line
 from runner.tomlfile import TomlTable, problem
 
 AnswerKind = Literal["text", "label", "labels", "number", "json", "regex"]

@@ -9,7 +9,6 @@ import unicodedata
 _INVISIBLE = dict.fromkeys(
     map(ord, "\u00ad\u061c\u200b\u200c\u200d\u200e\u200f\u2060\ufe0e\ufe0f\ufeff")
 ) | dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
-_BREAKING = frozenset({"Cc", "Cs", "Zl", "Zp"})  # categories that a line must not contain
 _SEPARATORS = re.compile(r"(?<=\w)[\s_,.'\u2019/\u2010-\u2015-]+(?=\w)")
 _UNDERSCORES = re.compile(r"_+")
 
@@ -20,11 +19,6 @@ def normalise(text: str) -> str:
         return " ".join(text.lower().split())
     plain = unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).casefold()
     return " ".join(unicodedata.normalize("NFKC", plain).split())
-
-
-def is_one_line(text: str) -> bool:
-    """Whether a text is one line; zero-width joiners and unusual spaces are allowed."""
-    return text.isprintable() or _BREAKING.isdisjoint(map(unicodedata.category, text))
 
 
 def strip_separators(normalised: str) -> str:

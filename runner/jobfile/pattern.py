@@ -11,6 +11,7 @@ from functools import lru_cache
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from runner.language import _
+from runner.one_line import is_one_line
 from runner.tomlfile import problem
 
 _ADVICE = _("write it without look-arounds (?=…) and back references \\1, which are not supported")
@@ -22,7 +23,7 @@ def check_pattern(pattern: str) -> None:
     Raises:
         PydanticCustomError: The pattern is invalid; the message shows where.
     """
-    if not pattern or not pattern.isprintable():
+    if not pattern or not is_one_line(pattern):
         raise problem(_("a pattern must be one line of printable text"))
     try:
         _searcher(pattern)  # bare as well: "a)|(b" would be valid inside the group of _matcher

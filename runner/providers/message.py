@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,17 +11,8 @@ from runner.core.verdict import Finish
 
 # Finish reasons as of 2026-11: OpenAI, Gemini, Anthropic, Mistral, Zhipu, DeepSeek, vLLM, SGLang,
 # OpenRouter.
-_CUT = frozenset(
-    {
-        "length",
-        "max_tokens",
-        "max_output_tokens",
-        "max_length",
-        "model_length",
-        "context_length",
-        "model_context_window_exceeded",
-    }
-)
+# Those of a limit differ most: length, max_output_tokens, model_context_window_exceeded …
+_CUT = re.compile("length|max_|context_window|truncat|incomplete|token_limit")
 _FILTERED = frozenset(
     {
         "content_filter",
@@ -95,7 +87,7 @@ def read_choice(choice: Any) -> Message:
         if not isinstance(choice.get("text"), str):  # as in the older completions API
             return Message(lacks=NO_CHOICE)
         message = {"content": choice["text"]}
-    finish, fault = read_finish(choice.get("finish_reason"))
+    finish, fault = read_finish(_reason(choice))
     text = text_of(message.get("content"))
     if text is None:
         return Message(to_json_text(message["content"]), finish, fault=fault, is_json=True)
@@ -109,18 +101,24 @@ def read_choice(choice: Any) -> Message:
     return Message("", finish, _why_empty(message), fault)
 
 
+def _reason(choice: dict[str, Any]) -> Any:
+    """Returns why an answer ended; `finish_reason` goes before the names that few servers use."""
+    details = choice.get("finish_details")
+    kind = details.get("type") if isinstance(details, dict) else None
+    reason = choice.get("finish_reason")
+    return reason or choice.get("done_reason") or kind or choice.get("stop_reason")
+
+
 def read_finish(reason: Any) -> tuple[Finish, str]:
     """Returns how an answer ended, by its ``finish_reason``, and the fault; empty if none."""
     if not isinstance(reason, str) or reason == "stop":
         return Finish.WHOLE, ""
     word = reason.lower()
-    if word in _CUT:
-        return Finish.CUT, ""
     if word in _FILTERED:
         return Finish.FILTERED, ""
     if word in _FAILED:
         return Finish.WHOLE, f'the provider failed to finish the answer (finish_reason "{reason}")'
-    return Finish.WHOLE, ""
+    return Finish.CUT if _CUT.search(word) else Finish.WHOLE, ""
 
 
 def text_of(content: Any) -> str | None:

@@ -24,7 +24,15 @@ SNIPPET = 200  # characters of a body that is not JSON, which the ledger keeps
 _MOST_TOKENS = 10**12
 # The keys of an error's message besides "message", in order of preference. A success may have
 # these keys, too.
-_OTHER_MESSAGE_KEYS = ("msg", "error_msg", "status_msg", "description", "detail")
+_OTHER_MESSAGE_KEYS = (
+    "msg",
+    "error_msg",
+    "status_msg",
+    "error_description",
+    "description",
+    "detail",
+    "reason",
+)
 
 Reader = Callable[[int, Mapping[str, str], dict[str, Any]], Reply]
 """Builds a `Reply` from the status, the headers and the JSON object of a successful reply."""
@@ -110,6 +118,7 @@ def _answer(body: bytes, status: int, headers: Mapping[str, str], data: dict[str
     if message.is_json:
         message = _read_exactly(body, headers) or message
     code, error = _error_of_choice(choice)
+    lacks = message.lacks if "choices" in data else f"{message.lacks}: {_snippet(body)}"
     return Reply(
         status,
         headers,
@@ -117,7 +126,7 @@ def _answer(body: bytes, status: int, headers: Mapping[str, str], data: dict[str
         error or message.fault,
         content=message.content,
         finish=message.finish,
-        lacks=message.lacks,
+        lacks=lacks,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
     )

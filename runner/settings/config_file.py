@@ -30,6 +30,7 @@ from runner.settings.serve import ServeSettings
 from runner.tomlfile import TomlTable, problem
 
 _NAMED_TOKEN = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|(?:keyring|file):\S(?:.*\S)?")
+_WINDOWS_PATH_WITH_ESCAPES = re.compile(r"file:[A-Za-z]:.*[\t\n\x08\f\r]", re.DOTALL)
 # Providers whose documentation names the variable differently from PROVIDER_API_KEY.
 _VARIABLES = {
     "cloudflare": "CLOUDFLARE_API_TOKEN",
@@ -134,6 +135,12 @@ class AccountSettings(TomlTable):
     @field_validator("token")
     @classmethod
     def _token_is_named(cls, token: str | None, info: ValidationInfo) -> str | None:
+        if token is not None and _WINDOWS_PATH_WITH_ESCAPES.match(token):
+            what = _("the path holds a tab, a line break or another control")
+            raise problem(
+                what,
+                _("in double quotes a backslash begins an escape: write '...' in single quotes"),
+            )
         if token is not None and not _NAMED_TOKEN.fullmatch(token):
             example = token_example(info.data.get("provider", ""))
             remedy = _(

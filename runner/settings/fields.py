@@ -12,12 +12,13 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator
 
 from runner.language import _, gettext_noop
+from runner.one_line import is_one_line
 from runner.tomlfile import problem
 
 
 def one_line(name: str) -> str:
-    """Validates a name: one line of printable text, without white space around it."""
-    if name != name.strip() or not name or not name.isprintable():
+    """Validates a name: one line, without white space around it."""
+    if name != name.strip() or not name or not is_one_line(name):
         raise problem(_("a name must be one line of printable text"))
     return name
 

@@ -3,6 +3,7 @@
 Through the real command, against a provider on a port.
 """
 
+import gzip
 import json
 import os
 import sys
@@ -80,6 +81,31 @@ def test_a_folder_whose_name_is_no_utf_8_may_hold_everything(
         assert midnight("--db", str(db), *words).code == 0, words
     [first, *_] = midnight("--json", "--db", str(db), "status").json["batches"]
     assert first["input"].startswith("file:///")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux")
+@pytest.mark.parametrize(
+    ("stored", "named"),
+    [
+        (b"caf\xe9.csv", b"caf\xe9.csv"),
+        (b"a\xff\xfe.csv.gz", b"a\xff\xfe.csv.gz"),
+        (b"\xed\xa0\x80.csv", b"\xed\xa0\x80.csv"),  # half a surrogate pair, as UTF-8 has none
+        (b"\xc6\xc0/1.csv", b"\xc6\xc0/*.csv"),
+        (b"part\xe9.csv", b"part*.csv"),
+    ],
+)
+def test_a_dataset_of_any_name_is_queued_and_shown(
+    midnight: Midnight, work: tuple[str, str], stored: bytes, named: bytes
+) -> None:
+    path = Path(os.fsdecode(stored))
+    path.parent.mkdir(exist_ok=True)
+    data = Path(work[1]).read_bytes()
+    path.write_bytes(gzip.compress(data) if stored.endswith(b"gz") else data)
+    for command in ("plan", "submit"):
+        said = midnight(command, work[0], os.fsdecode(named))
+        assert said.code == 0, said.err
+    assert midnight("show", "1").code == 0
+    assert midnight("--json", "status").json["batches"][0]["rows"] == 6
 
 
 def test_what_stands_in_single_braces_is_told(midnight: Midnight, work: tuple[str, str]) -> None:

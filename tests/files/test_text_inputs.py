@@ -8,6 +8,7 @@ import lzma
 import zipfile
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -230,6 +231,32 @@ def test_columns_without_a_name_are_called_as_pandas_calls_them(tmp_path: Path) 
     assert remark == 'rows.csv: columns without a name are called "Unnamed: 0", "Unnamed: 2"'
 
 
+@pytest.mark.parametrize("name", ["rows.csv", "rows.tsv", "rows.csv.gz"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        ",x",
+        " ,x",
+        "\ufeff,x",
+        ",Unnamed: 0,x",
+        "Unnamed: 0,,x",
+        ",,Unnamed: 0,Unnamed: 1,Unnamed: 0.1",
+        ",x,Unnamed: 0.1,Unnamed: 0",
+    ],
+)
+def test_a_table_that_was_written_twice_with_its_index_has_the_columns_of_pandas(
+    tmp_path: Path, name: str, header: str
+) -> None:
+    """`to_csv` without `index=False` adds a nameless column each time; so does R."""
+    text = "".join(f"{line}\n" for line in (header, ",".join("12345"[: header.count(",") + 1])))
+    expected = pd.read_csv(io.StringIO(text.strip("\ufeff").replace(" ,", ",")))
+    text = text.replace(",", "\t") if "tsv" in name else text
+    data = text.encode()
+    path = write(tmp_path, name, gzip.compress(data) if name.endswith("gz") else data)
+    assert check(path).columns == tuple(expected.columns)
+    assert [list(row.values()) for row in rows(path)] == [list("12345"[: len(expected.columns)])]
+
+
 @pytest.mark.parametrize(
     ("header", "value"),
     [
@@ -263,6 +290,14 @@ def test_a_header_is_not_suspected(tmp_path: Path, header: str) -> None:
         ("a.jsonl", bz2.compress(b"a\n1\n"), "the file is compressed with bzip2", ".bz2"),
         ("a.csv", b"PAR1xxxx", "the file is a Parquet file", ".parquet"),
         ("a.csv", b"PK\3\4xxxx", "the file is a workbook or a zip archive", ".xlsx"),
+        ("a.csv", b"\n <!DOCTYPE html>\n<html>", "the file is a web page", "download the file"),
+        ("a.jsonl", b"\xef\xbb\xbf<html lang='de'>", "the file is a web page", "log in"),
+        ("a.csv", b"version https://git-lfs.github.com/spec/v1\n", "Git LFS", "git lfs pull"),
+        ("a.tsv", b"%PDF-1.7\n", "the file is a PDF document", ".xlsx"),
+        ("a.csv", b"SQLite format 3\0\x10", "the file is an SQLite database", "export"),
+        ("a.csv", b'{"id": 1, "text": "a"}\n', "the file is JSON", ".jsonl"),
+        ("a.tsv", b'[\n {\n "text": "a"}]\n', "the file is JSON", ".jsonl"),
+        ("a.csv", b"id,text\r1,a\r", "a carriage return stands alone", "line ends"),
     ],
 )
 def test_what_the_file_is_instead_is_told(
@@ -271,6 +306,11 @@ def test_what_the_file_is_instead_is_told(
     error = refused(write(tmp_path, name, data))
     assert what in error.what
     assert remedy in (error.remedy or "")
+
+
+@pytest.mark.parametrize("name", ["<id>", "{x}", "[id]", "%PDF", "version", "<html-id>"])
+def test_a_header_that_begins_oddly_is_one(tmp_path: Path, name: str) -> None:
+    assert rows(write(tmp_path, "a.csv", f"{name},text\n1,a\n")) == [{name: "1", "text": "a"}]
 
 
 def test_marks_and_halves_in_json_lines_are_read(tmp_path: Path) -> None:

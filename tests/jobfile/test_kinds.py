@@ -114,6 +114,7 @@ def test_a_schema_may_refer_to_itself() -> None:
         ("kind = 'regex'\npattern = 'a)|(b'", "not a regular expression"),
         ("kind = 'regex'\npattern = '(?=a)'", "look-arounds"),
         ("kind = 'regex'\npattern = ''", "one line of printable text"),
+        ('kind = "regex"\npattern = "a\\nb"', "one line of printable text"),
         ("kind = 'labels'\nlabels = ['a', 'b']\nmin = 3", "a whole number from 0 to 2"),
         ("kind = 'labels'\nlabels = ['a', 'b']\nmax = 0", "at least 1"),
         ("kind = 'labels'\nlabels = ['a', 'b']\nmin = 2\nmax = 1", "greater than max"),
@@ -132,6 +133,20 @@ def test_a_schema_may_refer_to_itself() -> None:
 )
 def test_what_makes_no_sense_is_told_with_its_place(lines: str, told: str) -> None:
     assert told in refused(lines)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reply"),
+    [
+        ("علاقه\u200cمند|می\u200cروم", "علاقه\u200cمند"),
+        ("क्\u200dष|अन्य", "क्\u200dष"),
+        ("(👩\u200d🔬|👤)+", "👩\u200d🔬👤"),
+        ("très\xa0bon|mauvais", "très\xa0bon"),
+    ],
+)
+def test_a_pattern_is_whatever_a_language_writes(pattern: str, reply: str) -> None:
+    text = f"{SMALL}[answer]\nkind = 'regex'\npattern = '{pattern}'\n"
+    assert read_answer(parse(text, "job.toml").answer, reply) == Valid(reply)
 
 
 @pytest.mark.parametrize("kind", ["chat", "embedding", "image", "request"])

@@ -540,6 +540,32 @@ def test_a_redirect_is_told_and_blames_no_request() -> None:
     assert "it redirects to http://10.0.0.1/login)" in verdict.why
 
 
+@pytest.mark.parametrize("status", [300, 301, 303, 305, 307, 308])
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("/login", " (it redirects to /login)"),
+        ("https://sso.example/a?token=1#b", " (it redirects to https://sso.example/a)"),
+        ("http://[broken", ""),
+        (None, ""),
+    ],
+)
+def test_a_redirect_of_any_kind_blames_no_request_and_takes_no_token_along(
+    status: int, location: str | None, told: str
+) -> None:
+    seen: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url.path)
+        headers = {} if location is None else {"location": location}
+        return httpx.Response(status, headers=headers, text="<html>Moved</html>")
+
+    verdict = ask(handler).verdict
+    assert (verdict.kind, len(seen)) == (Kind.TRANSIENT, 1)
+    assert verdict.why.startswith(f"HTTP {status}")
+    assert verdict.why.endswith(told)
+
+
 @pytest.mark.parametrize(
     ("date", "told"),
     [

@@ -26,6 +26,12 @@ def reply(choice: Any, **more: Any) -> Any:
         ("length", Finish.CUT),
         ("MAX_TOKENS", Finish.CUT),
         ("model_length", Finish.CUT),
+        ("context_length_exceeded", Finish.CUT),
+        ("max_new_tokens", Finish.CUT),
+        ("repetition_truncation", Finish.CUT),
+        ("Incomplete", Finish.CUT),
+        ("eos_token", Finish.WHOLE),
+        ("stop_sequence", Finish.WHOLE),
         ("content_filter", Finish.FILTERED),
         ("SAFETY", Finish.FILTERED),
         ("sensitive", Finish.FILTERED),
@@ -34,6 +40,21 @@ def reply(choice: Any, **more: Any) -> Any:
 def test_how_an_answer_ended_is_read(reason: Any, finish: Finish) -> None:
     found = reply({"finish_reason": reason, "message": {"content": "yes"}})
     assert (found.content, found.finish, found.refused) == ("yes", finish, False)
+
+
+@pytest.mark.parametrize(
+    ("fields", "finish"),
+    [
+        ({"done_reason": "length"}, Finish.CUT),
+        ({"finish_reason": "", "stop_reason": "max_tokens"}, Finish.CUT),
+        ({"finish_reason": None, "finish_details": {"type": "max_tokens"}}, Finish.CUT),
+        ({"finish_details": {"type": "stop", "stop": "<|end|>"}}, Finish.WHOLE),
+        ({"finish_reason": "stop", "stop_reason": "length"}, Finish.WHOLE),  # vLLM: what matched
+        ({"stop_reason": 128009}, Finish.WHOLE),
+    ],
+)
+def test_how_an_answer_ended_is_read_under_every_name(fields: Any, finish: Finish) -> None:
+    assert reply({"message": {"content": "yes"}, **fields}).finish is finish
 
 
 @pytest.mark.parametrize("reason", ["error", "network_error", "insufficient_system_resource"])

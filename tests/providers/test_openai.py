@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
+from runner.core.verdict import classify
 from runner.providers.openai import read_reply
 
 REASONED = "positive, I would say"
@@ -103,6 +104,8 @@ def test_a_count_of_tokens_that_cannot_be_is_not_told(told: Any, count: int | No
         ({"error_code": 17, "error_msg": "daily limit reached"}, "17", "daily limit reached"),
         ({"code": 50508, "msg": "System is too busy", "data": None}, "50508", "System is too busy"),
         ({"code": "E", "description": "broken", "detail": "more"}, "E", "broken"),
+        ({"error": {"type": "E", "reason": "because of this"}}, "E", "because of this"),
+        ({"code": 401, "error_description": "invalid grant"}, "401", "invalid grant"),
         ({"data": [], "msg": "success"}, "", ""),
     ],
 )
@@ -111,6 +114,25 @@ def test_the_words_of_an_error_are_found_under_every_name(
 ) -> None:
     reply = read_reply(200, {}, orjson.dumps(body))
     assert (reply.code, reply.message) == (code, message)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"ResponseMetadata": {"Error": {"Code": "AccessDenied", "Message": "no right"}}},
+        {"Response": {"Error": {"Code": "AuthFailure", "Message": "no right"}, "RequestId": "1"}},
+        {"header": {"code": 10013, "message": "no right", "sid": "1"}},
+        {"fault": {"faultstring": "no right"}},
+        {"error": {"error": {"message": "no right"}}},
+        {"data": {"reason": "no right"}},
+        {"output": {"text": "no right"}},
+    ],
+)
+def test_the_words_of_an_envelope_that_nobody_knows_are_told(body: Any) -> None:
+    reply = read_reply(200, {}, orjson.dumps(body))
+    assert reply.content is None
+    assert reply.lacks.startswith("the reply holds no choice: ")
+    assert "no right" in classify(reply, ()).why
 
 
 def test_words_without_a_code_tell_why_a_request_failed() -> None:

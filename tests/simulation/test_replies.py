@@ -172,17 +172,30 @@ def test_load_that_passes_soon_costs_a_small_batch_seconds(tmp_path: Path) -> No
     assert took[0] < 120
 
 
-def test_a_login_page_in_the_middle_of_a_run_fails_no_row(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "page",
+    [
+        httpx.Response(302, headers={"location": "http://10.0.0.1/login"}),
+        httpx.Response(308, headers={"location": "https://www.provider.example/v1"}),
+        httpx.Response(303),
+        httpx.Response(200, html="<html><title>Sign in</title></html>"),
+        httpx.Response(204),
+    ],
+    ids=lambda page: str(page.status_code),
+)
+def test_a_login_page_in_the_middle_of_a_run_fails_no_row(
+    tmp_path: Path, page: httpx.Response
+) -> None:
     seen: list[Body] = []
 
     def script(body: Body) -> httpx.Response:
         seen.append(body)
         if 5 < len(seen) <= 30:
-            return httpx.Response(302, headers={"location": "http://10.0.0.1/login"})
+            return httpx.Response(page.status_code, headers=page.headers, content=page.content)
         return answered("a")
 
     rows, _, _ = run(tmp_path, 60, LABEL, script)
-    assert all(row.answer == "a" for row in rows)
+    assert [row for row in rows if row.answer != "a"] == []
 
 
 def test_a_refused_response_format_costs_one_call_whoever_runs_next(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -32,12 +32,14 @@ class Network:
         direct: The entries of NO_PROXY, in lower case.
         certificates: A file with the certificates to trust; None: the usual ones.
         certificate_folder: A folder of such files, likewise.
+        variables: The variable that names each proxy, by the scheme of the target.
     """
 
     proxies: Mapping[str, str]
     direct: Sequence[str] = ()
     certificates: Path | None = None
     certificate_folder: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def proxy_for(self, url: str) -> str | None:
         """The proxy through which `url` is reached; None: directly. Never raises."""
@@ -52,13 +54,15 @@ class Network:
         return proxy
 
     def path_to(self, url: str) -> str:
-        """By which proxy `url` is reached, to stand after a message; empty where by none."""
+        """By which proxy of which variable `url` is reached, for the end of a message, or empty."""
         proxy = self.proxy_for(url)
         if proxy is None:
             return ""
         place = urlsplit(proxy)
-        port = "" if place.port is None else f":{place.port}"
-        return f" (by the proxy {place.scheme}://{place.hostname}{port})"
+        host = place.netloc.rpartition("@")[2]
+        variable = self.variables.get(urlsplit(url).scheme)
+        whose = "" if variable is None else f" of {variable}"
+        return f" (by the proxy {place.scheme}://{host}{whose})"
 
 
 DIRECT = Network({})
@@ -71,11 +75,11 @@ def read_network(environ: Mapping[str, str]) -> Network:
         ConfigError: A variable holds what is no proxy, or names no certificates; the
             message names the variable, and never shows a proxy's URL, which may hold a password.
     """
-    proxies = {}
+    proxies, variables = {}, {}
     for scheme in ("http", "https"):
         name = _first_set(environ, f"{scheme}_proxy", "all_proxy")
         if name is not None:
-            proxies[scheme] = _proxy(environ[name], name)
+            proxies[scheme], variables[scheme] = _proxy(environ[name], name), name
     if not proxies and sys.platform in _WITH_SETTINGS:
         proxies = _of_settings()
     listed = environ.get(_first_set(environ, "no_proxy") or "", "")
@@ -85,6 +89,7 @@ def read_network(environ: Mapping[str, str]) -> Network:
         tuple(entry for entry in entries if entry),
         _certificates(environ),
         _certificate_folder(environ),
+        variables,
     )
 
 

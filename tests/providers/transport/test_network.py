@@ -154,8 +154,21 @@ def test_a_proxy_that_is_not_there_is_named_and_not_its_password(kind: str) -> N
     for scheme in ("http", "https"):
         outcome, _ = through(kind, f"{scheme}://provider.invalid/", environ)
         assert isinstance(outcome, NotSent)
-        assert "(by the proxy http://127.0.0.1:1)" in outcome.why
+        assert "(by the proxy http://127.0.0.1:1 of ALL_PROXY)" in outcome.why
         assert "secret" not in outcome.why
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "shown"),
+    [
+        ("all_proxy", "socks://127.0.0.1:1/", "socks5://127.0.0.1:1 of all_proxy"),
+        ("HTTPS_PROXY", "127.0.0.1:1", "http://127.0.0.1:1 of HTTPS_PROXY"),
+        ("https_proxy", "HTTP://Me:Pw@[::1]:1", "http://[::1]:1 of https_proxy"),
+    ],
+)
+def test_the_variable_that_names_a_proxy_is_told(variable: str, value: str, shown: str) -> None:
+    network = read_network({variable: value})
+    assert network.path_to("https://provider.invalid/") == f" (by the proxy {shown})"
 
 
 def test_a_proxy_that_opens_no_tunnel_is_not_sent(kind: str) -> None:
