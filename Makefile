@@ -1,7 +1,7 @@
 # make demo   set up, then rehearse the main job: no token, no network, nothing spent
 # make test   set up, then the checks and the tests: a few minutes
 # make slow   the simulations of many days that `make test` leaves out; a change lands with both
-# make nightly  a real small model under llama.cpp, 300 injected faults, the largest files: half an hour
+# make nightly  a real small model under llama.cpp, 300 injected faults, the longest runs: an hour
 # make docs   build the pages into build/site, which needs no network to be read
 # make reference  write docs/reference anew, from the program
 # make pictures   draw docs/pictures anew: the terminal, from real runs, the drawings, and the
@@ -37,7 +37,7 @@ test: $(VENV)/ready-to-test
 	$(BIN)/pytest tests -n $(JOBS) --ignore tests/core -m "not slow and not nightly"
 
 slow: $(VENV)/ready-to-test
-	$(BIN)/pytest tests -n $(JOBS) -m slow
+	$(BIN)/pytest tests -n $(JOBS) -m "slow and not nightly"
 	MIDNIGHT_FAULTS=20 $(BIN)/pytest tests/faults/test_injected.py -n $(JOBS)
 
 nightly: $(VENV)/ready-to-test

@@ -105,6 +105,7 @@ def test_three_million_rows_of_parquet_are_what_pandas_reads() -> None:
     assert [pair for pair in found if pair[0] != pair[1]][:3] == []
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="it reads /proc")
 def test_planning_three_million_rows_takes_no_more_memory_than_planning_a_few(
     tmp_path: Path,

@@ -86,8 +86,13 @@ def test_clients_go_before_the_night_batch_and_have_the_reserve(tmp_path: Path) 
     simulate(tmp_path, story, reserve=50, limits={"calls_per_day": 200})
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("pace", [Pace.ASAP, Pace.AUTO])
+@pytest.mark.parametrize(
+    "pace",
+    [
+        pytest.param(Pace.AUTO, marks=pytest.mark.slow),
+        pytest.param(Pace.ASAP, marks=pytest.mark.nightly),
+    ],
+)
 def test_chat_and_a_night_batch_share_two_thousand_calls(tmp_path: Path, pace: Pace) -> None:
     """Chat is never refused while its reserve lasts, the batch takes the rest, nobody is refused.
 

@@ -120,8 +120,13 @@ def test_what_is_granted_while_work_waits_is_spent_before_it_expires(
     check_all_is_spent(days, price)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("pace", "price"), [(Pace.AUTO, 2.0), (Pace.ASAP, 1.0)])
+@pytest.mark.parametrize(
+    ("pace", "price"),
+    [
+        pytest.param(Pace.AUTO, 2.0, marks=pytest.mark.slow),
+        pytest.param(Pace.ASAP, 1.0, marks=pytest.mark.nightly),
+    ],
+)
 def test_a_fortnight_of_logins_at_odd_hours_loses_no_credit(
     tmp_path: Path, pace: Pace, price: float
 ) -> None:
@@ -139,7 +144,7 @@ def test_a_light_model_costs_half_of_what_it_was_taken_to_and_no_credit_is_lost(
     check_all_is_spent(days, 0.5)
 
 
-@pytest.mark.parametrize("count", [2, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [2, pytest.param(10, marks=pytest.mark.nightly)])
 def test_the_finish_is_foretold_to_within_two_hours_if_one_logs_in_each_day(
     tmp_path: Path, count: int
 ) -> None:

@@ -369,7 +369,7 @@ def test_a_kill_at_any_statement_leaves_the_old_database(
         assert dump(copy_of(path, release)) == before
 
 
-@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.nightly)])
 def test_an_error_at_any_statement_leaves_the_old_database(old: Path, step: int) -> None:
     before, number = dump(old), 0
     while fails_at(old, number):
