@@ -172,7 +172,7 @@ def _batches(view: RunView, width: int) -> RenderableType:
         )
         table.add_row(
             Text(line.name, "bold"),
-            ProgressBar(total=max(1, line.rows), completed=line.done, style="bright_black"),
+            ProgressBar(total=max(1, line.rows), completed=line.done, style="dim"),
             Text(fmt.beside(fmt.out_of(line.done, line.rows), fmt.percent(line.done, line.rows))),
             Text(_("paused"), "yellow") if line.paused else failed,
             *([Text(f"→ {line.output}" if line.output else "")] if width >= WIDE else []),
