@@ -63,9 +63,13 @@ def test_a_line_of_json_is_passed_through_unchanged(tmp_path: Path) -> None:
     assert rows(path) == lines
 
 
-@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
-def test_a_file_that_changed_since_it_was_checked_is_refused(tmp_path: Path, name: str) -> None:
-    path = dataset(tmp_path, name, '{"a":1}\n{"a":1}\n')
+@pytest.mark.parametrize(
+    ("name", "text"), [("rows.csv", "a\n1\n1\n"), ("rows.jsonl", '{"a":1}\n{"a":1}\n')]
+)
+def test_a_file_that_changed_since_it_was_checked_is_refused(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    path = dataset(tmp_path, name, text)
     found = check(path)
     os.utime(path, ns=(1, 1))
     with pytest.raises(InputError, match="changed since"):
