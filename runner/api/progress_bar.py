@@ -128,7 +128,7 @@ class TerminalBar(Bar):
         grid.add_column(no_wrap=True)
         grid.add_column(width=BAR_WIDTH)
         grid.add_column(overflow="fold")
-        bar = ProgressBar(1.0, progress.share, width=BAR_WIDTH, style="bright_black")
+        bar = ProgressBar(1.0, progress.share, width=BAR_WIDTH, style="dim")
         grid.add_row(progress.name, bar, line_of(progress))
         self._live.update(grid, refresh=True)
 
