@@ -92,9 +92,7 @@ class RehearsalView:
             fmt.number(seen.calls),
             fmt.number(seen.answered),
             Text(fmt.number(seen.refused), "yellow" if seen.refused else "dim"),
-            ProgressBar(
-                total=max(1, self._rows), completed=self._done, width=16, style="dim"
-            ),
+            ProgressBar(total=max(1, self._rows), completed=self._done, width=16, style="dim"),
             fmt.out_of(self._done, self._rows),
         )
         self._console.print(line)
