@@ -54,10 +54,20 @@ class BalancePoller:
         self._clock = clock
         self._ask_at = 0
         self._hurried = anyio.Event()
-        self.polled = self.account.credits is None
+        self._polled_for: frozenset[str] | None = None
         self.token_is_good = False  # a balance was returned
         self.models: frozenset[str] = frozenset()
         self.prices: dict[str, float] = {}
+
+    @property
+    def polled(self) -> bool:
+        """Whether the balance was polled, and all wanted prices were asked for, if there are any.
+
+        The first poll may begin before any price is wanted.
+        """
+        if self.account.credits is None:
+            return True
+        return self._polled_for is not None and self.models <= self._polled_for
 
     def poll_now(self) -> None:
         """Polls at once, as after a refusal for spent credits."""
@@ -77,7 +87,7 @@ class BalancePoller:
         """
         verdict = None
         while verdict is None and self.account.credits is not None:
-            self._hurried = anyio.Event()
+            self._hurried, models = anyio.Event(), self.models
             try:
                 verdict = await self._poll(self.account.credits)
             except StoreError:  # the engine has the same error, and reports it
@@ -85,7 +95,7 @@ class BalancePoller:
             except Exception:
                 # A bug must not cancel the calls in flight, which are paid for.
                 log.exception("the balance of %s cannot be asked for", self.account.name)
-            self.polled = True
+            self._polled_for = models
             tell(verdict)
             if verdict is None:
                 await self._rest()
