@@ -1,7 +1,7 @@
-"""Sends the calls of one account, and classifies their replies.
+"""Sends the calls of one account.
 
-An endpoint combines the transport, the wire format and the dialects of the preset. It decides
-nothing about jobs or windows, returns failures as values instead of raising them, and never
+An endpoint combines the transport and the wire formats; reply_reader.py reads the replies. It
+decides nothing about jobs or windows, returns failures as values instead of raising them, and never
 reveals the token.
 """
 
@@ -13,21 +13,17 @@ from functools import partial
 from typing import Any
 
 from runner.core.answer_formats import retried_at
-from runner.core.period import Refill, Rolling
-from runner.core.verdict import Kind, Reply, Scope, Verdict, classify, succeeded
-from runner.core.window import Count
+from runner.core.verdict import Kind, Scope, Verdict
 from runner.errors import ConfigError
 from runner.language import _
-from runner.providers import downloads, embeddings, headers, images, openai
+from runner.providers import downloads, embeddings, images, openai
 from runner.providers.account import Account
 from runner.providers.call_result import CallResult
-from runner.providers.durations import read_moment, read_wait
 from runner.providers.forwarding import adjust_verdict, prepare_forward
-from runner.providers.header_names import HeaderNames
 from runner.providers.json_body import to_json
 from runner.providers.redaction import Redaction
-from runner.providers.redirects import redirect_note
 from runner.providers.relay import Relay, asks_for_usage, relay, with_usage
+from runner.providers.reply_reader import Parse, ReplyReader
 from runner.providers.transport import (
     MOST_REPLY_BYTES,
     NoReply,
@@ -44,7 +40,7 @@ class _Request:
 
     path: str
     body: Mapping[str, Any]
-    read: Callable[[int, Mapping[str, str], bytes], Reply]
+    read: Parse
     headers: Mapping[str, str]
     forwarded: bool = False
     limit_bytes: int = MOST_REPLY_BYTES
@@ -63,12 +59,7 @@ class Endpoint:
             self._headers["Authorization"] = f"Bearer {token}"
         in_tasks = account.preset.images == "tasks"
         self._image_headers = self._headers | (images.ASYNC_HEADERS if in_tasks else {})
-        self._counted = [
-            (table.name, table.headers, isinstance(table.period, Rolling | Refill))
-            for table in account.preset.tables
-            if table.headers != HeaderNames()
-        ]
-        self._count_fields = frozenset[str]().union(*(n.fields for _, n, _ in self._counted))
+        self._replies = ReplyReader(account.preset, self._redaction)
 
     def __repr__(self) -> str:
         return f"Endpoint({self.account.name})"
@@ -206,7 +197,9 @@ class Endpoint:
         else:
             if events.has_begun:
                 request = replace(request, read=openai.read_reply)
-            result = self._adjusted(request, self._read(ended, request, now))
+            result = self._adjusted(
+                request, self._replies.read(ended, request.read, now, raw=request.forwarded)
+            )
         if last:
             await deliver(last)
         return result
@@ -258,6 +251,9 @@ class Endpoint:
             return CallResult(Verdict(Kind.TRANSIENT, self._unforeseen(error), scope=None))
         return self._unanswered(reply)
 
+    def _read(self, response: Response, request: _Request, now: int) -> CallResult:
+        return self._replies.read(response, request.read, now, raw=request.forwarded)
+
     def _forwarded(self, url: str, body: Mapping[str, Any]) -> _Request:
         path, body, read, limit = prepare_forward(url, body)
         own = self._image_headers if path == "/images/generations" else self._headers
@@ -275,73 +271,6 @@ class Endpoint:
         if isinstance(reply, NotSent):
             return CallResult(Verdict(Kind.LOCAL, why, Scope.ACCOUNT))
         return CallResult(Verdict(Kind.TRANSIENT, why))
-
-    def _read(self, response: Response, request: _Request, now: int) -> CallResult:
-        """Parses and classifies a reply; times in it are relative to its own ``Date``, if any."""
-        fields = response.headers
-        date = headers.read_date(fields)
-        provider_now = now if date is None else date
-        body = self._redaction.body(response.body)
-        reply = request.read(response.status, fields, body)
-        wait = self._requested_wait(fields, reply.message, provider_now)
-        if reply.refused:
-            reply = replace(reply, message=reply.message + redirect_note(response))
-        return CallResult(
-            classify(reply := self._redacted(reply, wait), self.account.preset.rules),
-            reply,
-            self._counts(fields, provider_now, None if succeeded(reply.status) else wait),
-            date,
-            self._clean(body.decode("utf-8", "replace")) if request.forwarded else "",
-        )
-
-    def _redacted(self, reply: Reply, wait: int | None) -> Reply:
-        """Returns `reply` with the wait that it asks for, and without the token.
-
-        The body was redacted before, but JSON may escape any character of the token.
-        """
-        clean = self._clean
-        content = reply.content if reply.content is None else clean(reply.content)
-        if reply.refused or reply.lacks or wait is not None or reply.images or reply.task_id:
-            return replace(
-                reply,
-                code=clean(reply.code),
-                message=clean(reply.message),
-                content=content,
-                lacks=clean(reply.lacks),
-                task_id=clean(reply.task_id),
-                images=tuple(map(clean, reply.images)),
-                retry_after_ms=wait,
-            )
-        return reply if content is reply.content else replace(reply, content=content)
-
-    def _counts(
-        self, fields: Mapping[str, str], now: int, wait: int | None = None
-    ) -> dict[str, Count]:
-        """Returns the provider's own counts, by quota, if the headers are well-formed.
-
-        A rolling or refilled quota admits calls before its reset. If a refusal asks for a `wait`
-        that is shorter than the time until the reset, the wait applies and the count is ignored.
-        """
-        counts: dict[str, Count] = {}
-        if self._count_fields.isdisjoint(fields):
-            return counts
-        for name, names, is_continuous in self._counted:
-            info = headers.read_quota(fields, names, now)
-            if info is not None and info.remaining is not None:
-                resets_in = None if info.resets_at is None else info.resets_at - now
-                if not (is_continuous and wait is not None and wait < (resets_in or 0)):
-                    counts[name] = Count(info.limit, info.remaining, resets_in)
-        return counts
-
-    def _requested_wait(self, fields: Mapping[str, str], message: str, now: int) -> int | None:
-        """Returns the wait that a reply asks for in its headers or its error message, in ms."""
-        in_headers = headers.read_retry_after(fields, now)
-        if in_headers is not None or not message:
-            return in_headers
-        in_message = read_wait(message)
-        if in_message is None and (until := read_moment(message, self.account.preset.zone)):
-            in_message = until - now
-        return in_message if in_message and 0 < in_message <= headers.LONGEST_WAIT_MS else None
 
     def _clean(self, text: str) -> str:
         """Returns `text` without the token, which a provider or a proxy may echo."""

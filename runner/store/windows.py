@@ -138,8 +138,8 @@ def _counts(window: Window) -> dict[str, Any]:
         "by_clients": window.by_clients,
         "last_start_at_ms": window.last_start_at,
         "counted_at_ms": window.counted_at,
-        "recent_json": _told(window.recent or window.expiries or window.others),
-        "unconfirmed_json": _told(window.unconfirmed),
+        "recent_json": _to_json(window.recent or window.expiries or window.others),
+        "unconfirmed_json": _to_json(window.unconfirmed),
     }
 
 
@@ -223,7 +223,7 @@ def _spelt(period: Period) -> str:
     return spell(period)
 
 
-def _told(amounts: Recent) -> str:
+def _to_json(amounts: Recent) -> str:
     return orjson.dumps(amounts).decode() if amounts else "[]"
 
 
