@@ -118,6 +118,24 @@ def test_no_word_of_the_other_script_slips_in(tool: ModuleType, name: str) -> No
     assert [word for word in wrong[name] if word in told] == []
 
 
+# The rooms whose messages also reach programs, which are answered in English.
+ANSWERING_PROGRAMS = ("store", "files", "engine")
+
+
+@pytest.mark.parametrize("room", ANSWERING_PROGRAMS)
+def test_a_message_that_programs_may_get_is_translated_where_it_is_used(room: str) -> None:
+    """What a module translates as it is loaded keeps the language of the process."""
+    early = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in sorted((ROOT / "runner" / room).rglob("*.py"))
+        for statement in ast.parse(path.read_text()).body
+        if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        for call in ast.walk(statement)
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "_"
+    ]
+    assert early == []
+
+
 def test_what_typer_hands_to_gettext_is_in_the_catalogue() -> None:
     tree = ast.parse(Path(typer.core.__file__).read_text(encoding="utf-8"))
     calls = [one for one in ast.walk(tree) if isinstance(one, ast.Call)]

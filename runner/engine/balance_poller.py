@@ -23,7 +23,7 @@ from runner.core.verdict import Kind, Scope, Verdict, is_of_calls
 from runner.core.window import CREDIT, NEVER, Quota, Window
 from runner.engine.posts import Post
 from runner.errors import StoreError
-from runner.language import _
+from runner.language import _, gettext_noop
 from runner.providers.account import Account
 from runner.providers.balance import Balance, TokenRefused, ask_balance, ask_price
 from runner.providers.endpoint import Endpoint
@@ -41,7 +41,7 @@ HISTORY_MS = 3 * grants.DAY_MS
 RETRY_WRITE_MS = 10_000
 # The longest single sleep, so that a clock that was set forward is noticed.
 REST_S = 60.0
-REMEDY = _("make a new token and set the variable that the account names")
+REMEDY = gettext_noop("make a new token and set the variable that the account names")
 
 
 class BalancePoller:
@@ -113,7 +113,7 @@ class BalancePoller:
         reply = await ask_balance(self._endpoint)
         if isinstance(reply, TokenRefused):
             await self._post(partial(write_refusal, account=self.account, why=reply.why, now=now))
-            return Verdict(Kind.UNAUTHORISED, reply.why, remedy=REMEDY)
+            return Verdict(Kind.UNAUTHORISED, reply.why, remedy=_(REMEDY))
         if isinstance(reply, Balance):
             self.token_is_good = True
             if reply.available == 0:

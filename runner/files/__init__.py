@@ -9,7 +9,6 @@ from runner.files.find import find_inputs
 from runner.files.formats import (
     AS_NAMED,
     FORMATS,
-    SUPPORTED,
     Format,
     ReadOptions,
     check_encoding,
@@ -25,7 +24,6 @@ __all__ = [
     "AS_NAMED",
     "FORMATS",
     "RESULT_COLUMNS",
-    "SUPPORTED",
     "CellValue",
     "Dataset",
     "Format",

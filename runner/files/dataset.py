@@ -15,11 +15,11 @@ from zipfile import BadZipFile
 from runner.errors import InputError
 from runner.files.compression import zip_members
 from runner.files.formats import (
-    SUPPORTED,
     TEXTS,
     FileType,
     ReadOptions,
     file_type_of,
+    readable_suffixes,
     unknown_suffix,
 )
 from runner.files.input_errors import unreadable_error
@@ -107,7 +107,9 @@ def input_type(path: Path, options: ReadOptions) -> FileType:
     file_type = file_type_of(path, options.form) or _inside(path)
     if file_type:
         return replace(file_type, encoding=options.encoding, sheet=options.sheet)
-    remedy = _("use one of {known}; or name the format with --format").format(known=SUPPORTED)
+    remedy = _("use one of {known}; or name the format with --format").format(
+        known=readable_suffixes()
+    )
     raise InputError(unknown_suffix(path), where=str(path), remedy=remedy)
 
 

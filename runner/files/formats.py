@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from runner.errors import ConfigError, RunnerError
-from runner.language import _
+from runner.language import _, gettext_noop
 
 Format = Literal["csv", "tsv", "jsonl", "json", "parquet", "arrow", "xlsx", "xls", "ods", "npy"]
 """``json`` (a list of objects) is for results only; a ``.json`` dataset is read as ``jsonl``."""
@@ -45,16 +45,7 @@ _COMPRESSIONS: dict[str, Compression] = {
     "zip": "zip",
 }
 
-_PACKED = _("text also with .gz, .zst, .bz2, .xz")
-SUPPORTED = _("{known}; {packed} or .zip behind it").format(
-    known=", ".join(f".{name}" for name in FORMATS), packed=_PACKED
-)
-"""The suffixes of datasets, for messages."""
-
-WRITABLE = _(".csv, .tsv, .jsonl, .json, .parquet, .xlsx; {packed} behind it").format(
-    packed=_PACKED
-)
-"""The suffixes of results, for messages."""
+_PACKED = gettext_noop("text also with .gz, .zst, .bz2, .xz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +90,19 @@ class ReadOptions:
 
 
 AS_NAMED = ReadOptions()
+
+
+def readable_suffixes() -> str:
+    """Returns the suffixes of datasets, for messages."""
+    known = ", ".join(f".{name}" for name in FORMATS)
+    return _("{known}; {packed} or .zip behind it").format(known=known, packed=_(_PACKED))
+
+
+def writable_suffixes() -> str:
+    """Returns the suffixes of results, for messages."""
+    return _(".csv, .tsv, .jsonl, .json, .parquet, .xlsx; {packed} behind it").format(
+        packed=_(_PACKED)
+    )
 
 
 def file_type_of(path: Path, form: Format | None = None) -> FileType | None:

@@ -21,7 +21,7 @@ from runner.files.formats import ReadOptions, file_type_of
 from runner.files.scan import Requirements
 from runner.files.selection import ALL, Selection
 from runner.jobfile.request_url import Url, standard_url
-from runner.language import _
+from runner.language import _, gettext_noop
 
 KEYS = ("custom_id", "method", "url", "body")
 """The keys of every line."""
@@ -35,10 +35,10 @@ CONTENT_KEYS: dict[str, str] = {
 }
 """The required key of a request body, by URL."""
 _HEAD = 1 << 16  # bytes in which the first line's keys must appear
-_REMEDY = _(
+_REMEDY = gettext_noop(
     "write each line as the OpenAI Batch API requires: a unique custom_id, the "
     "method POST, and the same url (as {url}) and model in the whole file"
-).format(url=next(iter(CONTENT_KEYS)))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,9 @@ def check_requests(
             them are listed.
     """
     inspector = _Inspector()
+    remedy = _(_REMEDY).format(url=next(iter(CONTENT_KEYS)))
     requirements = Requirements(
-        frozenset(KEYS), ReadOptions("jsonl"), inspector.error, inspector.begin, _REMEDY
+        frozenset(KEYS), ReadOptions("jsonl"), inspector.error, inspector.begin, remedy
     )
     dataset = check_files(paths, requirements, selection, on_progress)
     return RequestDataset(dataset, inspector.model, cast("Url", inspector.url))

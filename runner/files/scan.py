@@ -37,7 +37,7 @@ from runner.files.readers.jsonl_reader import (
 from runner.files.readers.lines import Lines, NotUtf8Error
 from runner.files.readers.text_source import text_source
 from runner.files.readers.typed_table import open_table
-from runner.language import _
+from runner.language import _, gettext_noop
 
 _ROWS_BETWEEN_REPORTS = 10_000
 _HASH_CHUNK = 1 << 18  # bytes
@@ -45,9 +45,13 @@ _HEAD = 1 << 12  # bytes in which UTF-16 and UTF-32 are detected
 _SAMPLE = 1 << 16  # bytes from which a multi-byte encoding is guessed
 
 _REMEDIES: dict[Format, str] = {
-    "csv": _("put quotes around cells that hold commas, quotes or line ends"),
-    "tsv": _("give every row as many cells as the header; a cell holds no tab and no line end"),
-    "jsonl": _("write one whole JSON object on each line, with every key that the prompt reads"),
+    "csv": gettext_noop("put quotes around cells that hold commas, quotes or line ends"),
+    "tsv": gettext_noop(
+        "give every row as many cells as the header; a cell holds no tab and no line end"
+    ),
+    "jsonl": gettext_noop(
+        "write one whole JSON object on each line, with every key that the prompt reads"
+    ),
 }
 
 
@@ -192,7 +196,7 @@ class _Scan:
         if self.type.format == "csv":
             self._detect_semicolons()
         lines = self._lines()
-        errors = RowErrors(self.path, self.requirements.remedy or _REMEDIES[self.type.format])
+        errors = RowErrors(self.path, self.requirements.remedy or _(_REMEDIES[self.type.format]))
         scan = self._scan_objects if self.type.format == "jsonl" else self._scan_table
         columns, rows = scan(lines, errors)
         errors.raise_if_any()

@@ -16,13 +16,13 @@ from typing import BinaryIO
 
 from runner.errors import OutputError
 from runner.files.formats import (
-    WRITABLE,
     Extra,
     FileType,
     file_type_of,
     is_writable,
     missing_extra,
     unknown_suffix,
+    writable_suffixes,
 )
 from runner.language import _
 
@@ -52,7 +52,7 @@ def check_output(path: Path, *, rows: int = 0, vectors: bool | None = None) -> N
     if file_type.format == "npy" and vectors is False:
         what = _("a .npy file holds embeddings, and the answers are not embeddings")
         raise OutputError(
-            what, where=str(path), remedy=_("use one of {known}").format(known=WRITABLE)
+            what, where=str(path), remedy=_("use one of {known}").format(known=writable_suffixes())
         )
     if file_type.format == "xlsx" and rows >= EXCEL_ROWS:
         what = _("a sheet holds {most:,} rows with its header, and there are {rows:,}").format(
@@ -85,7 +85,9 @@ def output_type(path: Path) -> FileType:
         if file_type
         else unknown_suffix(path)
     )
-    raise OutputError(what, where=str(path), remedy=_("use one of {known}").format(known=WRITABLE))
+    raise OutputError(
+        what, where=str(path), remedy=_("use one of {known}").format(known=writable_suffixes())
+    )
 
 
 def _check_extras(path: Path, file_type: FileType) -> None:

@@ -18,7 +18,7 @@ from runner.errors import (
     StoreError,
     UnavailableError,
 )
-from runner.language import _
+from runner.language import _, gettext_noop
 from runner.store.damage import DamageError
 
 
@@ -48,26 +48,29 @@ def _cause(error: BaseException) -> BaseException | None:
 
 def cannot_open(path: Path, error: OSError) -> StoreError:
     """Returns the error for a file that the operating system refuses to open."""
-    what = f"{_NOT_OPENED.what} ({error.strerror})"
-    return StoreError(what, where=str(path), remedy=_NOT_OPENED.remedy)
+    return _NOT_OPENED.error(str(error.strerror), path)
 
 
 @dataclass(frozen=True, slots=True)
 class _Complaint:
-    """The type and the texts of a translated error."""
+    """The type and the texts of an error; the texts are translated when the error is made."""
 
     kind: type[StoreError]
     what: str
     remedy: str
+
+    def error(self, detail: str, path: Path) -> StoreError:
+        """Returns the error about the database at `path`."""
+        remedy = _(self.remedy).format(goes_on=_(_GOES_ON), elsewhere=_(_ELSEWHERE))
+        return self.kind(f"{_(self.what)} ({detail})", where=str(path), remedy=remedy)
 
 
 def _translation(error: BaseException | None, path: Path) -> StoreError | None:
     complaint = _complaint_of(error)
     if complaint is None:
         return None
-    detail = getattr(error, "sqlite_errorname", None) or type(error).__name__
-    what = f"{complaint.what} ({detail}: {error})"
-    return complaint.kind(what, where=str(path), remedy=complaint.remedy)
+    name = getattr(error, "sqlite_errorname", None) or type(error).__name__
+    return complaint.error(f"{name}: {error}", path)
 
 
 def _complaint_of(error: BaseException | None) -> _Complaint | None:
@@ -78,49 +81,49 @@ def _complaint_of(error: BaseException | None) -> _Complaint | None:
     return _BY_CODE.get(code) or _BY_CODE.get(code & 0xFF)  # the low byte is the primary code
 
 
-_GOES_ON = _("run the same command again; it goes on where it stopped")
-_RESTORE = _("restore a backup, or move the file away and submit again")
-_ELSEWHERE = _("choose another with --db or MIDNIGHT_DB")
+_GOES_ON = gettext_noop("run the same command again; it goes on where it stopped")
+_RESTORE = gettext_noop("restore a backup, or move the file away and submit again")
+_ELSEWHERE = gettext_noop("choose another with --db or MIDNIGHT_DB")
 _FULL = _Complaint(
     DiskFullError,
-    _("the disk is full"),
-    _("free some space and {goes_on}").format(goes_on=_GOES_ON),
+    gettext_noop("the disk is full"),
+    gettext_noop("free some space and {goes_on}"),
 )
 _IO_ERROR = _Complaint(
     DiskError,
-    _("the database could not be read or written"),
-    _("check the disk and {goes_on}").format(goes_on=_GOES_ON),
+    gettext_noop("the database could not be read or written"),
+    gettext_noop("check the disk and {goes_on}"),
 )
 _NO_MEMORY = _Complaint(
     UnavailableError,
-    _("there is not enough memory"),
-    _("close other programs and {goes_on}").format(goes_on=_GOES_ON),
+    gettext_noop("there is not enough memory"),
+    gettext_noop("close other programs and {goes_on}"),
 )
 _LOCKED = _Complaint(
     BusyError,
-    _("the database is locked by another program"),
-    _("close the program that holds the database, or wait for it"),
+    gettext_noop("the database is locked by another program"),
+    gettext_noop("close the program that holds the database, or wait for it"),
 )
 _READ_ONLY = _Complaint(
     StoreError,
-    _("the database is read-only"),
-    _("check its permissions, or {elsewhere}").format(elsewhere=_ELSEWHERE),
+    gettext_noop("the database is read-only"),
+    gettext_noop("check its permissions, or {elsewhere}"),
 )
 _MOVED = _Complaint(
     MovedDatabaseError,
-    _("the database was moved, deleted or replaced while it was in use"),
-    _("put it back and {goes_on}").format(goes_on=_GOES_ON),
+    gettext_noop("the database was moved, deleted or replaced while it was in use"),
+    gettext_noop("put it back and {goes_on}"),
 )
 _NOT_OPENED = _Complaint(
     StoreError,
-    _("the database cannot be opened"),
-    _("check the path and its permissions, or {elsewhere}").format(elsewhere=_ELSEWHERE),
+    gettext_noop("the database cannot be opened"),
+    gettext_noop("check the path and its permissions, or {elsewhere}"),
 )
-_DAMAGED = _Complaint(StoreError, _("the database is damaged"), _RESTORE)
-_NO_DATABASE = _Complaint(StoreError, _("the file is no database"), _ELSEWHERE)
+_DAMAGED = _Complaint(StoreError, gettext_noop("the database is damaged"), _RESTORE)
+_NO_DATABASE = _Complaint(StoreError, gettext_noop("the file is no database"), _ELSEWHERE)
 # "no such column", and columns of other types: the file has another program's tables of the same
 # names.
-_NOT_OURS = _Complaint(StoreError, _("this is not a database of this program"), _RESTORE)
+_NOT_OURS = _Complaint(StoreError, gettext_noop("this is not a database of this program"), _RESTORE)
 
 _BY_CODE = {
     sqlite3.SQLITE_FULL: _FULL,

@@ -12,14 +12,14 @@ import orjson
 
 from runner.files.input_errors import header_error, named_columns
 from runner.files.readers.lines import ReportError
-from runner.language import _, ngettext
+from runner.language import _, gettext_noop, ngettext
 
 _NEEDS_QUOTES = re.compile(r'[\t"\n\r,]|^$')  # Excel also quotes cells with commas in TSV files
 
 MAX_CELL = 1 << 26
 """The longest cell, in characters."""
 
-_LONE_RETURN = _("a carriage return stands alone outside quotes")
+_LONE_RETURN = gettext_noop("a carriage return stands alone outside quotes")
 _SEPARATOR_LINE = re.compile(r"sep=.?", re.IGNORECASE | re.DOTALL)
 
 
@@ -109,7 +109,7 @@ class CsvTable:
             header = next((cells for cells in self._reader if _has_text(cells)), [])
         except csv.Error as error:
             self.header_error = _reason(error)
-            if self.header_error == _LONE_RETURN:
+            if self.header_error == _(_LONE_RETURN):
                 self.header_remedy = _("save it with the line ends of Windows or Unix")
             return
         if header and _SEPARATOR_LINE.fullmatch(delimiter.join(header).strip()):
@@ -185,5 +185,5 @@ def _reason(error: csv.Error) -> str:
     if "expected after" in message:
         return _("text follows a closing quote; a quote inside a cell is written twice")
     if "new-line character" in message:
-        return _LONE_RETURN
+        return _(_LONE_RETURN)
     return message

@@ -11,7 +11,7 @@ import orjson
 
 from runner import column_names, exact_json
 from runner.files.readers.lines import ReportError
-from runner.language import _
+from runner.language import _, gettext_noop
 
 MAX_COLUMNS = 10_000
 """The most different keys in all rows together; more would fill the memory."""
@@ -22,11 +22,11 @@ RowCheck = Callable[[dict[str, Any]], str | None]
 """Called with the values of a row; returns the error in it, or None."""
 
 _NOUNS = {
-    list: _("a list"),
-    str: _("a text"),
-    bool: _("true or false"),
-    int: _("a number"),
-    float: _("a number"),
+    list: gettext_noop("a list"),
+    str: gettext_noop("a text"),
+    bool: gettext_noop("true or false"),
+    int: gettext_noop("a number"),
+    float: gettext_noop("a number"),
 }
 
 
@@ -104,7 +104,7 @@ def _parse(text: str) -> tuple[dict[str, Any], str | None]:
             )
     if not isinstance(value, dict):
         return {}, _("this is {noun}, not a JSON object").format(
-            noun=_NOUNS.get(type(value), "null")
+            noun=_(_NOUNS.get(type(value), "null"))
         )
     if text.count("{") + text.count("[") > _MAX_DEPTH and _is_deep(value):
         return {}, _("lists and objects are nested more than {most} deep").format(most=_MAX_DEPTH)
