@@ -45,7 +45,7 @@ def answer_of(reply: dict[str, Any]) -> str:
 
 async def with_aiohttp(base_url: str, prompts: list[str], in_flight: int) -> list[str]:
     """Ask with a bare aiohttp loop: as many workers as calls in flight, one session."""
-    import aiohttp  # noqa: PLC0415 - each peer may be missing
+    import aiohttp  # each peer may be missing
 
     left, answers = iter(prompts), []
     connector = aiohttp.TCPConnector(limit=in_flight)
@@ -63,7 +63,7 @@ async def with_aiohttp(base_url: str, prompts: list[str], in_flight: int) -> lis
 
 async def with_httpx(base_url: str, prompts: list[str], in_flight: int) -> list[str]:
     """Ask with a plain httpx loop: as many workers as calls in flight, one client."""
-    import httpx  # noqa: PLC0415
+    import httpx
 
     left, answers = iter(prompts), []
     limits = httpx.Limits(max_connections=in_flight, max_keepalive_connections=in_flight)
@@ -80,7 +80,7 @@ async def with_httpx(base_url: str, prompts: list[str], in_flight: int) -> list[
 
 async def with_flexllm(base_url: str, prompts: list[str], in_flight: int) -> list[str]:
     """Ask with flexllm's batch call; it keeps the results in memory, as here no file is named."""
-    from flexllm import LLMClient  # noqa: PLC0415
+    from flexllm import LLMClient
 
     client = LLMClient(
         base_url=base_url,
@@ -126,7 +126,7 @@ async def with_a_task_each(base_url: str, prompts: list[str], in_flight: int) ->
     used.
     """
     del in_flight
-    import aiohttp  # noqa: PLC0415
+    import aiohttp
 
     capacity, tasks = _Capacity(_NO_LIMIT), set()
     with tempfile.TemporaryDirectory() as folder:

@@ -30,7 +30,7 @@ def _opened(path: Path, mode: str) -> Any:
     if path.suffix == ".gz":
         return gzip.open(path, mode, encoding="utf-8", newline="")
     if path.suffix == ".zst":
-        import zstandard  # noqa: PLC0415 - it may be missing
+        import zstandard  # it may be missing
 
         return zstandard.open(path, mode, encoding="utf-8", newline="")
     return path.open(mode, encoding="utf-8", newline="")
@@ -39,7 +39,7 @@ def _opened(path: Path, mode: str) -> Any:
 def bare_rows(path: Path) -> Iterator[object]:
     """Yield the rows as the format's library gives them."""
     if path.suffix == ".parquet":
-        from pyarrow import parquet  # noqa: PLC0415
+        from pyarrow import parquet
 
         for batch in parquet.ParquetFile(path).iter_batches():
             yield from batch.to_pylist()
@@ -62,8 +62,8 @@ def convert(source: Path, target: Path) -> None:
 
 def _write_parquet(source: Path, target: Path) -> None:
     """Write one row group of all rows, as pandas and Polars do: the worst case for memory."""
-    import pyarrow as pa  # noqa: PLC0415
-    from pyarrow import parquet  # noqa: PLC0415
+    import pyarrow as pa
+    from pyarrow import parquet
 
     with source.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file)

@@ -339,7 +339,7 @@ async def serve(options: Options) -> None:
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run `main` on uvloop where it is installed, else on asyncio's own loop."""
     try:
-        import uvloop  # noqa: PLC0415 - optional
+        import uvloop  # optional
     except ImportError:
         asyncio.run(main)
     else:

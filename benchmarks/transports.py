@@ -118,7 +118,7 @@ async def caller(kind: str, url: str, stack: AsyncExitStack) -> Call:
 
 
 async def _our_own(kind: str, url: str, body: bytes, stack: AsyncExitStack) -> Call:
-    from runner.providers.transport import Response, open_transport  # noqa: PLC0415
+    from runner.providers.transport import Response, open_transport
 
     transport = await stack.enter_async_context(open_transport(kind=kind, environ={}))
 
@@ -131,7 +131,7 @@ async def _our_own(kind: str, url: str, body: bytes, stack: AsyncExitStack) -> C
 
 
 async def _aiohttp(url: str, body: bytes, stack: AsyncExitStack) -> Call:
-    import aiohttp  # noqa: PLC0415
+    import aiohttp
 
     connector = aiohttp.TCPConnector(limit=0)
     session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
@@ -144,7 +144,7 @@ async def _aiohttp(url: str, body: bytes, stack: AsyncExitStack) -> Call:
 
 
 async def _pyreqwest(url: str, body: bytes, stack: AsyncExitStack) -> Call:
-    from pyreqwest.client import ClientBuilder  # noqa: PLC0415
+    from pyreqwest.client import ClientBuilder
 
     client = await stack.enter_async_context(ClientBuilder().build())
 
@@ -156,16 +156,16 @@ async def _pyreqwest(url: str, body: bytes, stack: AsyncExitStack) -> Call:
 
 
 async def _httpx(kind: str, url: str, body: bytes, stack: AsyncExitStack) -> Call:
-    import httpx  # noqa: PLC0415
+    import httpx
 
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     transport: httpx.AsyncBaseTransport
     if kind.endswith("aiohttp"):
-        from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415
+        from httpx_aiohttp import AiohttpTransport
 
         transport = AiohttpTransport(limits=limits)
     elif kind.endswith("pyreqwest"):
-        from pyreqwest.compatibility.httpx import HttpxTransport  # noqa: PLC0415
+        from pyreqwest.compatibility.httpx import HttpxTransport
 
         transport = HttpxTransport()
     else:

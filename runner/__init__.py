@@ -67,7 +67,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415 - every command imports this module
+    from importlib import import_module  # every command imports this module
 
     module = import_module("runner.errors" if name.endswith("Error") else "runner.api")
     return getattr(module, name)

@@ -32,7 +32,7 @@ def main() -> None:
     # Only for the command: a program that imports the library may use the ORM.
     for name in _OF_THE_ORM:
         sys.modules.setdefault(name, _LeftOut(name))
-    from runner.cli import app  # noqa: PLC0415 - after the lines above
+    from runner.cli import app  # after the lines above
 
     code = app.main(sys.argv[1:])
     gc.freeze()  # the final collection of these objects would take 50 ms

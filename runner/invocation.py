@@ -27,7 +27,7 @@ def command(*words: object) -> str:
 
 def spelt(options: Iterable[Option], *words: object) -> str:
     """Returns the quoted command line for `words`, with `options`."""
-    import shlex  # noqa: PLC0415 - not for --help
+    import shlex  # not for --help
 
     given = [part for name, value in options if value for part in (name, str(value))]
     return shlex.join([PROGRAM, *given, *map(str, words)])

@@ -95,7 +95,7 @@ async def _close_half_open(server: uvicorn.Server) -> None:
 def allowed_connections() -> int:
     """Returns the number of files that this process may open; each connection is one."""
     try:
-        import resource  # noqa: PLC0415 - not on Windows
+        import resource  # not on Windows
     except ImportError:
         return MOST_FILES
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -105,7 +105,7 @@ def allowed_connections() -> int:
 def allow_more_connections() -> None:
     """Raises the limit of open files to the most that the system allows, up to `MOST_FILES`."""
     try:
-        import resource  # noqa: PLC0415 - not on Windows
+        import resource  # not on Windows
     except ImportError:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -135,7 +135,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _server(app: ASGIApp, listening: Callable[[], None], *, signals: bool) -> uvicorn.Server:
-    import uvicorn  # noqa: PLC0415 - only a server needs it
+    import uvicorn  # only a server needs it
 
     class Server(uvicorn.Server):
         """Reports when it accepts connections, and does not raise a signal again after it stops."""

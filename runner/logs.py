@@ -174,7 +174,7 @@ class _StderrHandler(logging.StreamHandler[Any]):
 
 
 def _open(file: Path) -> logging.Handler:
-    from logging.handlers import WatchedFileHandler  # noqa: PLC0415 - start-up time
+    from logging.handlers import WatchedFileHandler  # start-up time
 
     class Handler(WatchedFileHandler):
         """Appends to a file, and reopens it after log rotation has moved it."""

@@ -113,16 +113,16 @@ class TerminalBar(Bar):
 
     def __init__(self) -> None:
         super().__init__()
-        from rich.console import Console  # noqa: PLC0415 - only for a bar
-        from rich.live import Live  # noqa: PLC0415
+        from rich.console import Console  # only for a bar
+        from rich.live import Live
 
         self._live = Live(console=Console(stderr=True), auto_refresh=False)
         self._live.start()
 
     def draw(self, progress: BatchProgress) -> None:
         """Draws the bar and its line."""
-        from rich.progress_bar import ProgressBar  # noqa: PLC0415
-        from rich.table import Table  # noqa: PLC0415
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
 
         grid = Table.grid(padding=(0, 2))
         grid.add_column(no_wrap=True)
@@ -170,6 +170,6 @@ def _notebook_display() -> Callable[..., Any] | None:
     running = shell.get_ipython() if shell is not None else None
     if running is None or not hasattr(running, "kernel"):
         return None
-    from IPython.display import display  # noqa: PLC0415 - already loaded here
+    from IPython.display import display  # already loaded here
 
     return display  # type: ignore[no-any-return,unused-ignore]

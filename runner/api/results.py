@@ -55,7 +55,7 @@ class Results(list[Result[T]]):
             ConfigError: pandas is not installed.
         """
         with _needing("pandas"):
-            import pandas as pd  # noqa: PLC0415 - optional
+            import pandas as pd  # optional
         return pd.DataFrame(self.to_dicts(details=details))
 
     def to_polars(self, *, details: bool = False) -> pl.DataFrame:
@@ -65,7 +65,7 @@ class Results(list[Result[T]]):
             ConfigError: Polars is not installed.
         """
         with _needing("polars"):
-            import polars as pl  # noqa: PLC0415
+            import polars as pl
         return pl.DataFrame(_columns(self.to_dicts(details=details)), strict=False)
 
     def to_arrow(self, *, details: bool = False) -> pa.Table:
@@ -75,7 +75,7 @@ class Results(list[Result[T]]):
             ConfigError: PyArrow is not installed.
         """
         with _needing("pyarrow"):
-            import pyarrow as pa  # noqa: PLC0415
+            import pyarrow as pa
         columns = _columns(self.to_dicts(details=details))
         return pa.table({name: _array(pa, values) for name, values in columns.items()})
 
@@ -86,7 +86,7 @@ class Results(list[Result[T]]):
             ConfigError: datasets is not installed.
         """
         with _needing("datasets"):
-            import datasets  # noqa: PLC0415
+            import datasets
         return datasets.Dataset(self.to_arrow(details=details))
 
 

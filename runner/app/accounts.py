@@ -111,8 +111,8 @@ async def open_endpoints(
         ConfigError: A token or a base URL is missing.
     """
     # Loaded here: a status needs no HTTP client.
-    from runner.providers.endpoint import Endpoint  # noqa: PLC0415
-    from runner.providers.transport import open_transport  # noqa: PLC0415
+    from runner.providers.endpoint import Endpoint
+    from runner.providers.transport import open_transport
 
     kind = settings.run.transport
     async with open_transport(transport, kind=kind, environ=environ) as opened:

@@ -118,8 +118,8 @@ class Application(LedgerReports):
             ConfigError: No account serves its models or offers its endpoint; nothing is queued.
             NotFoundError: As `queueing.submit` raises it.
         """
-        from runner.app import queueing, submission  # noqa: PLC0415 - a status needs no job files
-        from runner.app.lineage import resemblance  # noqa: PLC0415
+        from runner.app import queueing, submission  # a status needs no job files
+        from runner.app.lineage import resemblance
 
         self._forecaster.routes(checked.jobfile.job.choices)
         accounts.require_endpoint(self.settings, checked.url)
@@ -170,7 +170,7 @@ class Application(LedgerReports):
             UnauthorisedError: The provider refuses the token or the account.
             ConfigError: A token or a base URL is missing, or no account serves any batch.
         """
-        from runner.engine.run import RunOptions  # noqa: PLC0415 - only a run needs it
+        from runner.engine.run import RunOptions  # only a run needs it
 
         chosen = None if only is None else frozenset(b.id for b in await self.family(only))
         in_play = [batch for batch in await self.batches() if _in_play(batch, chosen)]
@@ -199,7 +199,7 @@ class Application(LedgerReports):
         signals: bool,
     ) -> RunResult:
         """Runs the engine with the services that accompany a run, and collects its result."""
-        from runner.app.attendance import Attendance  # noqa: PLC0415 - only a run
+        from runner.app.attendance import Attendance  # only a run
 
         touched = {batch.id for batch in in_play}
         helpers = Attendance(self, self.quota, self.settings, self._environ, self._clock.now())
@@ -214,8 +214,8 @@ class Application(LedgerReports):
 
     async def notify_test(self) -> list[Sent]:
         """Sends a test event through every configured channel; returns the outcomes."""
-        from runner.app.events import sample  # noqa: PLC0415 - seldom needed
-        from runner.app.notifying import send  # noqa: PLC0415
+        from runner.app.events import sample  # seldom needed
+        from runner.app.notifying import send
 
         return await send(sample(self._clock.now()), self.settings.notify, self._environ)
 
@@ -233,7 +233,7 @@ class Application(LedgerReports):
 
     def gateway(self) -> Gateway:
         """Returns the operations for clients of `midnight serve`."""
-        from runner.app.gateway import Gateway  # noqa: PLC0415 - only a server has clients
+        from runner.app.gateway import Gateway  # only a server has clients
 
         return Gateway(
             self.settings, self._database, self._clock, self._host, self._status.finish_times
@@ -254,7 +254,7 @@ class Application(LedgerReports):
         bought = await self.purchases(models, 1)
         unknown = [(each.account, each.model) for each in bought if not each.price_known]
         if unknown:
-            from runner.app.published_prices import prices_of  # noqa: PLC0415 - not for a status
+            from runner.app.published_prices import prices_of  # not for a status
 
             known = await prices_of(self._host.open_endpoints(), unknown)
             published = {**self._status.published}
@@ -270,7 +270,7 @@ class Application(LedgerReports):
         self, models: Sequence[str], environ: Mapping[str, str] = os.environ
     ) -> tuple[Suggestion, ...]:
         """Suggests other models with more allowance or a lower cost; no calls are spent."""
-        from runner.app.suggestions import suggest  # noqa: PLC0415 - a status asks nobody
+        from runner.app.suggestions import suggest  # a status asks nobody
 
         now = self._clock.now()
         return await suggest(
@@ -290,8 +290,8 @@ class Application(LedgerReports):
 
     async def report_page(self, wanted: ReportQuery) -> str:
         """Returns a report of the ledger as an HTML page with charts."""
-        from runner.app.report_extras import extras  # noqa: PLC0415 - only a report page
-        from runner.app.report_page import page  # noqa: PLC0415
+        from runner.app.report_extras import extras  # only a report page
+        from runner.app.report_page import page
 
         report = await self.ledger_report(wanted)
         additions = await extras(self.reading, wanted, await self.status())
@@ -301,7 +301,7 @@ class Application(LedgerReports):
 
     async def answered_before(self, fingerprints: Sequence[bytes]) -> set[bytes]:
         """Returns those of `fingerprints` that any batch has an answer for."""
-        from runner.store import reuse  # noqa: PLC0415 - only a plan
+        from runner.store import reuse  # only a plan
 
         async with self._database.read() as connection:
             return await reuse.answered_before(connection, fingerprints)
@@ -322,7 +322,7 @@ class Application(LedgerReports):
 
     async def check(self) -> list[str]:
         """Returns the defects found inside the database; empty if there are none."""
-        from runner.store import integrity  # noqa: PLC0415 - only to check
+        from runner.store import integrity  # only to check
 
         async with self._database.read() as connection:
             return await integrity.defects(connection)

@@ -90,7 +90,7 @@ class Catalogue:
 
     async def quality(self, batch: Batch) -> Quality:
         """Returns the agreement of `batch`: votes, known answers, packed against single rows."""
-        from runner.app.quality import quality  # noqa: PLC0415 - only a report of a batch
+        from runner.app.quality import quality  # only a report of a batch
 
         return await quality(self._database.read, await self.family(batch))
 
@@ -118,7 +118,7 @@ class Catalogue:
         Raises:
             OutputError: The file cannot be written; an existing one is unchanged.
         """
-        from runner.app import export, request_results, targets  # noqa: PLC0415 - only an export
+        from runner.app import export, request_results, targets  # only an export
 
         family, kind = await self.family(batch), targets.kind_of(batch)
         reading = self._database.read
@@ -130,7 +130,7 @@ class Catalogue:
 
     async def is_worked_on(self) -> bool:
         """Whether a runner is at work on this database, in whichever process."""
-        from runner.store import liveness  # noqa: PLC0415 - seldom needed
+        from runner.store import liveness  # seldom needed
 
         return bool(await liveness.alive(self._database))
 
@@ -151,7 +151,7 @@ class Catalogue:
 
     async def browse(self, batch: Batch, wanted: RowFilter) -> RowPage:
         """Returns a page of the rows of `batch`; of a batch with votes, those of the first vote."""
-        from runner.store import browsing  # noqa: PLC0415 - only to look at rows
+        from runner.store import browsing  # only to look at rows
 
         async with self._database.read() as connection:
             return await browsing.rows_page(connection, batch, wanted)
@@ -162,13 +162,13 @@ class Catalogue:
         Raises:
             BusyError: A runner is working on one of them.
         """
-        from runner.app import pruning  # noqa: PLC0415 - only to delete
+        from runner.app import pruning  # only to delete
 
         return await pruning.delete(self._database, selected, self._clock.now())
 
     async def old_batches(self, age_ms: int) -> list[Batch]:
         """Returns the finished batches without any activity in the last `age_ms`."""
-        from runner.app import pruning  # noqa: PLC0415 - only to delete
+        from runner.app import pruning  # only to delete
 
         return await pruning.old_batches(self._database, self._clock.now() - age_ms)
 
@@ -178,13 +178,13 @@ class Catalogue:
         Raises:
             NotFoundError: The batch has no such row.
         """
-        from runner.app.story import story  # noqa: PLC0415 - only to show a row
+        from runner.app.story import story  # only to show a row
 
         return await story(self._database.read, await self.family(batch), number)
 
     async def review_counts(self, batch: Batch) -> ReviewCounts:
         """Returns how many rows of `batch` need a review, and how many failures have one."""
-        from runner.app.review_rows import review_counts  # noqa: PLC0415 - only at the end of a run
+        from runner.app.review_rows import review_counts  # only at the end of a run
 
         return await review_counts(self._database.read, await self.family(batch))
 
@@ -197,7 +197,7 @@ class Catalogue:
         Raises:
             ConfigError: The job is not a chat.
         """
-        from runner.app.reviewing import Opened, Reviewing, reopened  # noqa: PLC0415 - as below
+        from runner.app.reviewing import Opened, Reviewing, reopened  # as below
 
         path, database = self.database_path, self._database
         opened: Opened = (lambda: reopened(path)) if reopens else (lambda: nullcontext(database))
@@ -206,13 +206,13 @@ class Catalogue:
 
     async def profile(self, batch: Batch) -> Profile:
         """Returns the job, the outcome and the cost of `batch`."""
-        from runner.app.profile import profile  # noqa: PLC0415 - only to show a batch
+        from runner.app.profile import profile  # only to show a batch
 
         return await profile(self._database.read, await self.batches(), await self.family(batch))
 
     async def difference(self, first: Batch, second: Batch) -> Difference:
         """Compares the answers of two batches to the same rows."""
-        from runner.app.difference import difference  # noqa: PLC0415 - only to compare
+        from runner.app.difference import difference  # only to compare
 
         families = [await self.family(one) for one in (first, second)]
         return await difference(self._database.read, *families)
@@ -230,8 +230,8 @@ class Catalogue:
         Raises:
             OutputError: The file can be neither linked nor copied.
         """
-        from runner.app import outputs  # noqa: PLC0415 - only a run
-        from runner.jobfile import JobFile  # noqa: PLC0415
+        from runner.app import outputs  # only a run
+        from runner.jobfile import JobFile
 
         name, kept = outputs.named(path), None
         if batch.output != name:
@@ -257,7 +257,7 @@ class Catalogue:
 
     async def rows(self, batch: Batch) -> AsyncIterator[RowResult]:
         """Yields every queued row with its result, in the input's order."""
-        from runner.app.rows import results  # noqa: PLC0415 - only those who look need it
+        from runner.app.rows import results  # only those who look need it
 
         async for page in results(self._database.read, await self.family(batch)):
             for row in page:
@@ -265,7 +265,7 @@ class Catalogue:
 
     async def failures(self, batch: Batch, limit: int = 100) -> list[Failure]:
         """Returns the first failed rows of `batch` and its parts, with the reasons."""
-        from runner.store import batch_rows  # noqa: PLC0415 - only to show failures
+        from runner.store import batch_rows  # only to show failures
 
         failures: list[Failure] = []
         for part in await self.family(batch):
@@ -275,7 +275,7 @@ class Catalogue:
 
     async def causes(self, batch: Batch) -> list[FailureGroup]:
         """Returns the causes of failure of `batch` and its parts, the most frequent first."""
-        from runner.store import batch_rows  # noqa: PLC0415 - only to show failures
+        from runner.store import batch_rows  # only to show failures
 
         family = await self.family(batch)
         async with self._database.read() as connection:
@@ -283,7 +283,7 @@ class Catalogue:
 
     async def example(self, batch: Batch, cause: FailureGroup) -> Failure | None:
         """Returns the first row that failed for a cause; None if there is no such row any more."""
-        from runner.store import batch_rows  # noqa: PLC0415 - only to show failures
+        from runner.store import batch_rows  # only to show failures
 
         job_id = cause.job_ids[0]
         for part in await self.family(batch):
@@ -295,7 +295,7 @@ class Catalogue:
 
     async def retry(self, batch: Batch, cause: FailureGroup | None = None) -> int:
         """Queues failed rows again, all or those of one cause; returns how many."""
-        from runner.store import results  # noqa: PLC0415 - only to retry
+        from runner.store import results  # only to retry
 
         async with self._database.write() as connection:
             if cause is None:

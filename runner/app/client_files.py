@@ -161,9 +161,9 @@ def _in_yaml(
     is_ours: Callable[[Any, str], bool],
 ) -> str:
     """Adds an entry for each model to the list at `key`; comments and order are kept."""
-    from ruamel.yaml import YAML  # noqa: PLC0415 - only here
-    from ruamel.yaml.comments import CommentedSeq  # noqa: PLC0415
-    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
+    from ruamel.yaml import YAML  # only here
+    from ruamel.yaml.comments import CommentedSeq
+    from ruamel.yaml.error import YAMLError
 
     yaml, dash = YAML(), _indent_of_lists(text)
     yaml.preserve_quotes, yaml.width = True, 4096

@@ -86,8 +86,8 @@ class EngineHost:
             ConfigError: A token or a base URL is missing.
             RunnerError: As `Engine.run` raises it.
         """
-        from runner.engine.run import Run  # noqa: PLC0415 - only a run needs these
-        from runner.engine.signals import run_until_told  # noqa: PLC0415
+        from runner.engine.run import Run  # only a run needs these
+        from runner.engine.signals import run_until_told
 
         engine, run = await self._get_engine(), Run(options)
         if on_start is not None:
@@ -137,9 +137,9 @@ class EngineHost:
             return self._engine
 
     async def _run_engine(self, *, task_status: TaskStatus[Engine | RunnerError]) -> None:
-        from runner.app.clients import client_caps  # noqa: PLC0415 - only a run
-        from runner.engine.engine import Engine  # noqa: PLC0415
-        from runner.engine.options import EngineOptions  # noqa: PLC0415
+        from runner.app.clients import client_caps  # only a run
+        from runner.engine.engine import Engine
+        from runner.engine.options import EngineOptions
 
         started = False
         try:

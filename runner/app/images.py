@@ -82,8 +82,8 @@ def check_shown(
         InputError: Some do not exist; the message names the first of them.
         ConfigError: They are to be resized, and Pillow is not installed.
     """
-    from runner.files.image_resize import require_pillow  # noqa: PLC0415
-    from runner.files.image_urls import is_missing  # noqa: PLC0415 - few jobs show images
+    from runner.files.image_resize import require_pillow
+    from runner.files.image_urls import is_missing  # few jobs show images
 
     if jobfile.images.longest_side is not None:
         require_pillow()

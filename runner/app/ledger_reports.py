@@ -23,15 +23,15 @@ class LedgerReports(Catalogue):
 
     async def ledger_report(self, wanted: ReportQuery) -> Report:
         """Returns a report of the ledger, grouped as `wanted` says."""
-        from runner.app.reporting import make_report  # noqa: PLC0415 - only a report
+        from runner.app.reporting import make_report  # only a report
 
         await self.add_up_calls()
         return await make_report(self.reading, wanted)
 
     async def latest_days(self, number: int) -> Report:
         """Returns a report of the last `number` days with calls, without credit balances."""
-        from runner.app.reporting import ReportQuery  # noqa: PLC0415 - only a report
-        from runner.store import ledger  # noqa: PLC0415
+        from runner.app.reporting import ReportQuery  # only a report
+        from runner.store import ledger
 
         async with self._database.read() as connection:
             made_at = await ledger.last_made(connection)
@@ -42,7 +42,7 @@ class LedgerReports(Catalogue):
         self, *, batch: Batch | None = None, by_model: bool = False
     ) -> list[DayReport]:
         """Returns the ledger's totals by quota day and account."""
-        from runner.store import reports  # noqa: PLC0415 - only a report
+        from runner.store import reports  # only a report
 
         await self.add_up_calls()
         family = [part.id for part in await self.family(batch)] if batch else None
@@ -55,7 +55,7 @@ class LedgerReports(Catalogue):
         Reports are correct without the totals, so a database that cannot be written is not an
         error.
         """
-        from runner.store import call_totals  # noqa: PLC0415 - only a report
+        from runner.store import call_totals  # only a report
 
         try:
             await call_totals.add_up(self._database)

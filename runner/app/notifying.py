@@ -67,7 +67,7 @@ def _run(command: tuple[str, ...], body: bytes) -> str | None:
 async def _post(
     event: Event, body: bytes, settings: NotifySettings, environ: Mapping[str, str]
 ) -> str | None:
-    from runner.providers.webhook import post  # noqa: PLC0415 - seldom needed
+    from runner.providers.webhook import post  # seldom needed
 
     url = settings.webhook or ""
     try:
@@ -81,7 +81,7 @@ async def _post(
 
 async def _apprise(event: Event, name: str, environ: Mapping[str, str]) -> str | None:
     try:
-        from apprise import Apprise  # noqa: PLC0415 - an extra
+        from apprise import Apprise  # an extra
     except ImportError:
         return _("Apprise is not installed: pip install midnight-runner[apprise]")
     try:

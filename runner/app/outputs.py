@@ -88,7 +88,7 @@ def set_aside(path: Path, answers: int, state_column: str, owner: Batch | None) 
 
 def answers_in(path: Path, state_column: str) -> int:
     """Returns the number of answered rows in an output file; 0 if it is not a readable one."""
-    from runner import exact_json, files  # noqa: PLC0415 - seldom needed
+    from runner import exact_json, files  # seldom needed
 
     with suppress(InputError):
         dataset = files.check(path)

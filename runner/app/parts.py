@@ -125,6 +125,6 @@ def request_keys(jobfile: JobFile, prompt: Prompt, folder: Path) -> RequestKeys:
     """Returns the request keys of a job's rows; paths of images are relative to `folder`."""
     if not jobfile.prompt.image_templates:
         return RequestKeys(jobfile, prompt)
-    from runner.files.image_urls import image_identity  # noqa: PLC0415 - few jobs show images
+    from runner.files.image_urls import image_identity  # few jobs show images
 
     return RequestKeys(jobfile, prompt, lambda url: image_identity(url, folder))

@@ -147,7 +147,7 @@ class RowReader:
     @classmethod
     def of(cls, family: Sequence[Batch]) -> RowReader:
         """Returns a reader for a batch, which is given with its parts."""
-        from runner.jobfile import JobFile  # noqa: PLC0415 - not needed to import `Reading`
+        from runner.jobfile import JobFile  # not needed to import `Reading`
 
         gold = JobFile.from_json(family[0].job_json).job.gold
         return cls(tuple(voters(family)), check_of(family), gold or "")

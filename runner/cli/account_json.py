@@ -64,7 +64,7 @@ def purchase(purchase: Purchase) -> JSON:
 
 def data_uses(settings: Settings) -> list[JSON]:
     """Returns the policy on submitted data of each provider in use."""
-    from runner.app.data_use import data_uses as policies  # noqa: PLC0415 - for plans only
+    from runner.app.data_use import data_uses as policies  # for plans only
 
     return [
         {"provider": policy.provider, "use": policy.use, "told": policy.told}

@@ -118,7 +118,7 @@ def midnight(
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         return
-    from runner import logs  # noqa: PLC0415 - not for --help
+    from runner import logs  # not for --help
 
     logs.configure(verbose, log_file, json=log_json, content=log_content)
     invocation.remember(("--db", db), ("--config", config), ("--account", account))
@@ -162,7 +162,7 @@ def _dispatch(args: Sequence[str]) -> int:
     try:
         command = get_command(program(args))
         if LANGUAGE is not None:
-            from runner.cli.translated_help import translate  # noqa: PLC0415 - not for English
+            from runner.cli.translated_help import translate  # not for English
 
             translate(command)
         found = command.main(list(args), prog_name=PROGRAM, standalone_mode=False)
@@ -181,7 +181,7 @@ def _translated(error: Exception) -> RunnerError:
     said = said.rstrip(".").strip()
     what = said[:1].lower() + said[1:]
     if LANGUAGE is not None:
-        from runner.cli.translated_help import COMPLAINTS  # noqa: PLC0415 - not for English
+        from runner.cli.translated_help import COMPLAINTS  # not for English
 
         what = retold(what, COMPLAINTS)
     return RunnerError(what, remedy=f"{path} --help")
@@ -223,7 +223,7 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
 def _report_error(error: RunnerError, args: Sequence[str], code: int = exit_codes.USAGE) -> int:
     """Prints the error and its remedy; returns `code`."""
     if wants_json(args):
-        from runner.cli import as_json  # noqa: PLC0415 - seldom needed
+        from runner.cli import as_json  # seldom needed
 
         print_json(as_json.error(error))
         sys.stdout.flush()
@@ -236,7 +236,7 @@ def _report_error(error: RunnerError, args: Sequence[str], code: int = exit_code
 
 def _report_refusal(error: OSError, args: Sequence[str], *, logged: bool = False) -> int:
     """Reports an error of the operating system that was not handled closer to its source."""
-    from runner import logs  # noqa: PLC0415 - seldom needed
+    from runner import logs  # seldom needed
 
     names = [str(name) for name in (error.filename, error.filename2) if name is not None]
     what = _("the system refuses this ({reason})").format(
@@ -254,7 +254,7 @@ def _report_defect(error: BaseException, args: Sequence[str], *, logged: bool = 
 
     `logged`: whether the engine has logged it already.
     """
-    from runner import logs  # noqa: PLC0415 - seldom needed
+    from runner import logs  # seldom needed
 
     what = logs.redacted(
         _("internal error: {name}: {error}")
@@ -270,7 +270,7 @@ def _report_defect(error: BaseException, args: Sequence[str], *, logged: bool = 
 
 def _traced(error: BaseException, args: Sequence[str], *, logged: bool = False) -> str:
     """Writes the traceback to the log or to a crash file; returns its place as a clause."""
-    from runner import logs  # noqa: PLC0415 - seldom needed
+    from runner import logs  # seldom needed
 
     file = logs.file_in_use()
     if file is None:
@@ -289,7 +289,7 @@ def _traced(error: BaseException, args: Sequence[str], *, logged: bool = False) 
 
 
 def _crash_file() -> Path:
-    from platformdirs import user_log_path  # noqa: PLC0415 - seldom needed
+    from platformdirs import user_log_path  # seldom needed
 
     return user_log_path("midnight-runner", appauthor=False) / "crash.log"
 

@@ -78,7 +78,7 @@ class DatasetArguments:
             ConfigError: The value of an option is invalid.
             InputError: A pattern matches no file, or the standard input is empty.
         """
-        from runner import files  # noqa: PLC0415 - not for --help
+        from runner import files  # not for --help
 
         if self.format is not None and self.format not in files.FORMATS:
             remedy = _("one of: {known}").format(known=", ".join(files.FORMATS))
@@ -126,7 +126,7 @@ class JobArguments:
         Raises:
             RunnerError: As `DatasetArguments.find` raises it.
         """
-        from runner.files.openai_batch import (  # noqa: PLC0415 - not for --help
+        from runner.files.openai_batch import (  # not for --help
             holds_requests,
             is_json_lines,
         )

@@ -94,7 +94,7 @@ def _models(session: Session, named: Sequence[str], *, write: bool) -> list[str]
 
 def _listed(session: Session) -> list[str]:
     """Returns the models that the accounts list; empty if they cannot be asked. It is free."""
-    from runner.app.models import list_models  # noqa: PLC0415 - only if none is named
+    from runner.app.models import list_models  # only if none is named
 
     try:
         accounts = run_async(lambda: list_models(session.settings, os.environ))

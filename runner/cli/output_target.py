@@ -41,7 +41,7 @@ class OutputTarget:
         Raises:
             OutputError: They cannot be written there, or not in this format.
         """
-        from runner.app.targets import check_target  # noqa: PLC0415 - a plain run writes nothing
+        from runner.app.targets import check_target  # a plain run writes nothing
 
         if self.path is None:
             if self.errors:
@@ -57,7 +57,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         OutputError: It cannot be written.
     """
-    from runner.files.target import as_output_errors, atomic_write  # noqa: PLC0415
+    from runner.files.target import as_output_errors, atomic_write
 
     with as_output_errors(path), atomic_write(path) as file:
         file.write(text.encode())

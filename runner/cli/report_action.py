@@ -76,7 +76,7 @@ def show_report(session: Session, request: ReportRequest) -> int:
 
 
 def _print(session: Session, request: ReportRequest, result: _Found) -> None:
-    from runner.cli.render import quota_tables, report_tables  # noqa: PLC0415 - not for --json
+    from runner.cli.render import quota_tables, report_tables  # not for --json
 
     for path in filter(None, (request.html, request.parquet)):
         session.print(_("written: {path}").format(path=path))
@@ -85,7 +85,7 @@ def _print(session: Session, request: ReportRequest, result: _Found) -> None:
     session.print(report_tables.report(result.report))
     session.print(*quota_tables.credit_lines(result.quota, SystemClock().now()))
     if result.quality is not None:
-        from runner.cli.render.agreement_tables import quality  # noqa: PLC0415
+        from runner.cli.render.agreement_tables import quality
 
         batch = result.report.wanted.batch
         review = session.command("review", str(batch.id) if batch else "")
@@ -102,8 +102,8 @@ async def _read(midnight: Application, request: ReportRequest) -> _Found:
 
 
 def _wanted(request: ReportRequest, only: object) -> ReportQuery:
-    from runner.app.reporting import Grouping, ReportQuery  # noqa: PLC0415 - not for --help
-    from runner.store.batches import Batch  # noqa: PLC0415
+    from runner.app.reporting import Grouping, ReportQuery  # not for --help
+    from runner.store.batches import Batch
 
     words = [word.strip() for text in request.by for word in text.split(",")]
     if unknown := [word for word in words if word not in [*Grouping]]:
@@ -135,10 +135,10 @@ def _day(text: str | None, option: str) -> str:
 
 
 def _write_parquet(path: Path, report: Report) -> None:
-    import orjson  # noqa: PLC0415
+    import orjson
 
-    from runner.errors import OutputError  # noqa: PLC0415
-    from runner.files import open_output  # noqa: PLC0415
+    from runner.errors import OutputError
+    from runner.files import open_output
 
     if path.suffix != ".parquet":
         raise OutputError(_("this is no .parquet file"), where=str(path), remedy=_("name one"))

@@ -58,8 +58,8 @@ class ReviewRequest:
     @property
     def wanted(self) -> ReviewQuery:
         """The query for the rows."""
-        from runner.app.review_rows import ReviewQuery  # noqa: PLC0415 - not for --help
-        from runner.files import parse_selection  # noqa: PLC0415
+        from runner.app.review_rows import ReviewQuery  # not for --help
+        from runner.files import parse_selection
 
         return ReviewQuery(self.every, parse_selection(self.where, self.sample, None))
 
@@ -72,7 +72,7 @@ def review(session: Session, request: ReviewRequest) -> int:
         InputError: A file of answers cannot be read, or has an invalid answer.
         OutputError: A file cannot be written.
     """
-    from runner.cli.render import keys  # noqa: PLC0415 - not for --help
+    from runner.cli.render import keys  # not for --help
 
     request.check()
     by_hand = not (request.source or request.target or session.json)
@@ -92,7 +92,7 @@ def review(session: Session, request: ReviewRequest) -> int:
 async def _begin(
     midnight: Application, request: ReviewRequest, *, reopens: bool = False
 ) -> Reviewing:
-    from runner.app.reviewing import reviewer_named  # noqa: PLC0415
+    from runner.app.reviewing import reviewer_named
 
     batch = await midnight.batch(request.batch)
     return await midnight.reviewing(batch, reviewer_named(request.reviewer), reopens=reopens)
@@ -101,8 +101,8 @@ async def _begin(
 async def _find(
     session: Session, midnight: Application, reviewing: Reviewing, request: ReviewRequest
 ) -> RowsToReview:
-    from runner.app.review_rows import RowsToReview, find  # noqa: PLC0415
-    from runner.cli.render.consoles import bar  # noqa: PLC0415
+    from runner.app.review_rows import RowsToReview, find
+    from runner.cli.render.consoles import bar
 
     if request.row is not None:
         return RowsToReview([request.row], [])
@@ -125,9 +125,9 @@ async def _list(session: Session, midnight: Application, request: ReviewRequest)
 
 async def _export(session: Session, midnight: Application, request: ReviewRequest) -> None:
     """Writes the rows left to a file."""
-    from runner.app.review_files import write_rows  # noqa: PLC0415
-    from runner.files import check_output  # noqa: PLC0415
-    from runner.wording import fmt  # noqa: PLC0415
+    from runner.app.review_files import write_rows
+    from runner.files import check_output
+    from runner.wording import fmt
 
     path = request.target or Path()
     if path.exists():
@@ -148,8 +148,8 @@ async def _export(session: Session, midnight: Application, request: ReviewReques
 
 async def _import(session: Session, midnight: Application, request: ReviewRequest) -> None:
     """Stores the answers in a file."""
-    from runner.app.review_files import read_answers  # noqa: PLC0415
-    from runner.wording import fmt  # noqa: PLC0415
+    from runner.app.review_files import read_answers
+    from runner.wording import fmt
 
     reviewing = await _begin(midnight, request)
     result = await read_answers(reviewing, request.source or Path())
@@ -176,7 +176,7 @@ async def _import(session: Session, midnight: Application, request: ReviewReques
 
 def _by_hand(session: Session, request: ReviewRequest) -> None:
     """Reviews the rows on the terminal; the database is open only during each step."""
-    from runner.cli.render.review_view import ended, nothing_left  # noqa: PLC0415
+    from runner.cli.render.review_view import ended, nothing_left
 
     async def found_rows(midnight: Application) -> tuple[Reviewing, RowsToReview]:
         reviewing = await _begin(midnight, request, reopens=True)
@@ -195,9 +195,9 @@ async def _go_through(
     session: Session, reviewing: Reviewing, selected: RowsToReview, *, again: bool
 ) -> tuple[ReviewView, int]:
     """Reviews the rows; returns the last screen, and the number of answers given."""
-    from runner.cli.render.review_terminal import ReviewTerminal  # noqa: PLC0415
-    from runner.cli.render.review_view import draw  # noqa: PLC0415
-    from runner.cli.review_session import ReviewSession  # noqa: PLC0415
+    from runner.cli.render.review_terminal import ReviewTerminal
+    from runner.cli.render.review_view import draw
+    from runner.cli.review_session import ReviewSession
 
     terminal = ReviewTerminal(session.out)
 
@@ -223,8 +223,8 @@ async def _go_through(
 
 async def _view_all(session: Session, reviewing: Reviewing, number: int) -> None:
     """Shows the history of a row in the system's pager."""
-    from runner.cli.render import story_view  # noqa: PLC0415
-    from runner.clock import SystemClock  # noqa: PLC0415
+    from runner.cli.render import story_view
+    from runner.clock import SystemClock
 
     async with session.open() as midnight:
         story = await midnight.story(reviewing.batch, number)
@@ -237,7 +237,7 @@ async def _write_output(session: Session, midnight: Application, reviewing: Revi
     batch = await midnight.batch(str(reviewing.batch.id))
     rows = await midnight.write_output(batch)
     if rows and batch.output and not session.json:
-        from runner.wording import fmt  # noqa: PLC0415
+        from runner.wording import fmt
 
         place = fmt.place(to_path(batch.output))
         sentence = _("output: {path} ({rows})").format(path=place, rows=fmt.count(rows, "row"))

@@ -152,14 +152,14 @@ async def _windows(midnight: Application, ran: RunResult) -> tuple[Window, ...]:
 def watching(console: Console, midnight: Application) -> Iterator[Watcher]:
     """Shows a live view with keys on a terminal, or timestamped lines elsewhere."""
     if not console.is_terminal or console.is_dumb_terminal:
-        from runner.cli.render.run_log import RunLog  # noqa: PLC0415 - one is needed
+        from runner.cli.render.run_log import RunLog  # one is needed
 
         yield RunLog(console)
         return
-    from runner.cli.render import keys  # noqa: PLC0415
-    from runner.cli.render.live_screen import LiveScreen  # noqa: PLC0415
-    from runner.cli.render.run_view import STOP_HINT  # noqa: PLC0415
-    from runner.cli.run_keys import KEYS_HINT, RunKeys  # noqa: PLC0415
+    from runner.cli.render import keys
+    from runner.cli.render.live_screen import LiveScreen
+    from runner.cli.render.run_view import STOP_HINT
+    from runner.cli.run_keys import KEYS_HINT, RunKeys
 
     screen = LiveScreen(console, hint=KEYS_HINT if keys.can_read() else STOP_HINT)
     run_keys = RunKeys(midnight, screen)
@@ -172,14 +172,14 @@ def _print(session: Session, request: RunRequest, report: RunReport) -> None:
     resume = session.command(*request.to_argv())
     own = ran.outputs[0] if target.path and ran.outputs else None
     if session.json:
-        from runner.cli import as_json  # noqa: PLC0415 - not for people
+        from runner.cli import as_json  # not for people
 
         value = as_json.ran(ran, report.windows)
         value["output"] = target.as_json(own.rows if own else None)
         value["resume"] = resume if ran.left else None
         print_json(value)
     else:
-        from runner.cli.render import summaries  # noqa: PLC0415 - not for --json
+        from runner.cli.render import summaries  # not for --json
 
         now = SystemClock().now()
         data = summaries.Summary(ran, report.windows, session.command(), now, report.reviews)

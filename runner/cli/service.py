@@ -83,7 +83,7 @@ def _systemd_quoted(word: str) -> str:
 
 def agent_text(command: Sequence[str], log: Path) -> str:
     """Returns a launchd agent, with the keys of launchd.plist(5); its output goes to `log`."""
-    import plistlib  # noqa: PLC0415 - on a Mac only
+    import plistlib  # on a Mac only
 
     keys = {
         "Label": LABEL,

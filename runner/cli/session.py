@@ -41,7 +41,7 @@ class Session:
         Raises:
             ConfigError: The settings are invalid.
         """
-        from runner.settings import load_settings  # noqa: PLC0415 - not for --help
+        from runner.settings import load_settings  # not for --help
 
         settings = load_settings(
             db=self.db,
@@ -57,7 +57,7 @@ class Session:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Application]:
         """Opens the application on the configured database."""
-        from runner.app.application import open_application  # noqa: PLC0415 - not for --help
+        from runner.app.application import open_application  # not for --help
 
         async with open_application(self.settings, on_upgrade=self._announce_upgrade) as midnight:
             yield midnight
@@ -91,7 +91,7 @@ class Session:
 
     def run(self, main: Callable[[], Awaitable[T]]) -> T:
         """Runs `main`, which opens the application, on a new event loop."""
-        import runner.app.application  # noqa: F401, PLC0415 - before garbage is collected again
+        import runner.app.application  # noqa: F401 - before garbage is collected again
 
         return run_async(main)
 
@@ -100,8 +100,8 @@ class Session:
 
         A mistyped name must not be answered from an empty database.
         """
-        from runner.errors import StoreError  # noqa: PLC0415 - not for --help
-        from runner.settings import DEFAULT  # noqa: PLC0415
+        from runner.errors import StoreError  # not for --help
+        from runner.settings import DEFAULT
 
         origin, path = self.settings.origins["db"], self.settings.db
         if origin != DEFAULT and not os.path.exists(path):  # noqa: PTH110 - never raises
@@ -117,14 +117,14 @@ class Session:
     @cached_property
     def out(self) -> Console:
         """The console for answers: stdout, or stderr when stdout is for a machine."""
-        from runner.cli.render.consoles import console  # noqa: PLC0415 - not for --json
+        from runner.cli.render.consoles import console  # not for --json
 
         return console(stderr=self.json)
 
     @cached_property
     def err(self) -> Console:
         """The console for progress and remarks: stderr."""
-        from runner.cli.render.consoles import console  # noqa: PLC0415 - not for --help
+        from runner.cli.render.consoles import console  # not for --help
 
         return console(stderr=True)
 
@@ -146,9 +146,9 @@ class Session:
 
 
 def _log_origins(settings: Settings) -> None:
-    import logging  # noqa: PLC0415 - only for -v
+    import logging  # only for -v
 
-    from runner.app.doctor import idle_providers  # noqa: PLC0415
+    from runner.app.doctor import idle_providers
 
     log = logging.getLogger(__name__)
     for key, origin in settings.origins.items():
@@ -164,7 +164,7 @@ def session_of(context: typer.Context) -> Session:
 
 def run_async(main: Callable[[], Awaitable[T]]) -> T:
     """Runs `main` on a new event loop."""
-    import anyio  # noqa: PLC0415 - not for --help
+    import anyio  # not for --help
 
     gc.freeze()  # objects made at start-up live on, so collections can skip them
     gc.enable()
@@ -173,18 +173,18 @@ def run_async(main: Callable[[], Awaitable[T]]) -> T:
 
 def print_json(value: Any) -> None:
     """Prints `value` on stdout as indented JSON."""
-    import sys  # noqa: PLC0415
+    import sys
 
-    from runner import exact_json  # noqa: PLC0415 - not for --help
+    from runner import exact_json  # not for --help
 
     sys.stdout.write(exact_json.indented(value) + "\n")
 
 
 def print_json_line(value: Any) -> None:
     """Prints `value` as one line of JSON, and flushes, for a command that prints several."""
-    import sys  # noqa: PLC0415
+    import sys
 
-    import orjson  # noqa: PLC0415 - not for --help
+    import orjson  # not for --help
 
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode() + "\n")
     sys.stdout.flush()

@@ -46,7 +46,7 @@ def show_set_aside(session: Session, output: Path | None, *, forget: bool) -> in
             json.dumps(_as_object(settlements, output, forgotten=forget), indent=2) + "\n"
         )
         return exit_codes.DONE
-    from runner.cli.render import set_aside_tables  # noqa: PLC0415 - not for --json
+    from runner.cli.render import set_aside_tables  # not for --json
 
     command = session.command("db", "set-aside")
     session.print(set_aside_tables.set_aside(settlements, command, output, forgotten=forget))
@@ -54,8 +54,8 @@ def show_set_aside(session: Session, output: Path | None, *, forget: bool) -> in
 
 
 def _export(output: Path, settlements: Sequence[SetAside]) -> None:
-    from runner.files.target import as_output_errors, atomic_write  # noqa: PLC0415
-    from runner.store.set_aside import write_lines  # noqa: PLC0415
+    from runner.files.target import as_output_errors, atomic_write
+    from runner.store.set_aside import write_lines
 
     with as_output_errors(output), atomic_write(output) as file:
         write_lines(file, settlements)

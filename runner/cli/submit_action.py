@@ -28,9 +28,9 @@ def check(session: Session, job: JobArguments, target: OutputTarget | None = Non
         InputError: The dataset is invalid.
         OutputError: The results cannot be written there, or not in this format.
     """
-    from runner.app.accounts import require_endpoint  # noqa: PLC0415 - as below
-    from runner.app.data_use import data_uses  # noqa: PLC0415 - not for a run without arguments
-    from runner.jobfile import load  # noqa: PLC0415 - not for a run without arguments
+    from runner.app.accounts import require_endpoint  # as below
+    from runner.app.data_use import data_uses  # not for a run without arguments
+    from runner.jobfile import load  # not for a run without arguments
 
     requests = job.find_requests()
     files = requests or job.find_dataset()
@@ -58,7 +58,7 @@ def check(session: Session, job: JobArguments, target: OutputTarget | None = Non
 
 
 def _read(job: JobArguments, files: DatasetFiles, tick: OnProgress, *, requests: bool) -> Checked:
-    from runner.app.submission import check_batch_file, check_submission  # noqa: PLC0415
+    from runner.app.submission import check_batch_file, check_submission
 
     if requests:
         return check_batch_file(
@@ -82,7 +82,7 @@ async def submit(
     target: OutputTarget | None = None,
 ) -> Submitted:
     """Queues a checked dataset with a progress bar; prints how it relates to earlier batches."""
-    from runner.wording import lineage_messages  # noqa: PLC0415 - only to queue
+    from runner.wording import lineage_messages  # only to queue
 
     with bar(session.err, _("queueing")) as tick:
         submitted = await midnight.submit(checked, tick, policy)

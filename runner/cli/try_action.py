@@ -25,7 +25,7 @@ def try_rows(session: Session, task: JobArguments) -> int:
     if session.json:
         print_json(as_object(trial))
         return code_of(trial.ran)
-    from runner.cli.render import trial_view  # noqa: PLC0415 - not for --json
+    from runner.cli.render import trial_view  # not for --json
 
     session.print(trial_view.shown(trial, session.out.width, SystemClock().now()))
     if not trial.ran.left:

@@ -28,7 +28,7 @@ HINT = _("q: watch no more; the run goes on")
 
 def watch(session: Session) -> int:
     """Shows other processes' runs until they end or the user stops; returns the exit code."""
-    from runner.cli.render import status_tables  # noqa: PLC0415 - not for --help
+    from runner.cli.render import status_tables  # not for --help
 
     status = session.query(lambda midnight: _watch(session.err, midnight))
     session.answer(
@@ -39,9 +39,9 @@ def watch(session: Session) -> int:
 
 async def _watch(console: Console, midnight: Application) -> Status:
     """Shows the runs; returns the status when none is left, or the user stops."""
-    from runner.cli.render import keys  # noqa: PLC0415
-    from runner.cli.render.live_screen import LiveScreen  # noqa: PLC0415
-    from runner.cli.render.run_log import RunLog  # noqa: PLC0415
+    from runner.cli.render import keys
+    from runner.cli.render.live_screen import LiveScreen
+    from runner.cli.render.run_log import RunLog
 
     over = False
 

@@ -44,7 +44,7 @@ def decompressed(file: BinaryIO, compression: Compression | None, path: Path) ->
             return _Strict(_only_member(file, path), path, (zipfile.BadZipFile, zlib.error))
         case "zst":
             with require_extra("zstd", path, InputError):
-                import zstandard  # noqa: PLC0415 - an extra
+                import zstandard  # an extra
             return _Strict(_ZstdFrames(file), path, (zstandard.ZstdError,))
 
 
@@ -72,7 +72,7 @@ def compressed(file: BinaryIO, compression: Compression | None, path: Path) -> B
             )
         case "zst":
             with require_extra("zstd", path, OutputError):
-                import zstandard  # noqa: PLC0415 - an extra
+                import zstandard  # an extra
             return zstandard.ZstdCompressor().stream_writer(file, closefd=False)
 
 
@@ -130,7 +130,7 @@ class _ZstdFrames:
     """Reads consecutive zstd frames; unlike the library's reader, it detects a truncated file."""
 
     def __init__(self, file: BinaryIO) -> None:
-        import zstandard  # noqa: PLC0415 - an extra
+        import zstandard  # an extra
 
         self._new_frame = zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj
         self._file = file

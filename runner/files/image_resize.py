@@ -39,7 +39,7 @@ def require_pillow() -> None:
         ConfigError: Pillow is not installed.
     """
     try:
-        import PIL.ImageOps  # noqa: F401, PLC0415 - an extra
+        import PIL.ImageOps  # noqa: F401 - an extra
     except ImportError as error:
         remedy = "pip install 'midnight-runner[vision]'"
         raise ConfigError("resizing images needs Pillow", remedy=remedy) from error
@@ -67,7 +67,7 @@ def resized(data: bytes, media_type: str, where: str, longest_side: int) -> tupl
 
 
 def _resized(data: bytes, media_type: str, where: str, longest_side: int) -> tuple[bytes, str]:
-    from PIL import ImageOps  # noqa: PLC0415 - as above
+    from PIL import ImageOps  # as above
 
     with _opened(data, media_type) as image:
         width, height = image.size
@@ -95,7 +95,7 @@ def _opened(data: bytes, media_type: str) -> ImageFile:
 
     `PIL.Image.open` is not used, because it only warns of too many pixels and tries every format.
     """
-    from PIL import (  # noqa: PLC0415 - as above
+    from PIL import (  # as above
         GifImagePlugin,
         JpegImagePlugin,
         PngImagePlugin,

@@ -181,7 +181,7 @@ def _data_url(data: bytes, where: str, limits: ImageLimits) -> str:
         raise InputError(what, where=where, remedy="convert it, whatever its name says")
     if limits.longest_side is not None:
         # Imported here: Pillow is an extra, and only resizing needs it.
-        from runner.files.image_resize import resized  # noqa: PLC0415
+        from runner.files.image_resize import resized
 
         data, media_type = resized(data, media_type, where, limits.longest_side)
     if len(data) > limits.max_bytes:

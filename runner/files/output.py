@@ -88,15 +88,15 @@ def _sink(file: BinaryIO, layout: Layout) -> Sink:
     file_type = output_type(layout.path)
     match file_type.format:
         case "parquet":
-            from runner.files.writers.parquet_writer import ParquetSink  # noqa: PLC0415 - an extra
+            from runner.files.writers.parquet_writer import ParquetSink  # an extra
 
             return ParquetSink(file, layout)
         case "xlsx":
-            from runner.files.writers.excel_writer import ExcelSink  # noqa: PLC0415 - an extra
+            from runner.files.writers.excel_writer import ExcelSink  # an extra
 
             return ExcelSink(file, layout)
         case "npy":
-            from runner.files.writers.npy_writer import NpySink  # noqa: PLC0415 - rarely needed
+            from runner.files.writers.npy_writer import NpySink  # rarely needed
 
             return NpySink(file, layout)
         case "json":

@@ -66,7 +66,7 @@ def check_schema(text: str) -> None:
 
 def schema_error(text: str, value: Any) -> str | None:
     """Returns why `value` does not fit the schema `text`, as a clause; None when it does."""
-    from jsonschema.exceptions import best_match  # noqa: PLC0415 - only for JSON answers
+    from jsonschema.exceptions import best_match  # only for JSON answers
 
     try:
         error = best_match(_validator(text).errors(value))
@@ -83,7 +83,7 @@ def schema_error(text: str, value: Any) -> str | None:
 
 
 def _check_keywords(schema: dict[str, Any]) -> None:
-    from referencing.exceptions import Unresolvable  # noqa: PLC0415 - only for JSON answers
+    from referencing.exceptions import Unresolvable  # only for JSON answers
 
     try:
         _check_size(schema)
@@ -193,9 +193,9 @@ class _Metered:
 @lru_cache(64)
 def _validator(text: str) -> _Metered:
     """Returns the validator of a schema; cached, because a run uses few different schemas."""
-    import jsonschema  # noqa: PLC0415 - 50 ms and 6 MB, only for JSON answers
-    from jsonschema.validators import extend, validator_for  # noqa: PLC0415
-    from referencing import Registry  # noqa: PLC0415 - an empty one never asks the network
+    import jsonschema  # 50 ms and 6 MB, only for JSON answers
+    from jsonschema.validators import extend, validator_for
+    from referencing import Registry  # an empty one never asks the network
 
     schema, steps = orjson.loads(text), _Steps()
     base = validator_for(schema, default=jsonschema.Draft202012Validator)
@@ -217,7 +217,7 @@ def _counted(keyword: Callable[..., Any], steps: _Steps) -> Callable[..., Any]:
 
 def _unique_items(_: Any, unique: Any, value: Any, _schema: Any) -> Iterator[Any]:
     """Implements the keyword ``uniqueItems`` in linear time."""
-    from jsonschema.exceptions import ValidationError  # noqa: PLC0415
+    from jsonschema.exceptions import ValidationError
 
     if unique and isinstance(value, list) and len(set(map(_hashable, value))) < len(value):
         yield ValidationError("it has non-unique elements")
@@ -234,7 +234,7 @@ def _hashable(value: Any) -> Any:
 
 def _pattern(_: Any, pattern: str, value: Any, _schema: Any) -> Iterator[Any]:
     """Implements the keyword ``pattern`` with an engine that runs in linear time."""
-    from jsonschema.exceptions import ValidationError  # noqa: PLC0415
+    from jsonschema.exceptions import ValidationError
 
     if isinstance(value, str) and not occurs(pattern, value):
         yield ValidationError(f"{value!r} does not match {pattern!r}")
@@ -246,8 +246,8 @@ def _resolve(schema: dict[str, Any]) -> None:
     Raises:
         Unresolvable: A reference has no target in the schema.
     """
-    from referencing import Registry, Resource  # noqa: PLC0415 - comes with jsonschema
-    from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
+    from referencing import Registry, Resource  # comes with jsonschema
+    from referencing.jsonschema import DRAFT202012
 
     resource = Resource.from_contents(schema, default_specification=DRAFT202012)
     uri = resource.id() or ""

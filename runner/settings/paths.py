@@ -41,7 +41,7 @@ def config_path(
     here = cwd / FILE_NAME
     if _exists(here):
         return here, DEFAULT
-    from platformdirs import user_config_path  # noqa: PLC0415  (start-up time)
+    from platformdirs import user_config_path
 
     default = user_config_path(APP_NAME, appauthor=False) / FILE_NAME
     return (default if _exists(default) else None), DEFAULT
@@ -51,14 +51,14 @@ def db_path(flag: Path | None, environ: Mapping[str, str], cwd: Path) -> tuple[P
     """Returns the path of the database, which need not exist, and its origin."""
     if named := _named("db", flag, environ, cwd):
         return named
-    from platformdirs import user_data_path  # noqa: PLC0415  (start-up time)
+    from platformdirs import user_data_path
 
     return user_data_path(APP_NAME, appauthor=False) / "queue.db", DEFAULT
 
 
 def presets_path() -> Path:
     """Returns the path of the file of installed presets, which need not exist."""
-    from platformdirs import user_data_path  # noqa: PLC0415  (start-up time)
+    from platformdirs import user_data_path
 
     return user_data_path(APP_NAME, appauthor=False) / "presets.json"
 

@@ -57,7 +57,7 @@ async def living_processes(database: Database, connection: AsyncConnection) -> l
 
 def lock_of(database: Database, runner_id: int) -> FileLock:
     """Returns the lock of a runner: a file in a folder beside the database, which is created."""
-    from filelock import FileLock  # noqa: PLC0415 - a status rarely needs one
+    from filelock import FileLock  # a status rarely needs one
 
     folder = Path(f"{database.path}-runners")
     try:
@@ -69,7 +69,7 @@ def lock_of(database: Database, runner_id: int) -> FileLock:
 
 def acquired(lock: FileLock) -> bool:
     """Takes `lock` if it is free; whether it was."""
-    from filelock import Timeout  # noqa: PLC0415
+    from filelock import Timeout
 
     try:
         lock.acquire(blocking=False)

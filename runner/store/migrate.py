@@ -182,8 +182,8 @@ def _create(connection: Connection, revision: str) -> None:
 
 
 def _upgrade(connection: Connection, to: str = "head") -> None:
-    from alembic import command  # noqa: PLC0415 - a third of a second, rarely needed
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic import command  # a third of a second, rarely needed
+    from alembic.config import Config
 
     sqlite.prepare_upgrade(connection)
     config = Config()

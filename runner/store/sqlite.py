@@ -127,7 +127,7 @@ def _connector(path: Path, *, inline: bool) -> Callable[[], Any]:
     uri = f"{path.absolute().as_uri()}?mode=rw"
     options: dict[str, Any] = {"uri": True, "timeout": BUSY_TIMEOUT_S, "isolation_level": None}
     if inline:
-        from runner.store.sqlite_inline import InlineConnection  # noqa: PLC0415 - virtual time only
+        from runner.store.sqlite_inline import InlineConnection  # virtual time only
 
         return lambda: InlineConnection(lambda: sqlite3.connect(uri, **options))
 

@@ -364,7 +364,7 @@ def test_a_report_counts_the_answers_that_count_and_compares_models_with_people(
 
 
 def wanted_of(batch: Batch) -> Any:
-    from runner.app.reporting import ReportQuery  # noqa: PLC0415
+    from runner.app.reporting import ReportQuery
 
     return ReportQuery(batch=batch)
 

@@ -172,7 +172,7 @@ def test_defects_of_several_tasks_are_one(
     midnight: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A user's mistake among them is still a user's mistake."""
-    from runner.errors import ConfigError  # noqa: PLC0415 - of this test alone
+    from runner.errors import ConfigError  # of this test alone
 
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     groups = {

@@ -185,7 +185,7 @@ def test_wrong_tables_are_refused_without_their_secrets(midnight: Any) -> None:
 def test_a_post_is_tried_again_where_that_may_help(
     monkeypatch: pytest.MonkeyPatch, answers: list[int | None], tries: int, why: str | None
 ) -> None:
-    from runner import virtual  # noqa: PLC0415 - days in no time
+    from runner import virtual  # days in no time
 
     seen: list[httpx.Request] = []
 

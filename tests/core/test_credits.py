@@ -187,7 +187,7 @@ def test_what_lasts_does_not_expire_and_what_ends_with_the_day_is_a_days_grant()
 
 def regime(calls: Window, balance: Window) -> tuple[int | None, int | None]:
     """The limits of calls and credits that bind."""
-    from runner.core.renewal import effective  # noqa: PLC0415
+    from runner.core.renewal import effective
 
     first, second = effective((calls, balance))
     return first.limit, second.limit
@@ -204,7 +204,7 @@ def test_an_account_whose_replies_tell_of_calls_counts_calls_and_no_credits() ->
 
 
 def test_a_call_that_was_refused_for_credits_shows_that_they_are_counted() -> None:
-    from runner.core.gate import ParkReason  # noqa: PLC0415
+    from runner.core.gate import ParkReason
 
     rule = Quota("day", Scope.ACCOUNT, 2_000, Calendar("day", "Asia/Shanghai"))
     headers = replace(open_window(rule, "mine", "", NOW), limit_source=Source.HEADER)

@@ -73,8 +73,8 @@ class Terminal:
 
 @contextmanager
 def review(database: Path) -> Iterator[Terminal]:
-    import pty  # noqa: PLC0415
-    import termios  # noqa: PLC0415
+    import pty
+    import termios
 
     ours, theirs = pty.openpty()
 
@@ -82,7 +82,7 @@ def review(database: Path) -> Iterator[Terminal]:
     command = [sys.executable, "-m", "runner", "--db", str(database), "review", "1", "--as", "ann"]
 
     def own_terminal() -> None:
-        import fcntl  # noqa: PLC0415
+        import fcntl
 
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)

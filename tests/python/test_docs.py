@@ -46,7 +46,7 @@ def test_the_one_liners_run_inside_a_running_loop(number: int) -> None:
 
 
 def test_every_public_name_and_method_is_on_the_page() -> None:
-    import runner  # noqa: PLC0415 - the module itself is meant
+    import runner  # the module itself is meant
 
     methods = [name for name in vars(runner.Midnight) if not name.startswith("_")]
     missing = [name for name in (*runner.__all__, *methods) if not re.search(rf"\b{name}\b", PAGE)]

@@ -189,7 +189,7 @@ def test_importing_the_package_loads_nothing_else() -> None:
 
 
 def test_a_name_that_is_not_there_is_told() -> None:
-    import runner  # noqa: PLC0415 - the module itself is meant
+    import runner  # the module itself is meant
 
     with pytest.raises(AttributeError, match="nothing"):
         runner.nothing  # noqa: B018

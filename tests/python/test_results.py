@@ -390,7 +390,7 @@ def test_ten_thousand_rows_take_no_more_memory_than_a_few() -> None:
 
 
 def test_json_that_a_validator_refuses_is_a_failure_with_its_words() -> None:
-    from pydantic import BaseModel, field_validator  # noqa: PLC0415 - of this test alone
+    from pydantic import BaseModel, field_validator  # of this test alone
 
     class Picky(BaseModel):
         name: str

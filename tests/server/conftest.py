@@ -105,7 +105,7 @@ class Served:
         return made
 
     def ledger(self, query: str = "SELECT client, state FROM calls ORDER BY id") -> list[Any]:
-        from tests.store.releases import rows  # noqa: PLC0415
+        from tests.store.releases import rows
 
         return rows(self.database, query)
 

@@ -162,12 +162,12 @@ def test_a_thousand_slow_connections_hold_nobody_up(served: Served) -> None:
 
 
 def test_two_servers_cannot_have_one_port(served: Served, tmp_path: Path) -> None:
-    import anyio  # noqa: PLC0415
+    import anyio
 
-    from runner.app.application import open_application  # noqa: PLC0415
-    from runner.errors import ConfigError  # noqa: PLC0415
-    from runner.server.serve import serve  # noqa: PLC0415
-    from runner.settings import load_settings  # noqa: PLC0415
+    from runner.app.application import open_application
+    from runner.errors import ConfigError
+    from runner.server.serve import serve
+    from runner.settings import load_settings
 
     port = int(served.url.rpartition(":")[2])
 
@@ -187,8 +187,8 @@ def test_two_servers_cannot_have_one_port(served: Served, tmp_path: Path) -> Non
 
 
 def test_beyond_this_machine_a_key_is_needed(serving: Serving) -> None:
-    from runner.errors import ConfigError  # noqa: PLC0415
-    from runner.server.serve import serve  # noqa: PLC0415
+    from runner.errors import ConfigError
+    from runner.server.serve import serve
 
     with serving() as served:
 

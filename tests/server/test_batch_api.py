@@ -416,7 +416,7 @@ def test_a_batch_that_is_deleted_here_has_failed_for_its_client(serving: Serving
             assert time.monotonic() < until
             time.sleep(0.05)
         [(own,)] = served.ledger("SELECT batch_id FROM api_batches")
-        from tests.store.releases import raw  # noqa: PLC0415
+        from tests.store.releases import raw
 
         with raw(served.database) as connection:
             connection.execute("UPDATE batches SET deleted_at_ms = 1 WHERE id = ?", (own,))

@@ -49,7 +49,7 @@ def test_a_stream_comes_piece_by_piece_and_its_tokens_are_counted(
 
 
 def test_a_provider_that_knows_no_streams_is_streamed_all_the_same() -> None:
-    from runner.server.proxy import as_events  # noqa: PLC0415
+    from runner.server.proxy import as_events
 
     body = '{"choices": [{"message": {"content": "yes"}, "finish_reason": "stop"}]}'
     assert as_events(body).count(b'"delta":{"content":"yes"}') == 1

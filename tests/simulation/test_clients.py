@@ -44,7 +44,7 @@ async def ask(engine: Engine, text: str = "hi", **more: Any) -> ClientOutcome:
 
 async def calls(world: World) -> list[tuple[Any, ...]]:
     """The ledger: by call, its client, its batch, its state."""
-    from sqlalchemy import text  # noqa: PLC0415
+    from sqlalchemy import text
 
     query = "SELECT client, batch_id, state FROM calls ORDER BY id"
     async with world.database.read() as connection:
@@ -210,7 +210,7 @@ def test_a_stream_is_handed_over_and_its_tokens_are_counted(tmp_path: Path) -> N
             assert b'null,"tool_calls"' not in events
             assert b'"usage":{' not in events, "the client has not asked for it"
         async with world.database.read() as connection:
-            from sqlalchemy import text  # noqa: PLC0415
+            from sqlalchemy import text
 
             query = text("SELECT state, prompt_tokens, completion_tokens FROM calls")
             [(state, prompt, completion)] = await connection.execute(query)
@@ -247,7 +247,7 @@ def test_a_client_that_leaves_during_its_call_has_spent_it(tmp_path: Path) -> No
 
 async def engine_windows(world: World) -> list[int]:
     """What is spent in the account's windows."""
-    from sqlalchemy import text  # noqa: PLC0415
+    from sqlalchemy import text
 
     async with world.database.read() as connection:
         query = text("SELECT spent FROM windows WHERE model = ''")

@@ -66,7 +66,7 @@ def bar(console: Console, label: str) -> Iterator[Tick]:
 
 
 def _progress(console: Console) -> Progress:
-    from rich.progress import (  # noqa: PLC0415 - only on a terminal
+    from rich.progress import (  # only on a terminal
         BarColumn,
         Progress,
         TaskProgressColumn,

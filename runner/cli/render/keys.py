@@ -31,8 +31,8 @@ def reading(handlers: Handlers) -> Iterator[None]:
     if not can_read():
         yield
         return
-    import termios  # noqa: PLC0415 - not on every system
-    import tty  # noqa: PLC0415
+    import termios  # not on every system
+    import tty
 
     file, over = sys.stdin.fileno(), Event()
     before = termios.tcgetattr(file)
@@ -49,7 +49,7 @@ def reading(handlers: Handlers) -> Iterator[None]:
 
 
 def _read(file: int, over: Event, handlers: Handlers) -> None:
-    import select  # noqa: PLC0415
+    import select
 
     with suppress(OSError, ValueError):  # the terminal is gone
         while not over.is_set():

@@ -38,7 +38,7 @@ class ReviewTerminal:
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[ReviewTerminal]:
         """Takes over the terminal while the block runs."""
-        import termios  # noqa: PLC0415 - not on every system
+        import termios  # not on every system
 
         self._before = termios.tcgetattr(self._file)
         async with anyio.create_task_group() as tasks:
@@ -65,14 +65,14 @@ class ReviewTerminal:
             self._enter()
 
     def _enter(self) -> None:
-        import tty  # noqa: PLC0415
+        import tty
 
         tty.setcbreak(self._file)
         self.console.set_alt_screen(True)
         self.console.show_cursor(False)
 
     def _leave(self) -> None:
-        import termios  # noqa: PLC0415
+        import termios
 
         with suppress(OSError):  # the terminal is closed
             self.console.show_cursor(True)

@@ -137,7 +137,7 @@ class ChatHandler:
 
     async def _with_images(self, message: Message) -> Message:
         """Returns the message with data URLs of the images in place of their paths."""
-        from runner.files.image_urls import ImageLimits, image_url  # noqa: PLC0415 - few need it
+        from runner.files.image_urls import ImageLimits, image_url  # few need it
 
         if isinstance(message["content"], str):
             return message

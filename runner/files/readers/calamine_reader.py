@@ -18,7 +18,7 @@ class CalamineTable(ExcelTable):
         return (cell or None) if isinstance(cell, str) else plain(cell)
 
     def _sheet_rows(self, file: BinaryIO) -> Iterator[Sequence[Any]]:
-        from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 - an extra
+        from python_calamine import CalamineError, CalamineWorkbook  # an extra
 
         try:
             book = CalamineWorkbook.from_filelike(file)

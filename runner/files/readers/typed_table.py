@@ -36,18 +36,18 @@ def open_table(file: BinaryIO, path: Path, file_type: FileType) -> TypedTable:
     """
     if file_type.format == "arrow":
         with require_extra("parquet", path, InputError):
-            from runner.files.readers.arrow_reader import ArrowTable  # noqa: PLC0415 - an extra
+            from runner.files.readers.arrow_reader import ArrowTable  # an extra
         return ArrowTable(file, path)
     if file_type.format in {"xls", "ods"}:
         with require_extra("calamine", path, InputError):
-            import python_calamine  # noqa: F401, PLC0415 - an extra
+            import python_calamine  # noqa: F401 - an extra
 
-            from runner.files.readers.calamine_reader import CalamineTable  # noqa: PLC0415
+            from runner.files.readers.calamine_reader import CalamineTable
         return CalamineTable(file, path, file_type.sheet)
     if file_type.format == "parquet":
         with require_extra("parquet", path, InputError):
-            from runner.files.readers.parquet_reader import ParquetTable  # noqa: PLC0415 - an extra
+            from runner.files.readers.parquet_reader import ParquetTable  # an extra
         return ParquetTable(file, path)
     with require_extra("excel", path, InputError):
-        from runner.files.readers.excel_reader import ExcelTable  # noqa: PLC0415 - an extra
+        from runner.files.readers.excel_reader import ExcelTable  # an extra
     return ExcelTable(file, path, file_type.sheet)

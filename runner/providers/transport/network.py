@@ -134,7 +134,7 @@ def _has_host(url: str) -> bool:
 
 def _of_settings() -> dict[str, str]:
     """The proxies in the system's settings; what is not understood there is left out."""
-    from urllib.request import getproxies  # noqa: PLC0415 - slow to load, needed on few platforms
+    from urllib.request import getproxies  # slow to load, needed on few platforms
 
     found = {}
     for scheme, text in getproxies().items():

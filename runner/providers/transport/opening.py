@@ -43,7 +43,7 @@ async def open_transport(
         async with fast.opened(read_network(environ)) as over_pyreqwest:
             yield over_pyreqwest
     else:
-        from runner.providers.transport import over_httpx as slow  # noqa: PLC0415 - it loads httpx
+        from runner.providers.transport import over_httpx as slow  # it loads httpx
 
         network = read_network(environ) if transport is None else None
         async with slow.opened(transport, network) as over_httpx:
@@ -64,7 +64,7 @@ def _pyreqwest(kind: str) -> ModuleType | None:
     if kind == HTTPX:
         return None
     try:
-        from runner.providers.transport import over_pyreqwest  # noqa: PLC0415 - as above
+        from runner.providers.transport import over_pyreqwest  # as above
     except ImportError as error:  # not installed, or built for another system
         if kind == AUTO:
             return None

@@ -268,7 +268,7 @@ def _built(network: Network, proxy: str | None, connect_s: float, decompress: bo
                 what, where=_("environment {name}").format(name=name), remedy=remedy
             ) from error
         # A machine without certificates of its own, as small container images are.
-        import certifi  # noqa: PLC0415 - slow to load, and seldom needed
+        import certifi  # slow to load, and seldom needed
 
         usual = Path(certifi.where()).read_bytes()
         builder = _builder(network, proxy, connect_s, decompress=decompress)

@@ -112,7 +112,7 @@ def test_a_plan_is_that_of_the_command_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from runner.cli.app import main  # noqa: PLC0415
+    from runner.cli.app import main
 
     _, page = settled(http, hand_in(http, text=JOB))
     (tmp_path / "job.toml").write_text(JOB)
