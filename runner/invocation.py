@@ -22,10 +22,10 @@ def remember(*options: Option) -> None:
 
 def command(*words: object) -> str:
     """Returns the quoted command line for `words`, with the global options of this process."""
-    return spelt(_options, *words)
+    return command_with(_options, *words)
 
 
-def spelt(options: Iterable[Option], *words: object) -> str:
+def command_with(options: Iterable[Option], *words: object) -> str:
     """Returns the quoted command line for `words`, with `options`."""
     import shlex  # not for --help
 

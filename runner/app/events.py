@@ -133,9 +133,9 @@ class EventFinder:
             name=batch.name, id=number, reason=reasons.translated(batch.pause_reason)
         )
         if batch.counts.failed:
-            failures = invocation.spelt(self.options, "failures", number)
+            failures = invocation.command_with(self.options, "failures", number)
             text += _("; see why with: {command}").format(command=failures)
-        resume = invocation.spelt(self.options, "resume", number)
+        resume = invocation.command_with(self.options, "resume", number)
         text += _("; it goes on with: {command}").format(command=resume)
         return Event("failing", key, text, at, {"batch": number})
 

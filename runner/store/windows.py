@@ -152,7 +152,7 @@ def _values(window: Window) -> dict[str, Any]:
         "period_key": window.period_key,
         "is_latest": 1,
         "unit": window.unit.value,
-        "period": _spelt(window.period),
+        "period": _as_text(window.period),
         "is_primary": int(window.primary),
         "starts_at_ms": window.starts_at,
         "resets_at_ms": window.resets_at,
@@ -219,7 +219,7 @@ def _period(text: str) -> Period:
 
 
 @cache
-def _spelt(period: Period) -> str:
+def _as_text(period: Period) -> str:
     return spell(period)
 
 

@@ -102,7 +102,7 @@ class PyreqwestTransport:
                 request = client.post(url).headers(not_compressed(headers)).body_bytes(body)
                 streamed = request.streamed_read_buffer_limit(0).build_streamed()
                 with anyio.fail_after(timeout_s):
-                    async with _told_to_scopes():
+                    async with _raised_by_scopes():
                         reply = await stack.enter_async_context(streamed)
                 opened = _streamed(reply, timeout_s)
             except TimeoutError:
@@ -134,7 +134,7 @@ class PyreqwestTransport:
             request = client.get(url).header("Accept-Encoding", "identity")
             request = request.streamed_read_buffer_limit(0)  # the head is told before the body
             opening = request.timeout(_span(timeout_s)).build_streamed()
-            async with _told_to_scopes(), opening as reply:
+            async with _raised_by_scopes(), opening as reply:
                 headers, body = _headers(reply.headers), bytearray()
                 told = headers.get("content-length", "")
                 if told.isdecimal() and int(told) > limit_bytes:
@@ -175,7 +175,7 @@ async def _exchange(
 ) -> Response | NotSent | NoReply:
     try:
         opening = request.timeout(_span(timeout_s)).build_streamed()
-        async with _told_to_scopes(), opening as reply:
+        async with _raised_by_scopes(), opening as reply:
             small = min(limit_bytes, SMALL_REPLY_BYTES)
             body = bytes(await reply.body_reader.read(small + 1) or b"")
             if len(body) > small:
@@ -190,7 +190,7 @@ async def _exchange(
 
 
 @asynccontextmanager
-async def _told_to_scopes() -> AsyncIterator[None]:
+async def _raised_by_scopes() -> AsyncIterator[None]:
     """Lets a cancel scope see its own cancellation: pyreqwest raises another error in its place."""
     try:
         yield
@@ -203,7 +203,7 @@ def _streamed(reply: PyreqwestResponse, timeout_s: float) -> StreamedReply:
     async def read() -> bytes | NoReply:
         try:
             with anyio.fail_after(timeout_s):
-                async with _told_to_scopes():
+                async with _raised_by_scopes():
                     return bytes(await reply.body_reader.read_chunk() or b"")
         except TimeoutError:
             return timed_out(timeout_s)
