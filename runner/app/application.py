@@ -18,7 +18,7 @@ from runner.app.ledger_reports import LedgerReports
 from runner.app.responses import QuotaLine, RunResult, Status, Submitted
 from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
 from runner.app.status import StatusReader
-from runner.clock import Clock, SystemClock, moment
+from runner.clock import Clock, SystemClock
 from runner.core.forecast import Forecast
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
@@ -34,6 +34,7 @@ from runner.store.set_aside import SetAside
 if TYPE_CHECKING:
     import httpx
 
+    from runner.app.full_report import FullReport
     from runner.app.gateway import Gateway
     from runner.app.notifying import Sent
     from runner.app.reporting import ReportQuery
@@ -288,16 +289,14 @@ class Application(LedgerReports):
         """Returns the newest window of every quota, as it is or would be opened now."""
         return await self._status.quota(self._clock.now())
 
-    async def report_page(self, wanted: ReportQuery) -> str:
-        """Returns a report of the ledger as an HTML page with charts."""
-        from runner.app.report_extras import extras  # only a report page
-        from runner.app.report_page import page
+    async def full_report(self, wanted: ReportQuery) -> FullReport:
+        """Returns a report of the ledger with all that a page shows beside it."""
+        from runner.app.full_report import add_details  # only a report page
 
         report = await self.ledger_report(wanted)
-        additions = await extras(self.reading, wanted, await self.status())
-        if wanted.batch is not None:
-            additions = replace(additions, quality=await self.quality(wanted.batch))
-        return page(report, additions, moment(self._clock.now()))
+        full = await add_details(self.reading, report, await self.status())
+        quality = await self.quality(wanted.batch) if wanted.batch is not None else None
+        return replace(full, quality=quality)
 
     async def answered_before(self, fingerprints: Sequence[bytes]) -> set[bytes]:
         """Returns those of `fingerprints` that any batch has an answer for."""

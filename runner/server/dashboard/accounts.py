@@ -12,16 +12,16 @@ from starlette.responses import Response
 
 from runner.app.application import Application
 from runner.app.live import LiveOverview
-from runner.app.report_page import days_chart, hours_chart
-from runner.app.report_words import OUTCOMES
 from runner.app.reporting import Report
 from runner.core.gate import ParkReason
 from runner.core.window import Unit, Window
+from runner.drawing.report_page import days_chart, hours_chart
 from runner.language import _
 from runner.server.dashboard.live import Cached, Fragment
 from runner.server.dashboard.pages import render, show
 from runner.server.dashboard.visits import Visit
 from runner.wording import messages, shown_windows
+from runner.wording.report_words import OUTCOMES
 
 _MOST_DAYS = 60
 _ADD_UP_EVERY_S = 600.0
