@@ -107,7 +107,7 @@ def rehearse(
                 virtual=True,
             ) as midnight:
                 ran = await _submit_and_run(midnight, staged, watcher)
-                days = tuple(await midnight.report())
+                days = tuple(await midnight.ledger.days())
                 report = await midnight.full_report(ReportQuery())
                 written = 0
                 if output:

@@ -99,7 +99,7 @@ async def _read(midnight: Application, request: ReportRequest) -> _Found:
     only = await midnight.batch(request.batch) if request.batch else None
     wanted = _wanted(request, only)
     full = await midnight.full_report(wanted) if request.html else None
-    report = full.report if full else await midnight.ledger_report(wanted)
+    report = full.report if full else await midnight.ledger.report(wanted)
     quality = await midnight.quality(only) if only else None
     return _Found(report, full, quality, await midnight.quota())
 

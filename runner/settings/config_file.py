@@ -182,6 +182,11 @@ class RunSettings(TomlTable):
     max_failed: Annotated[str, Field(pattern=r"^([1-9][0-9]?|100)%$")] = "50%"
     transport: Literal["auto", "pyreqwest", "httpx"] = "auto"
 
+    @property
+    def most_failed(self) -> float:
+        """The share of `max_failed`, from 0 to 1."""
+        return int(self.max_failed.removesuffix("%")) / 100
+
 
 class ConfigFile(TomlTable):
     """A whole midnight.toml; the accounts are in the file's order.

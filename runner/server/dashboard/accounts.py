@@ -33,7 +33,7 @@ class AccountPages:
     def __init__(self, midnight: Application, live: LiveOverview) -> None:
         self._midnight = midnight
         self._live = live
-        self._report = Cached(lambda: midnight.latest_days(_MOST_DAYS))
+        self._report = Cached(lambda: midnight.ledger.latest_days(_MOST_DAYS))
 
     async def accounts(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """Shows every window, with the source of each limit."""
@@ -47,7 +47,7 @@ class AccountPages:
     async def work(self) -> None:
         """Updates the totals of ended calls in the background, until cancelled."""
         while True:
-            await self._midnight.add_up_calls()
+            await self._midnight.ledger.add_up()
             await anyio.sleep(_ADD_UP_EVERY_S)
 
     async def _accounts(self, report: Report | None) -> Fragment:
