@@ -149,7 +149,7 @@ def delete(
 
 async def _whole(midnight: Application, batch: Batch) -> Batch:
     """Returns the batch of which this one is a part, or itself."""
-    return batch if batch.part_of is None else await midnight.batch(str(batch.part_of))
+    return batch if batch.part_of is None else await midnight.get(batch.part_of)
 
 
 def _change(context: typer.Context, name: str, state: BatchState) -> int:
