@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from runner.cli import exit_codes, report_json
+from runner.cli import exit_codes
+from runner.cli.json import report_json
 from runner.cli.options import read_age
 from runner.cli.output_target import write_text
 from runner.cli.session import Session, print_json
