@@ -131,9 +131,10 @@ class Verdict:
 
 _DONE = Verdict(Kind.DONE)
 _OVERLOADED = frozenset({429, 503, 529})
-# Statuses of a connection, a gateway or another server behind it, and not of the request: time-outs,
-# conflicts, 421 (misdirected), 424 (failed dependency), 425 (too early), 499 (closed) and the like.
-_PASSING = frozenset({408, 409, 419, 420, 421, 423, 424, 425, 440, 444, 449, 460, 499})
+# Statuses about a connection, a gateway or a server behind it, and not about the request:
+# time-outs, conflicts, misdirected (421), failed dependency (424), too early (425), and closed
+# connections (444, 460, 499).
+_PASSING = frozenset({408, 409, 421, 423, 424, 425, 444, 460, 499})
 # Statuses that say little: the request is wrong, or comes at the wrong time.
 _VAGUE = frozenset({400, 403, 404, 413, 422})
 _CHECK_TOKEN = "check the account's token and its standing with the provider"  # noqa: S105 - words

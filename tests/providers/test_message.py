@@ -139,7 +139,12 @@ def test_a_message_without_text_is_named_or_its_arguments_are_read(
     [
         {"content": "I cannot\nhelp", "refusal": "I cannot\nhelp"},
         {"content": [{"type": "refusal", "refusal": "I cannot help"}]},
-        {"content": [{"type": "text", "text": "yes"}, {"type": "refusal", "refusal": "I cannot help"}]},
+        {
+            "content": [
+                {"type": "text", "text": "yes"},
+                {"type": "refusal", "refusal": "I cannot help"},
+            ]
+        },
     ],
 )
 def test_words_of_refusal_are_no_answer(message: Any) -> None:

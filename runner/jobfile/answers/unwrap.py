@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 
 # Models mark their thinking in many ways: <think>, [THINK], <seed:think>, <longcat_think>,
-# <|begin_of_thought|>, ◁think▷, <|START_THINKING|>, <｜begin▁of▁thinking｜>, 【思考】, and &lt;think&gt;
-# behind a web page. Opening and closing brackets need not match.
+# <|begin_of_thought|>, ◁think▷, <|START_THINKING|>, 【思考】, <think> escaped for a web page, or with
+# the full-width bars of DeepSeek's marks. Opening and closing brackets need not match.
 _CLOSERS = ">\\]})】▷＞»"
 _OPEN, _CLOSE = r"(?:[<\[{(【◁＜«]|&lt;)", f"(?:[{_CLOSERS}]|&gt;)"
 _OPENERS = frozenset("<[{(【◁＜«&")
@@ -113,8 +113,9 @@ def prose_of(text: str) -> str | None:
 
 
 def _end_of_thinking(text: str, start: int, end: int) -> int:
-    """Returns the end of the thinking that begins before `start`, whose first closing tag ends at
-    `end`: the thinking may contain other thinking.
+    """Returns the end of the thinking that begins before `start`, and may contain other thinking.
+
+    Its first closing tag ends at `end`.
     """
     depth = 1
     for tag in _ANY_TAG.finditer(text, start):
