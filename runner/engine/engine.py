@@ -244,10 +244,10 @@ class Engine:
             self._ready and self._provider_clock.is_settled and self._trouble.what is None
         )
         if not self._has_news(memory):
-            admission = scheduler.admissible(memory, self._rules_of, self._now())
-            if not admission.permits:
-                await self._conclude(memory, admission.wait)
-                return admission.wait
+            wait = scheduler.wait(memory, self._rules_of, self._now())
+            if wait is not None:
+                await self._conclude(memory, wait)
+                return wait
         turn = await self._write(memory)
         self._accounts.want_prices(route for demand in turn.demands for route in demand.routes)
         await self._conclude(turn.memory, turn.wait)
