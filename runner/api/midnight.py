@@ -268,7 +268,7 @@ class Midnight:
     ) -> list[CallDay]:
         """Returns the calls by quota day and account, of `batch` or of all batches."""
         stored = None if batch is None else batch.stored
-        days = await self._program.report(batch=stored, by_model=by_model)
+        days = await self._program.ledger.days(batch=stored, by_model=by_model)
         return [call_day_of(day) for day in days]
 
     async def quality(self, batch: Batch[Any]) -> Quality:

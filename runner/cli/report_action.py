@@ -21,6 +21,7 @@ from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.application import Application
+    from runner.app.full_report import FullReport
     from runner.app.quality import Quality
     from runner.app.reporting import Report, ReportQuery
     from runner.app.responses import QuotaLine
@@ -41,10 +42,10 @@ class ReportRequest:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The data read: the report, the page if requested, and what is shown below the table."""
+    """The data read: the report, in full for a page, and what is shown below the table."""
 
     report: Report
-    page: str | None
+    full: FullReport | None
     quality: Quality | None
     quota: list[QuotaLine]
 
@@ -59,8 +60,10 @@ def show_report(session: Session, request: ReportRequest) -> int:
     if request.csv and session.json:
         raise typer.BadParameter(_("--csv and --json exclude each other: name one of them"))
     result = session.query(lambda midnight: _read(midnight, request))
-    if request.html and result.page is not None:
-        write_text(request.html, result.page)
+    if request.html and result.full is not None:
+        from runner.drawing import report_page
+
+        write_text(request.html, report_page.page(result.full))
     if request.parquet:
         _write_parquet(request.parquet, result.report)
     if session.json:
@@ -95,10 +98,10 @@ def _print(session: Session, request: ReportRequest, result: _Found) -> None:
 async def _read(midnight: Application, request: ReportRequest) -> _Found:
     only = await midnight.batch(request.batch) if request.batch else None
     wanted = _wanted(request, only)
-    report = await midnight.ledger_report(wanted)
-    page = await midnight.report_page(wanted) if request.html else None
+    full = await midnight.full_report(wanted) if request.html else None
+    report = full.report if full else await midnight.ledger.report(wanted)
     quality = await midnight.quality(only) if only else None
-    return _Found(report, page, quality, await midnight.quota())
+    return _Found(report, full, quality, await midnight.quota())
 
 
 def _wanted(request: ReportRequest, only: object) -> ReportQuery:

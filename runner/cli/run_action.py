@@ -132,7 +132,7 @@ async def _run(
             wait="forever" if request.forever else not request.no_wait,
             pace=request.effective_pace,
             watcher=watcher,
-            signals=True,
+            attended=True,
         )
     reviews = {
         batch.id: await midnight.review_counts(batch)

@@ -179,7 +179,7 @@ def db_path(context: typer.Context) -> int:
 def db_check(context: typer.Context) -> int:
     """Read the whole database, and say what is wrong in it; exit code 1 if anything is."""
     session = session_of(context)
-    wrong = session.query(lambda midnight: midnight.check())
+    wrong = session.query(lambda midnight: midnight.maintenance.check())
     if session.json:
         print_json({"path": str(session.settings.db), "ok": not wrong, "defects": wrong})
     elif wrong:
@@ -224,7 +224,7 @@ def db_backup(
     session = session_of(context)
 
     async def backed_up(midnight: Application) -> None:
-        await midnight.backup(target)
+        await midnight.maintenance.backup(target)
 
     session.query(backed_up)
     if session.json:

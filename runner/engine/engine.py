@@ -109,8 +109,7 @@ class Engine:
             async with runners.registered(self._database, self._clock.now) as runner_id:
                 # After a reset every process waits for its own short time.
                 jitter_ms = round(self._random.random() * LONGEST_JITTER_MS)
-                most, is_sure = self._options.max_concurrency, lambda: self._provider_clock.is_sure
-                bounds = Bounds(most, jitter_ms, is_sure, self._options.client_caps)
+                bounds = Bounds(self._options, jitter_ms, lambda: self._provider_clock.is_sure)
                 scheduler = Scheduler(
                     self._database, self._accounts, self._clients, bounds, self._random, runner_id
                 )

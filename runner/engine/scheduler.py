@@ -29,7 +29,7 @@ from runner.engine.call import EndedCall, PreparedCall, loop_ms, refused_by, set
 from runner.engine.client_caps import capped
 from runner.engine.client_queue import ClientQueue, is_of_client
 from runner.engine.memory import Memory, Turn, shares_of
-from runner.engine.pausing import pause_rejected, pause_unserved
+from runner.engine.pausing import pause_failing, pause_rejected, pause_unserved
 from runner.engine.preparing import Preparer
 from runner.engine.read_ahead import Pack, ReadAhead
 from runner.engine.snapshot import demand_of, read_snapshot, routes_of
@@ -97,6 +97,7 @@ class Scheduler:
             connection, memory, settlements, still_open, now, changes
         )
         fresh = await apply(connection, settlements, still_open, self._runner_id, now, changes)
+        memory = await pause_failing(connection, memory, changes, self._bounds.options.most_failed)
         await refused_formats.keep(connection, refused_by(ended))
         memory, changed = await self._conclude(connection, memory, fresh, now, changes)
         memory, demands = await self._demands(connection, memory, rules_of, now, changes)
@@ -221,7 +222,7 @@ class Scheduler:
     ) -> tuple[Memory, list[Demand]]:
         """Returns the demands of clients and batches, with ready jobs read for those with room."""
         accounts = self._accounts.accounts
-        free = self._bounds.max_concurrency - memory.in_flight
+        free = self._bounds.options.max_concurrency - memory.in_flight
         wanted = []
         for batch in memory.snapshot.batches.values():
             rules = rules_of(batch)
@@ -248,11 +249,11 @@ class Scheduler:
         self, connection: AsyncConnection, memory: Memory, demands: list[Demand], now: int
     ) -> tuple[Memory, list[Demand]]:
         """Returns the demands with the daily caps of their clients."""
-        if not self._bounds.client_caps.most:
+        if not self._bounds.options.client_caps.most:
             return memory, demands
         owners = self._owners(memory)
         asking = [owners[demand.key] for demand in demands if demand.key in owners]
-        caps = await self._bounds.client_caps.read(connection, asking, now)
+        caps = await self._bounds.options.client_caps.read(connection, asking, now)
         return replace(memory, client_caps=caps), capped(demands, owners, caps)
 
     async def _have_at_hand(

@@ -180,7 +180,7 @@ def test_two_servers_cannot_have_one_port(served: Served, tmp_path: Path) -> Non
             cwd=tmp_path,
         )
         async with open_application(settings, environ={"MY_TOKEN": "x"}) as midnight:
-            await serve(midnight, "127.0.0.1", port, ready=print, signals=False)
+            await serve(midnight, "127.0.0.1", port, ready=print, attended=False)
 
     with pytest.raises(ConfigError, match="cannot listen"):
         anyio.run(main)
@@ -193,7 +193,7 @@ def test_beyond_this_machine_a_key_is_needed(serving: Serving) -> None:
     with serving() as served:
 
         async def beyond() -> None:
-            await serve(served.application, "0.0.0.0", 0, ready=print, signals=False)  # noqa: S104
+            await serve(served.application, "0.0.0.0", 0, ready=print, attended=False)  # noqa: S104
 
         with pytest.raises(ConfigError, match="only clients with a key"):
             served.do(beyond)
