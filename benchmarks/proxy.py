@@ -34,7 +34,7 @@ base_url = "{base}"
 [run]
 max_concurrency = 4096
 [providers.openai-compatible]
-start_concurrency = 256
+start_concurrency = 1024
 """
 
 

@@ -253,9 +253,11 @@ class Engine:
         return turn.wait
 
     def _has_news(self, memory: Memory) -> bool:
-        """Whether something must be stored, even if no call can start."""
+        """Whether something must be stored, even if no call can start, or most likely will be."""
+        if self._calls.ended or self._posts or (self._clients.has_new and self._admitting):
+            return True
         due = memory.snapshot.next_due
-        return bool(self._calls.ended or self._posts) or (due is not None and due <= self._now())
+        return due is not None and due <= self._now()
 
     async def _write(self, memory: Memory) -> Turn:
         """Settles ended calls and admits new ones; adopts the result once it is committed."""

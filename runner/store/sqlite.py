@@ -125,14 +125,23 @@ def _prepare(connection: Any, _record: Any, *, writes: bool, durable: bool) -> N
 def _connector(path: Path, *, inline: bool) -> Callable[[], Any]:
     """Returns a function that connects to the file at `path`, and never creates it."""
     uri = f"{path.absolute().as_uri()}?mode=rw"
-    options: dict[str, Any] = {"uri": True, "timeout": BUSY_TIMEOUT_S, "isolation_level": None}
+
+    def connect_here() -> sqlite3.Connection:
+        return sqlite3.connect(
+            uri,
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,  # one thread at a time uses it
+        )
+
     if inline:
         from runner.store.sqlite_inline import InlineConnection  # virtual time only
 
-        return lambda: InlineConnection(lambda: sqlite3.connect(uri, **options))
+        return lambda: InlineConnection(connect_here, BUSY_TIMEOUT_S)
 
     async def connect() -> DriverConnection:
-        connection = DriverConnection(lambda: sqlite3.connect(uri, **options))
+        connection = DriverConnection(connect_here, BUSY_TIMEOUT_S)
         thread = connection._thread  # noqa: SLF001 - as SQLAlchemy does
         thread.daemon = True  # it must not keep the process alive
         try:
