@@ -243,19 +243,21 @@ class Engine:
             self._ready and self._provider_clock.is_settled and self._trouble.what is None
         )
         if not self._has_news(memory):
-            admission = scheduler.admissible(memory, self._rules_of, self._now())
-            if not admission.permits:
-                await self._conclude(memory, admission.wait)
-                return admission.wait
+            wait = scheduler.wait(memory, self._rules_of, self._now())
+            if wait is not None:
+                await self._conclude(memory, wait)
+                return wait
         turn = await self._write(memory)
         self._accounts.want_prices(route for demand in turn.demands for route in demand.routes)
         await self._conclude(turn.memory, turn.wait)
         return turn.wait
 
     def _has_news(self, memory: Memory) -> bool:
-        """Whether something must be stored, even if no call can start."""
+        """Whether something must be stored, even if no call can start, or most likely will be."""
+        if self._calls.ended or self._posts or (self._clients.has_new and self._admitting):
+            return True
         due = memory.snapshot.next_due
-        return bool(self._calls.ended or self._posts) or (due is not None and due <= self._now())
+        return due is not None and due <= self._now()
 
     async def _write(self, memory: Memory) -> Turn:
         """Settles ended calls and admits new ones; adopts the result once it is committed."""
