@@ -3,10 +3,8 @@
 A turn of the loop settles all calls that have ended and admits all that may start, in one
 transaction; while it is committed, more calls end. Every decision is in the database before it is
 acted on, so the process may die at any point. Runs, pollers and clients only send events to the
-engine, which alone writes.
-
-The calls run in a task group around the loop: when the loop ends, calls in flight may still finish,
-up to a deadline, and are settled.
+engine, which alone admits and settles calls. Calls in flight may finish when the loop ends, up to a
+deadline, since they run in a task group around it.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ import anyio
 
 from runner.clock import Clock
 from runner.core.demand import Rules
-from runner.core.ending import Ending
+from runner.core.ending import Ending, WaitsFor
 from runner.core.selection import Wait
 from runner.engine import event_log
 from runner.engine.account_pool import AccountPool
@@ -163,8 +161,11 @@ class Engine:
         self._alarm.ring()
 
     def stop(self, run: Run) -> None:
-        """Stops `run`: no call starts for it, and it ends with its last call, or at a deadline."""
-        if run.options.lasting:
+        """Stops `run`: no call starts for it, nor for clients if it is the server's run.
+
+        It ends with its last call, or at a deadline.
+        """
+        if run.options.waits_for is WaitsFor.CLIENTS:
             self._clients.close()
         if not run.stopping:
             event_log.run_stopping(run)
@@ -292,11 +293,10 @@ class Engine:
         self._memory = await self._reader.current(None, self._now())
         await self._accounts.recall_refused_formats(self._database)
         self._accounts.want_prices(scheduler.routes(self._memory))
-        with anyio.move_on_after(FIRST_POLL_S):
-            while not (self._accounts.polled and self._provider_clock.is_settled):
+        # What cannot be written now is written by the loop, which waits until it can be.
+        with anyio.move_on_after(FIRST_POLL_S), suppress(UnavailableError):
+            while not (self._closing or (self._accounts.polled and self._provider_clock.is_settled)):
                 self._alarm.arm()
-                if self._closing:
-                    return
                 if self._posts:
                     await self._write(self._memory)
                 else:
