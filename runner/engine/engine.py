@@ -293,9 +293,10 @@ class Engine:
         self._memory = await self._reader.current(None, self._now())
         await self._accounts.recall_refused_formats(self._database)
         self._accounts.want_prices(scheduler.routes(self._memory))
+        clock = self._provider_clock
         # What cannot be written now is written by the loop, which waits until it can be.
         with anyio.move_on_after(FIRST_POLL_S), suppress(UnavailableError):
-            while not (self._closing or (self._accounts.polled and self._provider_clock.is_settled)):
+            while not (self._closing or (self._accounts.polled and clock.is_settled)):
                 self._alarm.arm()
                 if self._posts:
                     await self._write(self._memory)
