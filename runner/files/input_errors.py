@@ -96,9 +96,13 @@ def require_columns(path: Path, required: Iterable[str], columns: tuple[str, ...
     )
 
 
-def unusable(path: Path, what: str) -> InputError:
-    """Returns the error for a readable file that is not a dataset."""
-    return InputError(what, where=str(path), remedy=_("check that it is the file you mean"))
+class NoRowsError(InputError):
+    """A readable file has no rows."""
+
+
+def unusable(path: Path, what: str) -> NoRowsError:
+    """Returns the error for a readable file that has no rows."""
+    return NoRowsError(what, where=str(path), remedy=_("check that it is the file you mean"))
 
 
 def unreadable_error(path: Path, error: OSError | ValueError) -> InputError:

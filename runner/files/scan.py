@@ -26,7 +26,12 @@ from runner.files.input_errors import (
     unusable,
 )
 from runner.files.misnamed import HEAD, what_it_is
-from runner.files.readers.csv_reader import CsvTable, ends_with_returns, has_plain_quotes, other_separator
+from runner.files.readers.csv_reader import (
+    CsvTable,
+    ends_with_returns,
+    has_plain_quotes,
+    other_separator,
+)
 from runner.files.readers.encodings import CHINESE, is_chinese, marked
 from runner.files.readers.jsonl_reader import (
     MAX_COLUMNS,
@@ -109,7 +114,7 @@ def scan_file(path: Path, requirements: Requirements, report: Callable[[int], No
         InputError: The file cannot be read, has no rows, or has invalid rows.
     """
     file_type = input_type(path, requirements.options)
-    partition = partition_of(path, file_type)
+    partition = partition_of(path)
     required = requirements.required - {name for name, _ in partition}
     requirements = replace(requirements, required=required)
     with open_input(path) as file:
@@ -126,6 +131,10 @@ def scan_file(path: Path, requirements: Requirements, report: Callable[[int], No
     added = tuple(pair for pair in partition if pair[0] not in columns)
     source = SourceFile(path, scan.type, rows, size, mtime_ns, added)
     if added:
+        remark = _("{name}: columns are taken from the names of its folders: {columns}").format(
+            name=path.name, columns=", ".join(name for name, _value in added)
+        )
+        scan.remarks.append(remark)
         columns = (*columns, *(name for name, _ in added))
         digest = hashlib.sha256(f"{digest}{added}".encode()).hexdigest()
     return FileScan(source, columns, digest, tuple(scan.remarks))

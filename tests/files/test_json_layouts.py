@@ -42,7 +42,7 @@ def test_a_table_that_pandas_wrote_as_one_object_is_read_and_told(
     if orient == "table":
         assert [row.pop("index") for row in found] == [0, 1, 2]
     assert found == ROWS
-    assert [json.loads(row) for row in read_rows(check(path), 2)][0]["text"] == "ü"
+    assert next(json.loads(row) for row in read_rows(check(path), 2))["text"] == "ü"
 
 
 @pytest.mark.parametrize("orient", ["columns", "index", "split"])
