@@ -11,7 +11,9 @@ from runner.errors import JobFileError
 from runner.jobfile.metering import TooMuchWorkError
 from runner.jobfile.template import Row, compile_template
 
-_UNDEFINED = re.compile(r"^(?:'dict object' has no attribute )?'(?P<name>.+?)'(?: is undefined)?$")
+_UNDEFINED = re.compile(
+    r"^(?:'dict object' has no attribute )?'(?P<name>(?:(?!' has no ).)+?)'(?: is undefined)?$"
+)
 _KEY = re.compile(r"^'\w+ object' has no attribute '(?P<name>\w+)'$")
 
 
