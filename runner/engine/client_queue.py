@@ -59,6 +59,12 @@ class ClientQueue:
         self._groups: dict[tuple[str, tuple[str, ...]], _Group] = {}
         self._last_key = 0
         self._closed = False
+        self._has_new = False
+
+    @property
+    def has_new(self) -> bool:
+        """Whether requests have come since the latest `demands`; most of them may start at once."""
+        return self._has_new
 
     def add(self, question: ClientQuestion) -> ClientRequest:
         """Queues a question, for which a call is made as soon as one may start."""
@@ -68,6 +74,7 @@ class ClientQueue:
 
     def demands(self, accounts: Sequence[Account]) -> list[Demand]:
         """Returns the clients' demands, without the requests that have an outcome."""
+        self._has_new = False
         demands = []
         for group in list(self._groups.values()):
             group.waiting = deque(each for each in group.waiting if not each.has_outcome)
@@ -150,6 +157,7 @@ class ClientQueue:
             group.waiting.appendleft(request)
         else:
             group.waiting.append(request)
+        self._has_new = True
         self._wake()
 
 

@@ -109,8 +109,7 @@ class Engine:
             async with runners.registered(self._database, self._clock.now) as runner_id:
                 # After a reset every process waits for its own short time.
                 jitter_ms = round(self._random.random() * LONGEST_JITTER_MS)
-                most, is_sure = self._options.max_concurrency, lambda: self._provider_clock.is_sure
-                bounds = Bounds(most, jitter_ms, is_sure, self._options.client_caps)
+                bounds = Bounds(self._options, jitter_ms, lambda: self._provider_clock.is_sure)
                 scheduler = Scheduler(
                     self._database, self._accounts, self._clients, bounds, self._random, runner_id
                 )
@@ -244,19 +243,21 @@ class Engine:
             self._ready and self._provider_clock.is_settled and self._trouble.what is None
         )
         if not self._has_news(memory):
-            admission = scheduler.admissible(memory, self._rules_of, self._now())
-            if not admission.permits:
-                await self._conclude(memory, admission.wait)
-                return admission.wait
+            wait = scheduler.wait(memory, self._rules_of, self._now())
+            if wait is not None:
+                await self._conclude(memory, wait)
+                return wait
         turn = await self._write(memory)
         self._accounts.want_prices(route for demand in turn.demands for route in demand.routes)
         await self._conclude(turn.memory, turn.wait)
         return turn.wait
 
     def _has_news(self, memory: Memory) -> bool:
-        """Whether something must be stored, even if no call can start."""
+        """Whether something must be stored, even if no call can start, or most likely will be."""
+        if self._calls.ended or self._posts or (self._clients.has_new and self._admitting):
+            return True
         due = memory.snapshot.next_due
-        return bool(self._calls.ended or self._posts) or (due is not None and due <= self._now())
+        return due is not None and due <= self._now()
 
     async def _write(self, memory: Memory) -> Turn:
         """Settles ended calls and admits new ones; adopts the result once it is committed."""
@@ -279,9 +280,9 @@ class Engine:
         self._clients.settled(ended, turn.settlements)
         self._clients.started(turn.calls)
         self._calls.start(self._tasks, turn.calls)
+        windows = turn.memory.snapshot.windows.values()
         for call in ended:
-            account, _ = call.prepared.call.permit.route
-            self._accounts.learn(account, call.result.verdict)
+            self._accounts.learn(call, windows, self._now())
             self._provider_clock.learn(call.result.date, call.sent_at, call.ended_at)
         if any(settlement.started_task for settlement in turn.settlements):
             self._images.poll_now()

@@ -19,6 +19,7 @@ from runner.core.admission import Admission, Permit
 from runner.core.demand import Demand, Rules
 from runner.core.retry import RetryAt
 from runner.core.route import Route
+from runner.core.selection import Wait, decide
 from runner.core.settlement import Call, CallJob, RouteEvidence, Settlement
 from runner.core.verdict import ANSWERED
 from runner.core.window import Window
@@ -28,7 +29,7 @@ from runner.engine.call import EndedCall, PreparedCall, loop_ms, refused_by, set
 from runner.engine.client_caps import capped
 from runner.engine.client_queue import ClientQueue, is_of_client
 from runner.engine.memory import Memory, Turn, shares_of
-from runner.engine.pausing import pause_rejected, pause_unserved
+from runner.engine.pausing import pause_failing, pause_rejected, pause_unserved
 from runner.engine.preparing import Preparer
 from runner.engine.read_ahead import Pack, ReadAhead
 from runner.engine.snapshot import demand_of, read_snapshot, routes_of
@@ -38,6 +39,7 @@ from runner.store.batches import Batch
 from runner.store.counts import Changes
 from runner.store.database import Database
 from runner.store.reserve import reserve
+from runner.store.statement import defer_writes
 
 RulesOf = Callable[[Batch | None], Rules | None]
 """Returns the rules for the calls of a batch, or of clients (None); None if none may start."""
@@ -86,6 +88,7 @@ class Scheduler:
             now: The present moment, by the provider's clock (ms since the epoch).
             stale: Whether the caller has written within the transaction.
         """
+        defer_writes(connection)
         memory = await self._current(connection, memory, stale=stale)
         stored, changes = memory.snapshot.latest.values(), Changes()
         memory, settlements = self._settle(memory, ended, now)
@@ -94,6 +97,7 @@ class Scheduler:
             connection, memory, settlements, still_open, now, changes
         )
         fresh = await apply(connection, settlements, still_open, self._runner_id, now, changes)
+        memory = await pause_failing(connection, memory, changes, self._bounds.options.most_failed)
         await refused_formats.keep(connection, refused_by(ended))
         memory, changed = await self._conclude(connection, memory, fresh, now, changes)
         memory, demands = await self._demands(connection, memory, rules_of, now, changes)
@@ -107,8 +111,8 @@ class Scheduler:
         memory = replace(memory, snapshot=snapshot)
         return Turn(memory, tuple(settlements), tuple(calls), tuple(demands), admitted.wait)
 
-    def admissible(self, memory: Memory, rules_of: RulesOf, now: int) -> Admission:
-        """Returns what could start, from memory alone and without reservations."""
+    def wait(self, memory: Memory, rules_of: RulesOf, now: int) -> Wait | None:
+        """Returns what all demands wait for, from memory alone; None if a call may start."""
         demands = [
             demand_of(
                 batch,
@@ -123,9 +127,10 @@ class Scheduler:
         demands = [*self._of_clients(rules_of), *(demand for demand in demands if demand.routes)]
         caps = {name: cap for name, cap in memory.client_caps.items() if now < (cap.until or now)}
         demands = capped(demands, self._owners(memory), caps)
-        return admission.admit(
+        decision = decide(
             self._bounds.state(memory, self._accounts.accounts, demands, now), demands, now
         )
+        return decision if isinstance(decision, Wait) else None
 
     def _of_clients(self, rules_of: RulesOf) -> list[Demand]:
         """Returns the demands of clients, if calls may start for them."""
@@ -151,7 +156,7 @@ class Scheduler:
 
     async def _current(self, connection: AsyncConnection, memory: Memory, *, stale: bool) -> Memory:
         """Returns `memory`, read again if another connection has written since."""
-        revision = await self._database.revision(connection)
+        revision = self._database.revision(connection)
         last = memory.revision
         if not stale and revision == (last[0], last[1] + 1):
             return replace(memory, revision=revision)
@@ -217,7 +222,7 @@ class Scheduler:
     ) -> tuple[Memory, list[Demand]]:
         """Returns the demands of clients and batches, with ready jobs read for those with room."""
         accounts = self._accounts.accounts
-        free = self._bounds.max_concurrency - memory.in_flight
+        free = self._bounds.options.max_concurrency - memory.in_flight
         wanted = []
         for batch in memory.snapshot.batches.values():
             rules = rules_of(batch)
@@ -244,11 +249,11 @@ class Scheduler:
         self, connection: AsyncConnection, memory: Memory, demands: list[Demand], now: int
     ) -> tuple[Memory, list[Demand]]:
         """Returns the demands with the daily caps of their clients."""
-        if not self._bounds.client_caps.most:
+        if not self._bounds.options.client_caps.most:
             return memory, demands
         owners = self._owners(memory)
         asking = [owners[demand.key] for demand in demands if demand.key in owners]
-        caps = await self._bounds.client_caps.read(connection, asking, now)
+        caps = await self._bounds.options.client_caps.read(connection, asking, now)
         return replace(memory, client_caps=caps), capped(demands, owners, caps)
 
     async def _have_at_hand(

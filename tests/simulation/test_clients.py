@@ -64,6 +64,20 @@ def test_a_client_is_answered_and_its_call_is_in_the_ledger_under_its_name(tmp_p
     simulate(tmp_path, story)
 
 
+def test_nothing_of_a_request_is_kept_in_memory_once_it_is_settled(tmp_path: Path) -> None:
+    """Every request that comes alone is a demand of its own, so keys must not pile up."""
+
+    async def story(world: World) -> None:
+        async with world.engine() as engine:
+            for number in range(5):
+                await ask(engine, f"hi {number}")
+                await anyio.sleep(1)
+            assert (engine._calls._under_way, engine._clients._groups) == ({}, {})
+            assert len(engine._memory.shares) <= 1
+
+    simulate(tmp_path, story)
+
+
 def test_clients_go_before_the_night_batch_and_have_the_reserve(tmp_path: Path) -> None:
     """The batch takes 150 of 200 calls, and not one of the 50 that are left for clients."""
 

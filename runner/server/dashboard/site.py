@@ -20,11 +20,11 @@ from starlette.responses import (
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from runner.app import charts
 from runner.app.application import Application
 from runner.app.drafts import Drafts
 from runner.app.gateway import Gateway
 from runner.app.live import LiveOverview
+from runner.drawing import charts
 from runner.errors import InputError, NotFoundError, RunnerError
 from runner.language import _
 from runner.server.dashboard import live, now
