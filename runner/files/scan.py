@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from orjson import dumps
+
 from runner.errors import InputError
 from runner.files.compression import ByteSource, decompressed
 from runner.files.dataset import SourceFile, input_type, open_input, partition_of, size_and_mtime
@@ -55,6 +57,9 @@ _SEPARATORS = {
     "\t": gettext_noop("tabs"),
     "|": gettext_noop("vertical bars"),
 }
+_ROW_NAMES = gettext_noop(
+    "give every cell a name in the header; R writes one for row names with col.names = NA"
+)
 _REMEDIES: dict[Format, str] = {
     "csv": gettext_noop("put quotes around cells that hold commas, quotes or line ends"),
     "tsv": gettext_noop(
@@ -285,7 +290,21 @@ class _Scan:
             raise unusable(self.path, _("the file is empty"))
         self.remarks += [f"{self.path.name}: {remark}" for remark in table.remarks]
         require_columns(self.path, self.requirements.required, table.columns)
-        return table.columns, self._count(table.validate(errors.add), self._position)
+        rows = self._count(table.validate(errors.add), self._position)
+        self._remark_on_rows(table)
+        if not rows and table.has_row_names:
+            errors.remedy = _(_ROW_NAMES)
+        return table.columns, rows
+
+    def _remark_on_rows(self, table: CsvTable) -> None:
+        if table.has_database_nulls:
+            remark = _(
+                r"{name}: cells hold \N, which databases write for null, and are read as that text"
+            )
+            self.remarks.append(remark.format(name=self.path.name))
+        if line := table.repeated_header:
+            remark = _("{name}: the header stands again on line {line}, and is read as a row")
+            self.remarks.append(remark.format(name=self.path.name, line=line))
 
     def _scan_objects(self, lines: Lines, errors: RowErrors) -> tuple[tuple[str, ...], int]:
         """Returns the columns of a JSON Lines file, and its number of valid rows."""
@@ -303,8 +322,14 @@ class _Scan:
             remark = _('{name}: NaN is read as null, and an infinity as the text "Infinity"')
             self.remarks.append(remark.format(name=self.path.name))
         if objects.columns and row_check is None:
-            require_columns(self.path, required, objects.columns)
+            advice = None if rows or objects.wrapper is None else self._unwrap(objects.wrapper)
+            require_columns(self.path, required, objects.columns, advice)
         return objects.columns, rows
+
+    def _unwrap(self, key: str) -> str:
+        return _("take the rows out of the list, as in: {command}").format(
+            command=f"jq -c '.[{dumps(key).decode()}][]' {self.path.name}"
+        )
 
     def _position(self, _rows: int) -> int:
         return self.file.tell()

@@ -53,7 +53,7 @@ class Templates:
             JobFileError: The row lacks a column, or the template fails on the row.
         """
         try:
-            return self._templates[place].render(row)
+            return _without_surrogates(self._templates[place].render(row))
         except UndefinedError as error:
             raise self._undefined(place, row, str(error)) from error
         except TooMuchWorkError as error:
@@ -93,6 +93,16 @@ class Templates:
             return self.error(place, what, remedy)
         what = f"the template uses a value that does not exist: {message}"
         return self.error(place, what, "make it fit the row's values")
+
+
+def _without_surrogates(text: str) -> str:
+    """Replaces unpaired surrogates, which only the template itself can hold, by U+FFFD."""
+    try:
+        if not text.isascii():
+            text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _is_method(name: str) -> bool:

@@ -129,6 +129,14 @@ def test_nan_is_null_and_an_infinity_a_text_and_both_are_told(tmp_path: Path) ->
     assert chosen.rows == 1
 
 
+def test_rows_in_a_list_under_a_key_have_a_remedy(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.json", '{"version": 1, "my data": [{"text": "a"}]}')
+    with pytest.raises(InputError, match='there is no column "text"') as caught:
+        check(path, required=frozenset({"text"}))
+    assert str(caught.value.remedy).endswith("""jq -c '.["my data"][]' rows.json""")
+    assert check(path, required=frozenset({"my data"})).rows == 1
+
+
 @pytest.mark.parametrize("text", ['{"n": -NaN}', '{"n": NaN5}', '{"n": nan}', '{"NaN": Inf}'])
 def test_other_words_for_no_number_are_named_with_their_line(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError, match="this is not JSON") as caught:

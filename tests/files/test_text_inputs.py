@@ -348,6 +348,32 @@ def test_carriage_returns_alone_may_end_lines(
     assert is_told == ("\r\r\n" not in text and not name.endswith(".json"))
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "remark"),
+    [
+        ("a.csv", "id,text\n1,\\N\n", r"cells hold \N, which databases write for null"),
+        ("a.tsv", "id\ttext\n\\N\ta\n", r"cells hold \N, which databases write for null"),
+        ("a.csv", "id,text\n1,a\n\ufeffid,text\n2,b\n", "the header stands again on line 3"),
+        ("a.csv", "id,text\n1,a\nid,text\nid,text\n", "the header stands again on line 3"),
+    ],
+)
+def test_cells_that_are_probably_not_what_they_say_are_told(
+    tmp_path: Path, name: str, text: str, remark: str
+) -> None:
+    path = write(tmp_path, name, text)
+    [told] = check(path).remarks
+    assert remark in told
+    assert len(rows(path)) == text.count("\n") - 1
+
+
+def test_row_names_without_a_name_have_a_remedy(tmp_path: Path) -> None:
+    """As R's ``write.table`` writes them, while a single row with more cells is a broken one."""
+    error = refused(write(tmp_path, "a.csv", '"text","n"\n"1","a",1.5\n"2","b",2\n'))
+    assert "col.names = NA" in str(error.remedy)
+    error = refused(write(tmp_path, "a.csv", "text,n\na,1\na,1,2\n"))
+    assert "put quotes around cells" in str(error.remedy)
+
+
 def test_a_broken_line_is_counted_by_carriage_returns(tmp_path: Path) -> None:
     error = refused(write(tmp_path, "a.csv", "id,text\r1,a\r2\r"))
     assert str(error.where).endswith("a.csv:3")
