@@ -114,6 +114,15 @@ def refused(r: StartRate, admitted: int, ms: int, now: int, *, dry: bool) -> Sta
     return learned(held, step, now, r.span)
 
 
+def doubted(r: StartRate, share: float) -> StartRate:
+    """Returns the state after a refusal that may be one of the random ones, a `share` of starts.
+
+    It takes back half of the proof that such a refusal comes in, so that a rate at which twice as
+    many are refused is never held.
+    """
+    return r._replace(proof=max(0, r.proof - int(0.5 / share))) if share else r
+
+
 class Cycle(NamedTuple):
     """The time from the end of one backoff to the end of the next.
 
