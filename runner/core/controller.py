@@ -157,7 +157,7 @@ def exhausted(c: Controller) -> bool:
 
     The caller then parks the model or the account. The first call after that is one more trial.
     """
-    return c.backoff.refusals >= backoffs.EXHAUSTED
+    return c.backoff.is_exhausted
 
 
 def _cut(c: Controller, sent_at: int, wait_ms: int | None, now: int, in_flight: int) -> Controller:
@@ -202,7 +202,7 @@ def _decided(c: Controller, wait_ms: int | None, now: int) -> Controller:
         f = flights.undisturbed(f) if c.tally.cycle > 0 else flights.restarted(f)
         random = c.random if cut.admitted > 0 else randoms.explained(c.random)
         c = c._replace(in_flight=f, random=random)
-        return _waiting(c, backoffs.begun(c.backoff, now), wait_ms, now)
+        return _waiting(c, backoffs.begun(c.backoff, c.tally.cycle, now), wait_ms, now)
     elif rate is not None and (c.tally.paced or c.backoff.over) and not _outnumbered(c):
         c = c._replace(rate=_slower(c, rate, now))
     elif f.wall is None and rate is None and c.usual_ms and cut.beside < MOST_SPREAD:
@@ -267,7 +267,8 @@ def _recovered(c: Controller, sent_at: int) -> Controller:
     t, d, f, rate = c.tally, c.backoff, c.in_flight, c.rate
     ms, backoff_ms = max(1, sent_at - t.cycle_at), max(0, sent_at - d.began_at)
     if t.cycle > 1:
-        cycle = Cycle(t.cycle - 1, ms, backoff_ms, min(ms, d.unsure_ms))
+        unsure_ms = min(ms, d.unsure_ms)
+        cycle = Cycle(t.cycle - 1, ms, backoff_ms, unsure_ms, is_window=d.was_silent)
         rate = rates.resumed(rate, cycle, sent_at, first=not d.seen)
     if rate is not None and (backoff_ms < rates.OUTAGE_MS or not flights.is_sure(f)):
         f = flights.without_wall(f)

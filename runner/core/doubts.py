@@ -31,8 +31,8 @@ def is_doubtful(
     """Whether a reply says that an allowance is spent although much of it should be left.
 
     A probe a minute later then decides. If it is refused, too, the reply is believed; if it is
-    answered, the reply was wrong, and so is a header of the probe that says the same. Beyond a limit
-    that was learned a refusal is likely, and is believed where the probe might be one too many.
+    answered, the reply was wrong, and so is a header of the probe that says the same. Beyond a
+    limit that was learned, a refusal is believed where the probe might be one too many.
     """
     left, limit = window.remaining, window.limit
     if left is None or limit is None or not isinstance(window.period, Calendar):

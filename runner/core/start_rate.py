@@ -131,12 +131,14 @@ class Cycle(NamedTuple):
         ms: The duration.
         backoff_ms: The part of it that was the backoff.
         unsure_ms: How long before the end the backoff may have ended unnoticed, without calls.
+        is_window: Whether it can only have been a window that the backoff itself kept exceeded.
     """
 
     admitted: int
     ms: int
     backoff_ms: int
     unsure_ms: int
+    is_window: bool = False
 
 
 def resumed(r: StartRate | None, cycle: Cycle, now: int, *, first: bool) -> StartRate:
@@ -165,6 +167,8 @@ def _was_outage(cycle: Cycle, good_ms: int, *, known: bool, first: bool) -> bool
     A fixed window that is used up is closed for most of the cycle, unless its rate is known.
     """
     backoff_ms = cycle.backoff_ms
+    if cycle.is_window:
+        return False
     if backoff_ms > WINDOW_MS:
         return True
     long_before = good_ms >= LONG_BEFORE * backoff_ms
