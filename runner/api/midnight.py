@@ -17,7 +17,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from runner.api.background_run import BackgroundRun
-from runner.api.batch import Batch
+from runner.api.batch import Batch, of_family
 from runner.api.batch_progress import OnProgress, ProgressReporter, progress_of
 from runner.api.figures import (
     Allowance,
@@ -27,7 +27,7 @@ from runner.api.figures import (
     call_day_of,
     estimate_of,
 )
-from runner.api.job import Job, of_jobfile
+from runner.api.job import Job
 from runner.api.progress_bar import progress_bar
 from runner.api.result import Result, result_of
 from runner.api.result_feed import ResultFeed
@@ -42,7 +42,6 @@ from runner.app.rows import RowResult, results
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.engine.progress import Watcher
-from runner.jobfile import JobFile
 from runner.settings import load_settings
 from runner.store import batch_rows
 
@@ -254,14 +253,13 @@ class Midnight:
         Raises:
             NotFoundError: There is no such batch.
         """
-        stored = await self._program.batch(str(name))
-        job = of_jobfile(JobFile.from_json(stored.job_json))
-        return Batch(await self._program.family(stored), job)
+        program = self._program
+        stored = await (program.get(name) if isinstance(name, int) else program.batch(name))
+        return of_family(await program.family(stored))
 
     async def batches(self) -> list[Batch[Any]]:
         """Returns every batch in the queue, the oldest first."""
-        stored = await self._program.batches()
-        return [await self.batch(each.id) for each in stored if each.part_of is None]
+        return [of_family(family) for family in await self._program.families()]
 
     async def report(
         self, batch: Batch[Any] | None = None, *, by_model: bool = False

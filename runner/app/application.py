@@ -284,18 +284,14 @@ class Application(Catalogue):
         """Returns what the credits pay for on each route to `models`, at the known prices."""
         return await self._status.purchases(models, rows_a_call, self._clock.now())
 
-    async def suggestions(
-        self, models: Sequence[str], environ: Mapping[str, str] = os.environ
-    ) -> tuple[Suggestion, ...]:
+    async def suggestions(self, models: Sequence[str]) -> tuple[Suggestion, ...]:
         """Suggests other models with more allowance or a lower cost; no calls are spent."""
         from runner.app.suggestions import suggest  # a status asks nobody
 
         now = self._clock.now()
+        opening = self._host.open_endpoints()
         return await suggest(
-            self.settings,
-            environ,
-            models,
-            lambda names, known: self._status.states(names, known, now),
+            opening, models, lambda names, known: self._status.states(names, known, now)
         )
 
     async def windows(self, models: Sequence[str]) -> tuple[Window, ...]:

@@ -93,6 +93,6 @@ async def run_trial(midnight: Application, checked: Checked, *, attended: bool =
 
 async def _cancel_rest(midnight: Application, batch: Batch) -> None:
     """Cancels what is left of the batch, so that it is not asked later."""
-    now = await midnight.batch(str(batch.id))
+    now = await midnight.get(batch.id)
     if not now.done:
         await midnight.set_state(now, BatchState.CANCELLED, NOTE)

@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from runner.app.rehearsal import Rehearsal, configured_simulator, rehearse
-from runner.cli import report_json
 from runner.cli.arguments import JobArguments
 from runner.cli.exit_codes import code_of
+from runner.cli.json import report_json
 from runner.cli.output_target import OutputTarget, write_text
 from runner.cli.render import rehearsal_view, report_tables
 from runner.cli.session import Session, print_json

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from runner.cli import exit_codes, report_json
+from runner.cli import exit_codes
+from runner.cli.json import report_json
 from runner.cli.options import read_age
 from runner.cli.output_target import write_text
 from runner.cli.session import Session, print_json
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from runner.app.quality import Quality
     from runner.app.reporting import Report, ReportQuery
     from runner.app.responses import QuotaLine
+    from runner.store.batches import Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +100,16 @@ def _print(session: Session, request: ReportRequest, result: _Found) -> None:
 async def _read(midnight: Application, request: ReportRequest) -> _Found:
     only = await midnight.batch(request.batch) if request.batch else None
     wanted = _wanted(request, only)
-    full = await midnight.full_report(wanted) if request.html else None
-    report = full.report if full else await midnight.ledger.report(wanted)
+    quota = await midnight.quota()
+    if request.html:
+        full = await midnight.full_report(wanted)
+        return _Found(full.report, full, full.quality, quota)
     quality = await midnight.quality(only) if only else None
-    return _Found(report, full, quality, await midnight.quota())
+    return _Found(await midnight.ledger.report(wanted), None, quality, quota)
 
 
-def _wanted(request: ReportRequest, only: object) -> ReportQuery:
+def _wanted(request: ReportRequest, only: Batch | None) -> ReportQuery:
     from runner.app.reporting import Grouping, ReportQuery  # not for --help
-    from runner.store.batches import Batch
 
     words = [word.strip() for text in request.by for word in text.split(",")]
     if unknown := [word for word in words if word not in [*Grouping]]:
@@ -115,8 +118,7 @@ def _wanted(request: ReportRequest, only: object) -> ReportQuery:
             _("a report has no {unknown!r}").format(unknown=unknown[0]), where="--by", remedy=remedy
         )
     by = tuple(dict.fromkeys(map(Grouping, words))) or (Grouping.DAY,)
-    batch = only if isinstance(only, Batch) else None
-    return ReportQuery(by, _day(request.since, "--since"), _day(request.until, "--until"), batch)
+    return ReportQuery(by, _day(request.since, "--since"), _day(request.until, "--until"), only)
 
 
 def _day(text: str | None, option: str) -> str:

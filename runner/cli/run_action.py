@@ -172,9 +172,9 @@ def _print(session: Session, request: RunRequest, report: RunReport) -> None:
     resume = session.command(*request.to_argv())
     own = ran.outputs[0] if target.path and ran.outputs else None
     if session.json:
-        from runner.cli import as_json  # not for people
+        from runner.cli.json import queue_json  # not for people
 
-        value = as_json.ran(ran, report.windows)
+        value = queue_json.ran(ran, report.windows)
         value["output"] = target.as_json(own.rows if own else None)
         value["resume"] = resume if ran.left else None
         print_json(value)

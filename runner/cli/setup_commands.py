@@ -26,7 +26,7 @@ def doctor(context: typer.Context) -> int:
     import os
 
     from runner.app.doctor import examine
-    from runner.cli import account_json
+    from runner.cli.json import account_json
 
     session = session_of(context)
     checks = run_async(lambda: examine(session.settings, os.environ))
@@ -45,7 +45,7 @@ def models(context: typer.Context) -> int:
     import os
 
     from runner.app.models import list_models, nothing_listed
-    from runner.cli import account_json
+    from runner.cli.json import account_json
 
     session = session_of(context)
     listed = run_async(lambda: list_models(session.settings, os.environ))
@@ -255,6 +255,7 @@ def db_prune(
 
     Their calls stay in reports; what they had answered would be paid for again.
     """
+    from runner.cli.json import history_json
     from runner.cli.options import read_age
     from runner.cli.render import deletion_view
 
@@ -268,7 +269,7 @@ def db_prune(
 
     result = session.query(pruned)
     session.answer(
-        lambda: deletion_view.as_object(result),
+        lambda: history_json.deletion(result),
         lambda: deletion_view.deleted(result, dry_run=dry_run),
     )
     return exit_codes.DONE

@@ -279,9 +279,9 @@ class Engine:
         self._clients.settled(ended, turn.settlements)
         self._clients.started(turn.calls)
         self._calls.start(self._tasks, turn.calls)
+        windows = turn.memory.snapshot.windows.values()
         for call in ended:
-            account, _ = call.prepared.call.permit.route
-            self._accounts.learn(account, call.result.verdict)
+            self._accounts.learn(call, windows, self._now())
             self._provider_clock.learn(call.result.date, call.sent_at, call.ended_at)
         if any(settlement.started_task for settlement in turn.settlements):
             self._images.poll_now()

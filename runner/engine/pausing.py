@@ -108,7 +108,8 @@ async def pause_failing(
 ) -> Memory:
     """Pauses the batches of which too many rows have failed in this process.
 
-    A batch that is resumed is judged anew.
+    A batch that is resumed is judged anew. A client's batch goes on: it ends with an error for each
+    failed row, as its client expects, whom nobody would tell of a pause.
 
     Args:
         connection: A connection inside the transaction of the turn.
@@ -120,7 +121,7 @@ async def pause_failing(
     moved = {
         batch_id: memory.ended_rows.get(batch_id, NO_ROWS).with_changes(changed)
         for batch_id, changed in changes.by_batch.items()
-        if batch_id in batches
+        if batch_id in batches and batches[batch_id].client is None
     }
     reasons = {
         batch_id: reason

@@ -74,7 +74,7 @@ def _json_rows(file: SourceFile, handle: BinaryIO, start: int) -> Iterator[str]:
     if form not in TEXTS:
         return open_table(handle, file.path, file.type).json_rows(start)
     source = text_source(handle, file.path, file.type)
-    lines = Lines(source, file.path, verify=False, inner_marks=form == "jsonl")
+    lines = Lines(source, file.path, verify=False, inner_marks=form == "jsonl", end=file.type.line_end)
     if form == "jsonl":
         return JsonLines(lines).json_rows(start)
     return CsvTable(lines, file.type.delimiter, plain=file.type.plain).json_rows(start)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from runner.errors import InputError
-from runner.files.compression import decompressed
+from runner.files.compression import ByteSource, decompressed
 from runner.files.dataset import SourceFile, input_type, open_input, partition_of, size_and_mtime
 from runner.files.formats import (
     AS_NAMED,
@@ -26,13 +26,14 @@ from runner.files.input_errors import (
     unusable,
 )
 from runner.files.misnamed import HEAD, what_it_is
-from runner.files.readers.csv_reader import CsvTable, has_plain_quotes, has_semicolons
+from runner.files.readers.csv_reader import CsvTable, ends_with_returns, has_plain_quotes, other_separator
 from runner.files.readers.encodings import CHINESE, is_chinese, marked
 from runner.files.readers.jsonl_reader import (
     MAX_COLUMNS,
     JsonLines,
     RowCheck,
     TooManyColumnsError,
+    is_object,
 )
 from runner.files.readers.lines import Lines, NotUtf8Error
 from runner.files.readers.text_source import text_source
@@ -44,6 +45,11 @@ _HASH_CHUNK = 1 << 18  # bytes
 _HEAD = 1 << 12  # bytes in which UTF-16 and UTF-32 are detected
 _SAMPLE = 1 << 16  # bytes from which a multi-byte encoding is guessed
 
+_SEPARATORS = {
+    ";": gettext_noop("semicolons"),
+    "\t": gettext_noop("tabs"),
+    "|": gettext_noop("vertical bars"),
+}
 _REMEDIES: dict[Format, str] = {
     "csv": gettext_noop("put quotes around cells that hold commas, quotes or line ends"),
     "tsv": gettext_noop(
@@ -191,10 +197,11 @@ class _Scan:
 
     def _scan_utf8(self) -> _Result:
         self.requirements.begin(self.path)
+        self._detect_line_ends()
         if self.type.format == "tsv":
             self.type = replace(self.type, plain=has_plain_quotes(self._lines()))
         if self.type.format == "csv":
-            self._detect_semicolons()
+            self._detect_separator()
         lines = self._lines()
         errors = RowErrors(self.path, self.requirements.remedy or _(_REMEDIES[self.type.format]))
         scan = self._scan_objects if self.type.format == "jsonl" else self._scan_table
@@ -202,16 +209,31 @@ class _Scan:
         errors.raise_if_any()
         return columns, rows, lines.digest
 
-    def _detect_semicolons(self) -> None:
-        if has_semicolons(self._lines(), self.requirements.required):
-            self.type = replace(self.type, semicolons=True)
-            remark = _("{name}: read with semicolons between the cells")
+    def _detect_separator(self) -> None:
+        separator = other_separator(self._lines(), self.requirements.required)
+        if separator is not None:
+            self.type = replace(self.type, separator=separator)
+            remark = _("{name}: read with {separators} between the cells").format(
+                name=self.path.name, separators=_(_SEPARATORS[separator])
+            )
+            self.remarks.append(remark)
+
+    def _detect_line_ends(self) -> None:
+        head = self._source().read(_SAMPLE)
+        is_rows = self.type.format != "jsonl" or is_object(head.partition(b"\r")[0])
+        if is_rows and ends_with_returns(head):
+            self.type = replace(self.type, line_end=b"\r")
+            remark = _("{name}: read with carriage returns as line ends")
             self.remarks.append(remark.format(name=self.path.name))
 
-    def _lines(self) -> Lines:
+    def _source(self) -> ByteSource:
         self.file.seek(0)
-        source = text_source(self.file, self.path, self.type)
-        return Lines(source, self.path, verify=True, inner_marks=self.type.format == "jsonl")
+        return text_source(self.file, self.path, self.type, self.remarks.append)
+
+    def _lines(self) -> Lines:
+        is_json = self.type.format == "jsonl"
+        end = self.type.line_end
+        return Lines(self._source(), self.path, verify=True, inner_marks=is_json, end=end)
 
     def _refuse_misnamed(self) -> None:
         """Refuses a file that is known not to be the text that its suffix names."""
@@ -268,6 +290,9 @@ class _Scan:
             what = _("the rows have more than {most:,} different keys").format(most=MAX_COLUMNS)
             remedy = _("put what varies into a list or an object under one key")
             raise InputError(what, where=f"{self.path}:{objects.line}", remedy=remedy) from error
+        if objects.has_constants:
+            remark = _('{name}: NaN is read as null, and an infinity as the text "Infinity"')
+            self.remarks.append(remark.format(name=self.path.name))
         if objects.columns and row_check is None:
             require_columns(self.path, required, objects.columns)
         return objects.columns, rows

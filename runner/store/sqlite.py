@@ -94,7 +94,9 @@ async def transaction(connection: AsyncConnection) -> AsyncIterator[None]:
         yield
         await driver.commit()
     except BaseException:
-        with suppress(sqlite3.Error):  # the first error is the one to report
+        # The first error is the one to report. A cancelled statement may have closed the
+        # connection, for which aiosqlite raises a ValueError.
+        with suppress(sqlite3.Error, ValueError):
             await driver.rollback()
         raise
 

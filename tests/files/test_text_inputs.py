@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from runner import exact_json
 from runner.errors import InputError
 from runner.files import ReadOptions, check, read_rows
-from runner.files.readers.text_source import _ListLines
+from runner.files.readers.json_layout import ValueLines
 
 CHINESE = "编号,评论\n1,酒店很好\n2,“不错”、下次还来。\n"
 
@@ -219,7 +219,7 @@ def test_a_list_is_read_the_same_in_pieces_of_any_size(items: list[object], size
     for indent in (None, 1):
         source = Dribble(json.dumps(items, indent=indent, ensure_ascii=False).encode())
         source.size = size
-        lines = _ListLines(source, Path("rows.json"))
+        lines = ValueLines(source, Path("rows.json"), outer=1)
         found = b"".join(iter(lines.read, b""))
         assert [json.loads(line) for line in found.splitlines() if line.strip()] == items
 

@@ -10,9 +10,10 @@ from runner.core.demand import Rules
 from runner.core.ending import Ending
 from runner.core.failing import JUDGED_ROWS
 from runner.core.pacing import Pace
-from runner.core.states import BatchState
+from runner.core.states import ApiBatchState, BatchState
 from runner.engine.run import RunOptions
-from runner.store import batch_updates
+from runner.store import api_batches, batch_updates
+from runner.store.api_batches import ApiBatch
 from runner.store.batches import Batch
 from tests.support.world import World, simulate
 
@@ -89,5 +90,26 @@ def test_one_batch_that_fails_does_not_hold_up_another(tmp_path: Path) -> None:
         await drain(world, Halved())
         assert (await world.batch(bad)).state is BatchState.PAUSED
         assert (await world.batch(good)).counts.succeeded == 200
+
+    simulate(tmp_path, story)
+
+
+def test_a_batch_of_a_client_ends_with_the_error_of_every_row(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        batch = await world.queue(120)
+        entry = ApiBatch(
+            "batch_1",
+            "ada",
+            ApiBatchState.IN_PROGRESS,
+            "file_1",
+            "/v1/chat/completions",
+            "24h",
+            world.clock.now(),
+        )
+        async with world.database.write() as connection:
+            await api_batches.add(connection, entry)
+            await api_batches.change(connection, entry.id, batch_id=batch.id)
+        assert await drain(world, Provider()) is Ending.DONE
+        assert (await world.batch(batch)).counts.failed == 120
 
     simulate(tmp_path, story)

@@ -20,6 +20,9 @@ MAX_CELL = 1 << 26
 """The longest cell, in characters."""
 
 _LONE_RETURN = gettext_noop("a carriage return stands alone outside quotes")
+_SEPARATORS = (";", "\t", "|")
+# The first line end outside quotes. Some programs write two carriage returns and a line feed.
+_FIRST_LINE_END = re.compile(rb'(?:[^"\r\n]|"[^"]*")*(\r*\n|\r)')
 _SEPARATOR_LINE = re.compile(r"sep=.?", re.IGNORECASE | re.DOTALL)
 
 
@@ -52,21 +55,32 @@ def has_plain_quotes(lines: Iterable[str]) -> bool:
     return False
 
 
-def has_semicolons(lines: Iterable[str], required: Collection[str]) -> bool:
-    """Whether semicolons separate the cells of a CSV file, as Excel writes them in many locales.
+def other_separator(lines: Iterable[str], required: Collection[str]) -> str | None:
+    """Returns the character that separates the cells of a CSV file; None for a comma.
 
-    This is so if the header, split at commas, is a single cell that is not a required column.
+    It is another one if the header, split at commas, is a single cell that is not a required
+    column. Excel writes semicolons in many locales.
     """
-    for line in lines:
-        if not line.strip():
-            continue
-        try:
-            by_comma = next(csv.reader([line], strict=True))
-            by_semicolon = next(csv.reader([line], delimiter=";", strict=True))
-        except csv.Error:
-            return False
-        return len(by_comma) == 1 < len(by_semicolon) and by_comma[0] not in required
-    return False
+    header = next((line for line in lines if line.strip()), "")
+    try:
+        by_comma = next(csv.reader([header]), [])
+        cells = {sign: len(next(csv.reader([header], delimiter=sign))) for sign in _SEPARATORS}
+    except csv.Error:
+        return None
+    separator = max(_SEPARATORS, key=cells.__getitem__)
+    if len(by_comma) == 1 < cells[separator] and by_comma[0] not in required:
+        return separator
+    return None
+
+
+def ends_with_returns(head: bytes) -> bool:
+    """Whether carriage returns alone end the lines, as Excel for the Mac writes them.
+
+    Args:
+        head: The beginning of the file.
+    """
+    found = _FIRST_LINE_END.match(head)
+    return found is not None and found[1] == b"\r"
 
 
 def _recorded(lines: Iterable[str], raw: list[str]) -> Iterator[str]:
