@@ -257,8 +257,7 @@ class Engine:
         """Whether something must be stored, even if no call can start, or most likely will be."""
         if self._calls.ended or self._posts or (self._clients.has_new and self._admitting):
             return True
-        due = memory.snapshot.next_due
-        return due is not None and due <= self._now()
+        return (due := memory.snapshot.next_due) is not None and due <= self._now()
 
     async def _write(self, memory: Memory) -> Turn:
         """Settles ended calls and admits new ones; adopts the result once it is committed."""
@@ -312,10 +311,11 @@ class Engine:
         return memory
 
     async def _sleep(self, until: int | None) -> None:
-        """Sleeps until the alarm rings, another process has written, or `until` comes."""
+        """Sleeps until the alarm rings, another process has written, or the time has come."""
         end = anyio.current_time() + max(self._clock.tick_s, LONGEST_SLEEP_S)
-        if until is not None:
-            end = min(end, anyio.current_time() + (until - self._now()) / 1000)
+        for moment in (until, self._clients.next_deadline()):
+            if moment is not None:
+                end = min(end, anyio.current_time() + (moment - self._now()) / 1000)
         end, memory = min(end, self._runs.next_deadline), self._memory
         while not await self._alarm.rings(min(end - anyio.current_time(), self._clock.tick_s)):
             self._provider_clock.check_jump()
