@@ -88,13 +88,15 @@ async def transaction(connection: AsyncConnection) -> AsyncIterator[None]:
 
     SQLAlchemy's own transactions cost five times as much: they switch greenlets four times.
     """
-    await drivers["sqlite"].fetch(connection, "BEGIN IMMEDIATE", ())
     driver = _driver_of(connection)
     try:
+        await drivers["sqlite"].fetch(connection, "BEGIN IMMEDIATE", ())
         yield
         await driver.commit()
     except BaseException:
-        with suppress(sqlite3.Error):  # the first error is the one to report
+        # The first error is the one to report. ValueError: the connection is closed, as SQLAlchemy
+        # closes one whose statement was cancelled.
+        with suppress(sqlite3.Error, ValueError):
             await driver.rollback()
         raise
 

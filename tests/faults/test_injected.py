@@ -35,7 +35,7 @@ ERRORS = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EMFILE, errno.EROFS)
 ROWS = 12
 # A run that a lasting error keeps waiting is stopped as a user would, and has to end.
 TROUBLE = b"trouble: "
-WAITS_S, STOPS_S = 60, 60
+WAITS_S, STOPS_S = 60, 120
 # One without a fault ends by itself, also on a busy machine.
 WHOLE_S = 240
 AT_ONCE = 4
@@ -123,6 +123,28 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     subprocess.run(command, check=True)
     with simulating("--latency", "5-20") as address:
         yield World(library, address)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"), [("open64", "Too many open files"), ("stat64", "'logs'")]
+)
+def test_where_no_more_modules_can_be_loaded_that_is_one_clear_message(
+    world: World, call: str, told: str
+) -> None:
+    """The one that is missing is needed to report it, too."""
+    environ = {"LD_PRELOAD": str(world.library), "FAULT_FOLDER": str(ROOT), "FAULT_NAME": "/logs."}
+    fault = {"FAULT_AT": "1", "FAULT_ERRNO": str(errno.EMFILE), "FAULT_FOREVER": "1"}
+    fault["FAULT_CALL"] = call
+    said = subprocess.run(
+        [*MIDNIGHT, "status"],
+        env=os.environ | environ | fault | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (said.returncode, "Traceback" in said.stderr) == (2, False), said.stderr
+    assert said.stderr.startswith("midnight: the system refuses this (")
+    assert told in said.stderr
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,9 @@
 """Transactions: whole, apart from one another; and who has written is known."""
 
+import asyncio
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -73,6 +75,28 @@ def test_a_cancelled_transaction_is_still_committed_whole(store: Store) -> None:
 
     store.run(main)
     assert store.one("SELECT rows_loaded FROM batch_counts") == 10
+
+
+def test_a_task_that_is_cancelled_changes_nothing_and_the_next_one_writes(path: Path) -> None:
+    """By asyncio, as on Ctrl-C or after a time-out: no shield of anyio's keeps that off."""
+
+    async def forever(database: Database) -> None:
+        async with database.write() as connection:
+            await submit(connection)
+            while True:
+                await touch(connection)
+
+    async def main() -> None:
+        async with open_database(path) as database:
+            for _ in range(3):
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(forever(database), 0.02)
+            async with database.write() as connection:
+                await submit(connection)
+
+    anyio.run(main)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM batches").fetchall() == [(1,)]
 
 
 # ---- who has written
