@@ -124,10 +124,28 @@ def _prepare(connection: Any, _record: Any, *, writes: bool, durable: bool) -> N
         raise
 
 
+class _Connection(sqlite3.Connection):
+    """A connection that rolls back before it closes.
+
+    SQLAlchemy closes one whose statement was cancelled. With a statement that somebody still
+    refers to, such as a traceback, SQLite would keep it open, and the write lock with it.
+    """
+
+    def close(self) -> None:
+        with suppress(sqlite3.Error):
+            self.rollback()
+        super().close()
+
+
 def _connector(path: Path, *, inline: bool) -> Callable[[], Any]:
     """Returns a function that connects to the file at `path`, and never creates it."""
     uri = f"{path.absolute().as_uri()}?mode=rw"
-    options: dict[str, Any] = {"uri": True, "timeout": BUSY_TIMEOUT_S, "isolation_level": None}
+    options: dict[str, Any] = {
+        "uri": True,
+        "timeout": BUSY_TIMEOUT_S,
+        "isolation_level": None,
+        "factory": _Connection,
+    }
     if inline:
         from runner.store.sqlite_inline import InlineConnection  # virtual time only
 
