@@ -127,6 +127,8 @@ class Engine:
                             failure = error
                         self._close()
                     pollers.cancel_scope.cancel()
+                if self._unstored is not None:
+                    raise self._unstored
         except StoreError as error:
             failure = failure or self._unstored or error
         if failure := failure or self._unstored:

@@ -89,8 +89,8 @@ async def transaction(connection: AsyncConnection) -> AsyncIterator[None]:
     SQLAlchemy's own transactions cost five times as much: they switch greenlets four times.
     """
     driver = _driver_of(connection)
-    await driver.begin_to_write()
     try:
+        await driver.begin_to_write()
         yield
         await driver.commit()
     except BaseException:
@@ -124,6 +124,19 @@ def _prepare(connection: Any, _record: Any, *, writes: bool, durable: bool) -> N
         raise
 
 
+class _Connection(sqlite3.Connection):
+    """A connection that rolls back before it closes.
+
+    SQLAlchemy closes one whose statement was cancelled. With a statement that somebody still
+    refers to, such as a traceback, SQLite would keep it open, and the write lock with it.
+    """
+
+    def close(self) -> None:
+        with suppress(sqlite3.Error):
+            self.rollback()
+        super().close()
+
+
 def _connector(path: Path, *, inline: bool) -> Callable[[], Any]:
     """Returns a function that connects to the file at `path`, and never creates it."""
     uri = f"{path.absolute().as_uri()}?mode=rw"
@@ -136,6 +149,7 @@ def _connector(path: Path, *, inline: bool) -> Callable[[], Any]:
             timeout=timeout_s,
             isolation_level=None,
             check_same_thread=False,  # one thread at a time uses it
+            factory=_Connection,
         )
 
     if inline:
