@@ -330,11 +330,10 @@ class Midnight:
             reporter = ProgressReporter(batch.family, tell, watcher)
             watcher, on_start = reporter, reporter.on_start(on_start)
         if not batch.done:
-            waits_for = WaitsFor.ALLOWANCE if wait else WaitsFor.CALLS
+            waits = WaitsFor.ALLOWANCE if wait else WaitsFor.CALLS
             run_pace = Pace(pace) if pace is not None else None if wait else Pace.ASAP
-            await self._program.run(
-                only=batch.stored, waits_for=waits_for, pace=run_pace, watcher=watcher, on_start=on_start
-            )
+            run = partial(self._program.run, watcher=watcher, on_start=on_start)
+            await run(only=batch.stored, waits_for=waits, pace=run_pace)
         if reporter is None:
             return
         if reporter.failure is None:

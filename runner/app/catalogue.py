@@ -201,11 +201,17 @@ class Catalogue:
 
         return await story(self._database.read, await self.family(batch), number)
 
-    async def review_counts(self, batch: Batch) -> ReviewCounts:
-        """Returns how many rows of `batch` need a review, and how many failures have one."""
+    async def review_counts(self, of: Sequence[Batch]) -> dict[int, ReviewCounts]:
+        """Returns how many rows of each batch need a review, and how many failures have one."""
         from runner.app.review_rows import review_counts  # only at the end of a run
 
-        return await review_counts(self._database.read, await self.family(batch))
+        parts: dict[int | None, list[Batch]] = {}
+        for batch in await self.batches():
+            parts.setdefault(batch.part_of, []).append(batch)
+        return {
+            batch.id: await review_counts(self._database.read, [batch, *parts.get(batch.id, ())])
+            for batch in of
+        }
 
     async def reviewing(self, batch: Batch, reviewer: str, *, reopens: bool = False) -> Reviewing:
         """Returns a review of the rows of `batch` by `reviewer`.

@@ -142,11 +142,8 @@ async def _run(
             watcher=watcher,
             attended=True,
         )
-    reviews = {
-        batch.id: await midnight.review_counts(batch)
-        for batch in ran.batches
-        if batch.done and batch.part_of is None
-    }
+    finished = [batch for batch in ran.batches if batch.done and batch.part_of is None]
+    reviews = await midnight.review_counts(finished) if finished else {}
     return RunReport(ran, await _windows(midnight, ran), reviews)
 
 

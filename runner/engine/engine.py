@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 # The longest wait of the first call for the balances; later ones are applied when they come.
 FIRST_POLL_S = 5.0
-LONGEST_JITTER_MS = 3_000
+LONGEST_JITTER_MS = 3_000  # after a reset, every process waits for its own short time
 # The longest time between two turns, after which the state is checked and shown again.
 LONGEST_SLEEP_S = 45.0
 
@@ -105,16 +105,14 @@ class Engine:
         failure: Exception | None = None
         try:
             async with runners.registered(self._database, self._clock.now) as runner_id:
-                # After a reset every process waits for its own short time.
+                database, accounts = self._database, self._accounts
                 jitter_ms = round(self._random.random() * LONGEST_JITTER_MS)
                 bounds = Bounds(self._options, jitter_ms, lambda: self._provider_clock.is_sure)
                 scheduler = Scheduler(
-                    self._database, self._accounts, self._clients, bounds, self._random, runner_id
+                    database, accounts, self._clients, bounds, self._random, runner_id
                 )
-                self._reader = QueueReader(
-                    self._database, self._accounts, self._clock.tick_s, runner_id
-                )
-                self._writer = TurnWriter(self._database, scheduler, self._posts, self._now)
+                self._reader = QueueReader(database, accounts, self._clock.tick_s, runner_id)
+                self._writer = TurnWriter(database, scheduler, self._posts, self._now)
                 async with anyio.create_task_group() as pollers:
                     pollers.start_soon(self._images.run, runner_id)
                     self._accounts.start_polling(pollers, self._alarm.ring)
@@ -127,7 +125,7 @@ class Engine:
                             failure = error
                         self._close()
                     pollers.cancel_scope.cancel()
-                if self._unstored is not None:
+                if self._unstored is not None:  # so that nothing more is written
                     raise self._unstored
         except StoreError as error:
             failure = failure or self._unstored or error
@@ -195,7 +193,8 @@ class Engine:
                 failure = defect(error)
             self._closing, self._admitting = True, False
             deadline = min(self._deadline, anyio.current_time() + self._options.drain_s)
-            drained = drain(self._calls, self._settle_ended, self._alarm, self._trouble, deadline)
+            settle = lambda: self._write(self._memory)  # noqa: E731 - no call may start now
+            drained = drain(self._calls, settle, self._alarm, self._trouble, deadline)
             failure = await drained or failure
             self._calls.give_up()
             if self._calls.ended and (failure or self._trouble.what):
@@ -268,10 +267,6 @@ class Engine:
         for turn, ended in written:
             self._adopt(turn, ended)
         return written[-1][0]
-
-    async def _settle_ended(self) -> None:
-        """Settles ended calls while the engine closes, when no call may start."""
-        await self._write(self._memory)
 
     def _adopt(self, turn: Turn, ended: Sequence[EndedCall]) -> None:
         """Acts on a committed turn: starts its calls, and notifies everybody about ended ones."""

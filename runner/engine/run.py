@@ -58,7 +58,8 @@ class Run:
         self.over = anyio.Event()
         self.shown_at = float("-inf")
         self.paused: dict[int, Batch] = {batch.id: batch for batch in options.held}
-        self._met: frozenset[int] = frozenset()
+        self._met: set[int] = set()
+        self.noted_at = float("-inf")  # when it was found out what became of batches that left
         self._left, self._left_since = -1, 0
 
     def covers(self, batch_id: int) -> bool:
@@ -83,14 +84,17 @@ class Run:
         self.ending, self.failure = ending, failure
         self.over.set()
 
-    def gone(self, present: Collection[int]) -> list[int]:
-        """Returns the batches that were `present` at the last call and are not any more."""
-        now = frozenset(batch_id for batch_id in present if self.covers(batch_id))
-        gone = sorted(self._met - now)
-        self._met = now
+    def gone(self, present: Collection[int]) -> set[int]:
+        """Returns the batches that were `present` before and are not, until they are `noted`."""
+        now = {batch_id for batch_id in present if self.covers(batch_id)}
+        self._met |= now
         for batch_id in now & self.paused.keys():
             del self.paused[batch_id]
-        return gone
+        return self._met - now
+
+    def noted(self, gone: Collection[int]) -> None:
+        """Forgets batches that are not present any more."""
+        self._met.difference_update(gone)
 
     def stalled(self, own: Sequence[Batch], now: int) -> bool:
         """Whether no row has ended for the run's whole patience."""

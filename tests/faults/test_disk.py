@@ -170,7 +170,7 @@ async def _use_everything(path: Path) -> None:
             await rescue(connection, OURS, NOON)
             await promote(connection, NOON)
             for batch in await batches.runnable(connection):
-                found = await jobs.read_ready(connection, batch, 1000)
+                found = (await jobs.read_ready(connection, [batch], 1000))[batch.id]
                 await jobs.read_bodies(connection, [batch.row(one.job_id) for one in found])
                 await try_start(connection, batch, 1000)
                 await results.retry_failed(connection, batch)

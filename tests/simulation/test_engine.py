@@ -103,6 +103,7 @@ def test_a_database_that_is_locked_for_a_while_is_waited_for(tmp_path: Path, sec
 
     async def story(world: World) -> None:
         batch = await world.queue(60)
+
         async def hold() -> None:
             await anyio.sleep(seconds)
             with raw(tmp_path / "queue.db") as other:
@@ -125,6 +126,7 @@ def test_a_database_that_is_locked_for_a_while_is_waited_for(tmp_path: Path, sec
 def test_a_database_that_is_locked_while_the_balances_come_is_waited_for(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(20)
+
         async def release(other: sqlite3.Connection) -> None:
             await anyio.sleep(600)
             other.execute("ROLLBACK")
