@@ -320,15 +320,15 @@ class Catalogue:
 
     async def retry(self, batch: Batch, cause: FailureGroup | None = None) -> int:
         """Queues failed rows again, all or those of one cause; returns how many."""
-        from runner.store import results  # only to retry
+        from runner.store import retries  # only to retry
 
         async with self._database.write() as connection:
             if cause is None:
-                return await results.retry_family(connection, batch.id)
+                return await retries.retry_family(connection, batch.id)
             for part in await batches.parts_of(connection, batch.id):
                 if part.state is BatchState.PAUSED:
                     await batch_updates.set_batch_state(connection, part.id, BatchState.ACTIVE)
-            return await results.retry_jobs(connection, cause.job_ids)
+            return await retries.retry_jobs(connection, cause.job_ids)
 
     async def set_state(self, batch: Batch, state: BatchState, reason: str = "") -> Batch:
         """Pauses, resumes or cancels `batch` and its parts; rows in flight finish."""
