@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
-    Integer,
+    BigInteger,
     bindparam,
     delete,
     func,
@@ -80,7 +80,7 @@ _COPY_TO_DUPLICATES = Statement(
             _result.c.answer,
             _result.c.reply,
             _result.c.error,
-            bindparam("now", type_=Integer),
+            bindparam("now", type_=BigInteger),
         )
         .select_from(_JOIN.join(_result, _result.c.job_id == _original.c.id))
         .where(*_BEHIND),

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
-    Integer,
     LargeBinary,
     and_,
     bindparam,
@@ -36,7 +36,7 @@ from runner.store.tables import results as result_rows
 
 _MANY = 1_000  # values in one statement
 
-_FIRST, _LAST = (bindparam(name, type_=Integer) for name in ("first", "last"))
+_FIRST, _LAST = (bindparam(name, type_=BigInteger) for name in ("first", "last"))
 # Within a batch, only the first job with a request has a fingerprint.
 _asking, _answered = fingerprints.alias("asking"), fingerprints.alias("answered")
 _SAME_REQUEST = (
@@ -74,13 +74,13 @@ _COPY_RESULT = Statement(
     insert(result_rows).from_select(
         ["job_id", "call_id", "reused", "answer", "reply", "error", "recorded_at_ms"],
         select(
-            bindparam("job", type_=Integer),
+            bindparam("job", type_=BigInteger),
             result_rows.c.call_id,
             literal_column("1"),
             result_rows.c.answer,
             result_rows.c.reply,
             result_rows.c.error,
-            bindparam("now", type_=Integer),
+            bindparam("now", type_=BigInteger),
         ).where(result_rows.c.job_id == bindparam("source")),
     )
 )
@@ -90,7 +90,7 @@ _new_job, _new_row, _old_row = jobs.alias("new"), rows.alias("new_row"), rows.al
 
 
 def _bound(name: str) -> ColumnElement[int]:
-    return bindparam(name, type_=Integer)
+    return bindparam(name, type_=BigInteger)
 
 
 def _row_of(number: ColumnElement[int], whose: str) -> ColumnElement[int]:
