@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from orjson import dumps
+
 from runner.errors import InputError
 from runner.files.compression import ByteSource, decompressed
 from runner.files.dataset import SourceFile, input_type, open_input, partition_of, size_and_mtime
@@ -26,7 +28,12 @@ from runner.files.input_errors import (
     unusable,
 )
 from runner.files.misnamed import HEAD, what_it_is
-from runner.files.readers.csv_reader import CsvTable, ends_with_returns, has_plain_quotes, other_separator
+from runner.files.readers.csv_reader import (
+    CsvTable,
+    ends_with_returns,
+    has_plain_quotes,
+    other_separator,
+)
 from runner.files.readers.encodings import CHINESE, is_chinese, marked
 from runner.files.readers.jsonl_reader import (
     MAX_COLUMNS,
@@ -50,6 +57,9 @@ _SEPARATORS = {
     "\t": gettext_noop("tabs"),
     "|": gettext_noop("vertical bars"),
 }
+_ROW_NAMES = gettext_noop(
+    "give every cell a name in the header; R writes one for row names with col.names = NA"
+)
 _REMEDIES: dict[Format, str] = {
     "csv": gettext_noop("put quotes around cells that hold commas, quotes or line ends"),
     "tsv": gettext_noop(
@@ -109,7 +119,7 @@ def scan_file(path: Path, requirements: Requirements, report: Callable[[int], No
         InputError: The file cannot be read, has no rows, or has invalid rows.
     """
     file_type = input_type(path, requirements.options)
-    partition = partition_of(path, file_type)
+    partition = partition_of(path)
     required = requirements.required - {name for name, _ in partition}
     requirements = replace(requirements, required=required)
     with open_input(path) as file:
@@ -126,6 +136,10 @@ def scan_file(path: Path, requirements: Requirements, report: Callable[[int], No
     added = tuple(pair for pair in partition if pair[0] not in columns)
     source = SourceFile(path, scan.type, rows, size, mtime_ns, added)
     if added:
+        remark = _("{name}: columns are taken from the names of its folders: {columns}").format(
+            name=path.name, columns=", ".join(name for name, _value in added)
+        )
+        scan.remarks.append(remark)
         columns = (*columns, *(name for name, _ in added))
         digest = hashlib.sha256(f"{digest}{added}".encode()).hexdigest()
     return FileScan(source, columns, digest, tuple(scan.remarks))
@@ -276,7 +290,21 @@ class _Scan:
             raise unusable(self.path, _("the file is empty"))
         self.remarks += [f"{self.path.name}: {remark}" for remark in table.remarks]
         require_columns(self.path, self.requirements.required, table.columns)
-        return table.columns, self._count(table.validate(errors.add), self._position)
+        rows = self._count(table.validate(errors.add), self._position)
+        self._remark_on_rows(table)
+        if not rows and table.has_row_names:
+            errors.remedy = _(_ROW_NAMES)
+        return table.columns, rows
+
+    def _remark_on_rows(self, table: CsvTable) -> None:
+        if table.has_database_nulls:
+            remark = _(
+                r"{name}: cells hold \N, which databases write for null, and are read as that text"
+            )
+            self.remarks.append(remark.format(name=self.path.name))
+        if line := table.repeated_header:
+            remark = _("{name}: the header stands again on line {line}, and is read as a row")
+            self.remarks.append(remark.format(name=self.path.name, line=line))
 
     def _scan_objects(self, lines: Lines, errors: RowErrors) -> tuple[tuple[str, ...], int]:
         """Returns the columns of a JSON Lines file, and its number of valid rows."""
@@ -294,8 +322,14 @@ class _Scan:
             remark = _('{name}: NaN is read as null, and an infinity as the text "Infinity"')
             self.remarks.append(remark.format(name=self.path.name))
         if objects.columns and row_check is None:
-            require_columns(self.path, required, objects.columns)
+            advice = None if rows or objects.wrapper is None else self._unwrap(objects.wrapper)
+            require_columns(self.path, required, objects.columns, advice)
         return objects.columns, rows
+
+    def _unwrap(self, key: str) -> str:
+        return _("take the rows out of the list, as in: {command}").format(
+            command=f"jq -c '.[{dumps(key).decode()}][]' {self.path.name}"
+        )
 
     def _position(self, _rows: int) -> int:
         return self.file.tell()

@@ -42,7 +42,7 @@ def test_a_table_that_pandas_wrote_as_one_object_is_read_and_told(
     if orient == "table":
         assert [row.pop("index") for row in found] == [0, 1, 2]
     assert found == ROWS
-    assert [json.loads(row) for row in read_rows(check(path), 2)][0]["text"] == "ü"
+    assert next(json.loads(row) for row in read_rows(check(path), 2))["text"] == "ü"
 
 
 @pytest.mark.parametrize("orient", ["columns", "index", "split"])
@@ -127,6 +127,14 @@ def test_nan_is_null_and_an_infinity_a_text_and_both_are_told(tmp_path: Path) ->
         assert "NaN is read as null" in check(path).remarks[0]
     chosen = check(lines, selection=parse_selection(["n == ''"], None, None))
     assert chosen.rows == 1
+
+
+def test_rows_in_a_list_under_a_key_have_a_remedy(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.json", '{"version": 1, "my data": [{"text": "a"}]}')
+    with pytest.raises(InputError, match='there is no column "text"') as caught:
+        check(path, required=frozenset({"text"}))
+    assert str(caught.value.remedy).endswith("""jq -c '.["my data"][]' rows.json""")
+    assert check(path, required=frozenset({"my data"})).rows == 1
 
 
 @pytest.mark.parametrize("text", ['{"n": -NaN}', '{"n": NaN5}', '{"n": nan}', '{"NaN": Inf}'])

@@ -254,6 +254,25 @@ def test_a_runner_that_cannot_record_its_end_is_found_dead(
     assert locks(path) == []
 
 
+def test_a_runner_for_which_the_database_was_locked_too_long_does_not_wait_for_it_again(
+    path: Path,
+) -> None:
+    """Whoever has stopped it would wait; the next runner rescues it."""
+
+    async def main() -> None:
+        async with open_database(path) as database:
+            with pytest.raises(BusyError, match="too long"):
+                async with runners.registered(database, noon):
+                    raise BusyError("too long")
+            assert await liveness.alive(database) == []
+            assert rows(path, "SELECT count(*) FROM runners WHERE ended_at_ms IS NULL") == [(1,)]
+            await rescue_dead(database)
+
+    anyio.run(main)
+    assert rows(path, "SELECT count(*) FROM runners WHERE ended_at_ms IS NULL") == [(0,)]
+    assert locks(path) == []
+
+
 def test_a_lock_that_another_process_holds_is_alive(path: Path) -> None:
     async def main() -> None:
         async with open_database(path) as database:

@@ -15,7 +15,6 @@ from runner.files.readers.arrow_values import to_values
 from runner.files.readers.typed_json import to_json_text
 from runner.language import _
 
-
 _PERIOD = "pandas.period"
 _EXTENSION = b"ARROW:extension:name"  # of a type that is known only where pandas is loaded
 
@@ -118,11 +117,11 @@ class BatchTable:
             raise InputError(what, where=where, remedy=_("write it again")) from error
 
 
-def _extension_of(field: pa.Field) -> str:
+def _extension_of(field: Any) -> str:
     """Returns the name of a field's extension type; empty if it has none."""
     if isinstance(field.type, pa.BaseExtensionType):
         return str(field.type.extension_name)
-    return (field.metadata or {}).get(_EXTENSION, b"").decode()
+    return str((field.metadata or {}).get(_EXTENSION, b""), "utf-8")
 
 
 def _brief(error: Exception) -> str:

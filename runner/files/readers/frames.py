@@ -64,6 +64,7 @@ def _first(value: Mapping[str, Any]) -> Any:
 
 def frame_rows(value: Mapping[str, Any], orient: Orient) -> Iterator[Row]:
     """Yields the rows of a table; an index that is not 0, 1, 2, … becomes the first column."""
+    rows: Iterable[Row]
     match orient:
         case "table":
             return iter(value["data"])

@@ -45,6 +45,7 @@ class JsonLines:
     Attributes:
         line: The number of the last line read by `validate`.
         has_constants: Whether `validate` has read a NaN or an infinity.
+        wrapper: The key of a list of objects in an invalid row, which may be the rows meant.
     """
 
     def __init__(self, lines: Iterable[str]) -> None:
@@ -52,6 +53,7 @@ class JsonLines:
         self._columns: dict[str, None] = {}
         self.line = 0
         self.has_constants = False
+        self.wrapper: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -87,6 +89,7 @@ class JsonLines:
             if not error and row_check:
                 error = row_check(row)
             if error:
+                self.wrapper = self.wrapper or _wrapper(row)
                 report(number, error)
             else:
                 yield None
@@ -102,6 +105,13 @@ class JsonLines:
         self._columns.update(dict.fromkeys(row))
         if len(self._columns) > MAX_COLUMNS:
             raise TooManyColumnsError
+
+
+def _wrapper(row: dict[str, Any]) -> str | None:
+    """Returns the only key whose value is a list of objects, as in ``{"data": [{…}, …]}``."""
+    lists = [key for key, value in row.items() if isinstance(value, list) and value]
+    keys = [key for key in lists if all(isinstance(item, dict) for item in row[key])]
+    return keys[0] if len(keys) == 1 else None
 
 
 def is_object(text: bytes) -> bool:

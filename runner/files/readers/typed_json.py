@@ -20,7 +20,8 @@ def to_json_text(row: Mapping[str, Any]) -> str:
     """Returns the JSON text of a row.
 
     Times and dates become ISO 8601, decimals become texts with all their digits, an image becomes
-    a `data:` URL, other bytes become base64, NaN becomes null, and an infinity the text ``Infinity``.
+    a `data:` URL, other bytes become base64, NaN becomes null, and an infinity
+    the text ``Infinity``.
 
     Raises:
         ValueError: A value cannot be written as JSON.
