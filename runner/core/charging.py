@@ -153,7 +153,7 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
 
 
 def _unless_refuted(count: Count | None, verdict: Verdict) -> Count | None:
-    """Returns `count`, unless it states a limit of 0 beside an answer, which is within the limit."""
+    """Returns `count`, unless it states a limit of 0 beside an answer, which refutes it."""
     return None if count and count.limit == 0 and verdict.kind in ANSWERED else count
 
 
