@@ -25,6 +25,7 @@ from runner.core.gate import (
     MINUTE_MS,
     MOST_REFUSALS,
     OFFLINE_WAITS_MS,
+    REFUSED_WAITS_MS,
     THROTTLE_WAITS_MS,
     Gate,
     ParkReason,
@@ -58,6 +59,7 @@ DONE = Verdict(Kind.DONE)
 FAULT = Verdict(Kind.TRANSIENT, "HTTP 502")
 SPENT = Verdict(Kind.SPENT, "tomorrow", Scope.ACCOUNT)
 BUSY = Verdict(Kind.THROTTLED, "busy", Scope.ACCOUNT)
+UNAUTHORISED = Verdict(Kind.UNAUTHORISED, "no token", Scope.ACCOUNT)
 MAYBE = Verdict(Kind.THROTTLED, "limit exceeded", Scope.ACCOUNT, ambiguous=True)
 
 
@@ -135,8 +137,7 @@ def test_a_probe_that_tells_nothing_is_sent_again() -> None:
 def test_a_refused_account_is_remembered_until_a_call_is_answered_and_may_be_tried_at_once() -> (
     None
 ):
-    refused = after(window(gate=OPEN), Verdict(Kind.UNAUTHORISED, "no token", Scope.ACCOUNT))
-    gate = refused.gate
+    gate = after(window(gate=PROBING), UNAUTHORISED).gate
     assert (gate.reason, gate.why, gate.parked_until, gate.needs_probe) == (
         ParkReason.REFUSED,
         "no token",
@@ -145,6 +146,18 @@ def test_a_refused_account_is_remembered_until_a_call_is_answered_and_may_be_tri
     )
     assert after_reset(NOW + 5, gate, NOW).reason is ParkReason.REFUSED
     assert opened(replace(gate, probe_in_flight=True), probe=True) == OPEN
+
+
+@pytest.mark.parametrize("first", [window(gate=OPEN), window(gate=PROBING, previous_spent=3)])
+def test_an_account_that_was_answered_is_tried_again_twice_before_the_user_must_mend_it(
+    first: Window,
+) -> None:
+    waits, refused = [], first
+    for _ in range(3):
+        refused = after(refused, UNAUTHORISED)
+        waits.append(refused.gate.parked_until - NOW)
+        refused = replace(refused, gate=entered(refused.gate))
+    assert waits == [*REFUSED_WAITS_MS, 0]
 
 
 def test_the_probe_of_another_window_is_none_of_this_ones() -> None:
