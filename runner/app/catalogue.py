@@ -67,8 +67,27 @@ class Catalogue:
         async with self._database.read() as connection:
             return await batches.parts_of(connection, batch.id)
 
+    async def families(self) -> list[list[Batch]]:
+        """Returns every batch with its parts, the batch itself first, oldest first."""
+        families: dict[int, list[Batch]] = {}
+        for part in await self.batches():
+            families.setdefault(part.part_of or part.id, []).append(part)
+        return list(families.values())
+
+    async def get(self, batch_id: int) -> Batch:
+        """Returns the batch with this id.
+
+        Raises:
+            NotFoundError: There is none: it was deleted.
+        """
+        async with self._database.read() as connection:
+            batch = await batches.get_batch(connection, batch_id)
+        if batch is None:
+            raise NotFoundError(_("no batch {name!r}").format(name=batch_id))
+        return batch
+
     async def batch(self, name: str) -> Batch:
-        """Returns the batch with this id, or else the newest with this name.
+        """Returns the batch with this id, or else the newest with this name, as a user types it.
 
         Raises:
             NotFoundError: There is no such batch.
@@ -182,11 +201,17 @@ class Catalogue:
 
         return await story(self._database.read, await self.family(batch), number)
 
-    async def review_counts(self, batch: Batch) -> ReviewCounts:
-        """Returns how many rows of `batch` need a review, and how many failures have one."""
+    async def review_counts(self, of: Sequence[Batch]) -> dict[int, ReviewCounts]:
+        """Returns how many rows of each batch need a review, and how many failures have one."""
         from runner.app.review_rows import review_counts  # only at the end of a run
 
-        return await review_counts(self._database.read, await self.family(batch))
+        parts: dict[int | None, list[Batch]] = {}
+        for batch in await self.batches():
+            parts.setdefault(batch.part_of, []).append(batch)
+        return {
+            batch.id: await review_counts(self._database.read, [batch, *parts.get(batch.id, ())])
+            for batch in of
+        }
 
     async def reviewing(self, batch: Batch, reviewer: str, *, reopens: bool = False) -> Reviewing:
         """Returns a review of the rows of `batch` by `reviewer`.
@@ -201,7 +226,7 @@ class Catalogue:
 
         path, database = self.database_path, self._database
         opened: Opened = (lambda: reopened(path)) if reopens else (lambda: nullcontext(database))
-        whole = batch if batch.part_of is None else await self.batch(str(batch.part_of))
+        whole = batch if batch.part_of is None else await self.get(batch.part_of)
         return Reviewing(opened, self._clock, await self.family(whole), reviewer)
 
     async def profile(self, batch: Batch) -> Profile:
@@ -295,15 +320,15 @@ class Catalogue:
 
     async def retry(self, batch: Batch, cause: FailureGroup | None = None) -> int:
         """Queues failed rows again, all or those of one cause; returns how many."""
-        from runner.store import results  # only to retry
+        from runner.store import retries  # only to retry
 
         async with self._database.write() as connection:
             if cause is None:
-                return await results.retry_family(connection, batch.id)
+                return await retries.retry_family(connection, batch.id)
             for part in await batches.parts_of(connection, batch.id):
                 if part.state is BatchState.PAUSED:
                     await batch_updates.set_batch_state(connection, part.id, BatchState.ACTIVE)
-            return await results.retry_jobs(connection, cause.job_ids)
+            return await retries.retry_jobs(connection, cause.job_ids)
 
     async def set_state(self, batch: Batch, state: BatchState, reason: str = "") -> Batch:
         """Pauses, resumes or cancels `batch` and its parts; rows in flight finish."""

@@ -232,9 +232,9 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
 def _report_error(error: RunnerError, args: Sequence[str], code: int = exit_codes.USAGE) -> int:
     """Prints the error and its remedy; returns `code`."""
     if wants_json(args):
-        from runner.cli import as_json  # seldom needed
+        from runner.cli.json import queue_json  # seldom needed
 
-        print_json(as_json.error(error))
+        print_json(queue_json.error(error))
         sys.stdout.flush()
     coloured = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     name = "\033[1;31mmidnight:\033[0m" if coloured else "midnight:"

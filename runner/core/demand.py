@@ -36,6 +36,9 @@ class WaitCause(StrEnum):
     FLOW = "flow"  # a rolling or refilling window is full for the moment
 
 
+PASSING = frozenset({WaitCause.IN_FLIGHT, WaitCause.CONCURRENCY, WaitCause.RATE})
+"""The causes that change with every call; there is no moment until which one waits."""
+
 Cause = WaitCause | ParkReason
 
 
@@ -126,3 +129,7 @@ class Waiting:
     why: str
     until: int | None
     window: Window | None = None
+
+    def of(self, key: int) -> Waiting:
+        """Returns the same reason for another demand."""
+        return Waiting(key, self.cause, self.why, self.until, self.window)

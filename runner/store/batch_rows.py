@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, bindparam, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, bindparam, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.message_pattern import pattern_of
@@ -21,13 +21,13 @@ from runner.store.expressions import OneOf, listed
 from runner.store.statement import Statement
 from runner.store.tables import calls, invalid_replies, jobs, results, rows
 
-_FIRST, _LAST = bindparam("first", type_=Integer), bindparam("last", type_=Integer)
+_FIRST, _LAST = bindparam("first", type_=BigInteger), bindparam("last", type_=BigInteger)
 
 
 def row_of(job_id: ColumnElement[int]) -> ColumnElement[int]:
     """Returns the id of a job's row as an SQL expression; `place_of` returns its parameters."""
     first_row, first_job, step = (
-        bindparam(name, type_=Integer) for name in ("first_row", "first_job", "row_step")
+        bindparam(name, type_=BigInteger) for name in ("first_row", "first_job", "row_step")
     )
     return first_row + (job_id - first_job) * step
 

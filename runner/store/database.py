@@ -170,13 +170,13 @@ class Database:
         number: int = info.setdefault("number", next(self._numbers))
         return number, await sqlite.revision(connection)
 
-    async def revision(self, connection: AsyncConnection) -> tuple[int, int]:
+    def revision(self, connection: AsyncConnection) -> tuple[int, int]:
         """Returns a version for writers: SQLite's data version, and this process's write count.
 
         The first changes when another connection has written. A writer whose own last transaction
         had the same values, plus one for its own write, knows that its caches are still valid.
         """
-        return await sqlite.revision(connection), self._writes
+        return sqlite.revision_at_begin(connection), self._writes
 
     def _on_connect(self, *_: object) -> None:
         """Counts a new connection as a write, as versions of two connections are incomparable."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import (
-    Integer,
+    BigInteger,
     LargeBinary,
     bindparam,
     delete,
@@ -37,13 +37,14 @@ FINGERPRINT_BYTES = 16
 _bodies, _ids = Elements("bodies").table(), Elements("ids").table()
 _ADD_ROWS = Statement(
     insert(rows).from_select(
-        ["id", "body"], select(bindparam("first", type_=Integer) + _bodies.c.key, _bodies.c.value)
+        ["id", "body"],
+        select(bindparam("first", type_=BigInteger) + _bodies.c.key, _bodies.c.value),
     )
 )
 _ADD_JOBS = Statement(
     insert(jobs).from_select(
         ["id", "batch_id", "state"],
-        select(_ids.c.value, bindparam("batch", type_=Integer), literal_column("'ready'")),
+        select(_ids.c.value, bindparam("batch", type_=BigInteger), literal_column("'ready'")),
     )
 )
 _ADD_DUPLICATES = Statement(
@@ -67,7 +68,7 @@ _ADD_FINGERPRINTS = Statement(
 )
 _its, _other = fingerprints.alias("its"), fingerprints.alias("other")
 _SAME = _other.c.fingerprint == _its.c.fingerprint
-_FIRST, _LAST = (bindparam(name, type_=Integer) for name in ("first", "last"))
+_FIRST, _LAST = (bindparam(name, type_=BigInteger) for name in ("first", "last"))
 # Jobs of a chunk with the same request as an earlier job of the batch.
 _EARLIER = Statement(
     select(_its.c.job_id, func.min(_other.c.job_id).label("original"))
@@ -157,7 +158,7 @@ async def _add_deduplicated(
     originals |= await _deduplicate_earlier(connection, batch, job_ids, firsts, originals, changes)
     if batch.reuse_answers and await reuse.has_answers_elsewhere(connection, batch):
         own = [job_id for job_id in firsts.values() if job_id not in originals]
-        await reuse.reuse_answers(connection, batch, own, now, changes)
+        await reuse.reuse_answers(connection, own, now, changes)
     await results.end_duplicates(connection, sorted(set(originals.values())), now, changes)
 
 

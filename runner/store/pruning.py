@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Integer, bindparam, delete, func, select, update
+from sqlalchemy import BigInteger, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import BatchState, JobState
@@ -31,7 +31,7 @@ from runner.store.tables import (
 AT_ONCE = 20_000
 """The largest number of jobs that one transaction deletes."""
 
-_FIRST, _LAST = bindparam("first", type_=Integer), bindparam("last", type_=Integer)
+_FIRST, _LAST = bindparam("first", type_=BigInteger), bindparam("last", type_=BigInteger)
 _EMPTY = [
     Statement(delete(table).where(column.between(_FIRST, _LAST)))
     for table, column in (

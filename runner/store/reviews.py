@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
-    Integer,
     Select,
     and_,
     bindparam,
@@ -70,12 +70,14 @@ _LAST_STANDING = and_(
         _later.c.taken_back_at_ms.is_(None),
     ),
 )
-_OWN = reviews.c.job_id.between(bindparam("first", type_=Integer), bindparam("last", type_=Integer))
+_OWN = reviews.c.job_id.between(
+    bindparam("first", type_=BigInteger), bindparam("last", type_=BigInteger)
+)
 _STANDING = Statement(
     select(reviews)
     .where(_OWN, _LAST_STANDING)
     .order_by(reviews.c.job_id)
-    .limit(bindparam("size", type_=Integer))
+    .limit(bindparam("size", type_=BigInteger))
 )
 _ADD = Statement(
     insert(reviews).values(

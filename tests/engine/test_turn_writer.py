@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -89,20 +90,28 @@ def test_no_turn_takes_more_statements_because_it_is_about_more_calls(tmp_path: 
     assert most_of_many == most_of_few
 
 
-def statements(folder: Path, number: int) -> tuple[int, int]:
+@pytest.mark.parametrize("size", [1, 20])
+def test_no_turn_takes_more_statements_because_more_batches_are_open(
+    tmp_path: Path, size: int
+) -> None:
+    _, most_of_few = statements(tmp_path / "few", size, batches=15)
+    _, most_of_many = statements(tmp_path / "many", size, batches=60)
+    assert most_of_many == most_of_few
+
+
+def statements(folder: Path, number: int, *, batches: int = 1) -> tuple[int, int]:
     """Drain so many rows; the most calls that started in a turn, and the most statements of one.
 
     Each call takes as long as any other, so those that start together end together.
     """
-    turns: list[int] = []
-
-    def note(statement: str, _values: object) -> None:
-        if statement.startswith("BEGIN"):
-            turns.append(0)
-        turns[-1] += 1
+    turns: Counter[int] = Counter()
 
     async def story(world: World) -> None:
-        await world.queue(number)
+        def note(_statement: str, _values: object) -> None:
+            turns[world.database._writes] += 1
+
+        for each in range(batches):
+            await world.queue(number, name=f"letters {each}", reuse_answers=True)
         with watched(world.database._writer.sync_engine, note):
             run = world.run(ASAP, provider="openai-compatible", max_concurrency=256)
             assert await run is Ending.DONE
@@ -110,4 +119,4 @@ def statements(folder: Path, number: int) -> tuple[int, int]:
     folder.mkdir()
     simulate(folder, story, latency_ms=(500, 500), calls_per_day=None)
     together = "SELECT count(*) FROM calls GROUP BY reserved_at_ms ORDER BY 1 DESC LIMIT 1"
-    return rows(folder / "queue.db", together)[0][0], max(turns)
+    return rows(folder / "queue.db", together)[0][0], max(turns.values())
