@@ -243,7 +243,7 @@ class Application(Catalogue):
             ConfigError: No account serves any of the batches that would be run.
         """
         missing = {b.id: b.models for b in in_play if not self._forecaster.serves(b)}
-        runnable = [batch for batch in in_play if _wants_calls(batch)]
+        runnable = [batch for batch in in_play if batch.is_unfinished]
         if runnable and all(batch.id in missing for batch in runnable):
             self._forecaster.routes(sorted({model for b in runnable for model in b.models}))
         return missing
@@ -328,8 +328,3 @@ def _in_play(batch: Batch, only: frozenset[int] | None) -> bool:
 def _is_held(batch: Batch) -> bool:
     """Whether a user has paused the batch and may resume it."""
     return batch.state is BatchState.PAUSED and not batch.pause_reason and not batch.done
-
-
-def _wants_calls(batch: Batch) -> bool:
-    """Whether a run would make calls for this batch."""
-    return batch.state in (BatchState.ACTIVE, BatchState.LOADING) and not batch.done

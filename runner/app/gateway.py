@@ -29,9 +29,8 @@ from runner.engine.client_call import (
 )
 from runner.engine.snapshot import routes_of
 from runner.settings import Settings
+from runner.settings.serve import LONGEST_WAIT_MS
 from runner.store.database import Database
-
-LONGEST_WAIT_MS = 7 * 24 * 3_600_000
 
 
 class Gateway:

@@ -131,7 +131,6 @@ def submit(
 
 
 def _show_submitted(session: Session, submitted: Submitted) -> None:
-    from runner.cli.render import status_tables
     from runner.cli.render.layout import facts
     from runner.clock import SystemClock
     from runner.wording import plan_messages
@@ -146,7 +145,7 @@ def _show_submitted(session: Session, submitted: Submitted) -> None:
     session.print(facts(cost))
     go_on = (
         session.command("run")
-        if status_tables.runnable(submitted.batch)
+        if submitted.batch.is_unfinished
         else _how_to_resume(session, submitted.batch)
     )
     session.print(_("go on with: {go_on}").format(go_on=go_on))

@@ -168,6 +168,11 @@ class Batch:
         """Whether every row has an answer or a failure."""
         return self.left == 0
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it may run, and has rows left: a runner works on it once they are queued."""
+        return self.state in (BatchState.ACTIVE, BatchState.LOADING) and not self.done
+
 
 async def create_batch(connection: AsyncConnection, new: NewBatch, now: int) -> Batch:
     """Creates a batch in state `loading`, and allocates the ids of its jobs."""

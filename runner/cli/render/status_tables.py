@@ -190,7 +190,7 @@ def _said(runner: Published, now: int) -> str:
 
 
 def _nobody(found: Status, command: str) -> RenderableType:
-    if any(runnable(line.batch) and not line.unserved for line in found.batches):
+    if any(line.batch.is_unfinished and not line.unserved for line in found.batches):
         return Hint(f"{NOBODY} {command} run", "yellow")
     paused = [b for b in (line.batch for line in found.batches) if b.state is BatchState.PAUSED]
     left = [str(batch.part_of or batch.id) for batch in paused if not batch.done]
@@ -202,8 +202,3 @@ def _nobody(found: Status, command: str) -> RenderableType:
     if any(line.unserved for line in found.batches):
         return Text(_("nothing is left to do that an account serves"), "yellow")
     return Text(_("nothing is left to do"), "green")
-
-
-def runnable(batch: Batch) -> bool:
-    """Whether a runner would find work in the batch."""
-    return batch.state in (BatchState.ACTIVE, BatchState.LOADING) and not batch.done

@@ -65,13 +65,7 @@ def summary(data: Summary) -> RenderableType:
 
 def unfinished(ran: RunResult) -> bool:
     """Whether the same command would find more work."""
-    return any(
-        batch.state in _RUNNING and not batch.done and batch.id not in ran.unserved
-        for batch in ran.batches
-    )
-
-
-_RUNNING = (BatchState.ACTIVE, BatchState.LOADING)
+    return any(batch.is_unfinished and batch.id not in ran.unserved for batch in ran.batches)
 
 
 def _headline(data: Summary) -> Text:
@@ -109,11 +103,8 @@ def _reviews(batch: Batch, data: Summary) -> ReviewCounts:
 def _stand(batch: Batch, data: Summary) -> str:
     counts = batch.counts
     left = batch.rows - counts.succeeded - counts.failed
-    state = (
-        fmt.beside("", words.BATCH_STATES[batch.state])
-        if batch.state not in _RUNNING and left
-        else ""
-    )
+    is_held = left and not batch.is_unfinished
+    state = fmt.beside("", words.BATCH_STATES[batch.state]) if is_held else ""
     answered = _reviews(batch, data).answered
     stand = _("{rows}, {succeeded} succeeded, {failed} failed, {left} left{state}").format(
         rows=fmt.count(batch.rows, "row"),

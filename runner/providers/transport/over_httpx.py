@@ -1,4 +1,4 @@
-"""The transport over httpx: the only file that knows httpx.
+"""The transport over httpx.
 
 Requests go straight to httpx's transports. Its client would add redirects, cookies and
 authentication, of which none is wanted, and twice the time.
