@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import (
@@ -156,6 +157,9 @@ async def copy_to(database: Database, target: Path) -> None:
             where=str(target),
             remedy=_("free some space, or choose another place"),
         ) from None
+    finally:
+        with suppress(OSError):  # the rest of a copy that has failed
+            part.unlink(missing_ok=True)
 
 
 def _refuse_target(target: Path) -> None:

@@ -91,7 +91,7 @@ class Days:
     ("requests", "kills", "a_day", "midnights"),
     [
         (200, 2, 1_000_000, 0),
-        pytest.param(4_000, 4, 1_200, 3, marks=pytest.mark.slow),
+        pytest.param(1_600, 4, 480, 3, marks=pytest.mark.slow),
         pytest.param(50_000, 10, 15_000, 3, marks=pytest.mark.nightly),
     ],
 )

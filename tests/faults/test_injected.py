@@ -14,115 +14,42 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from threading import Condition, Thread
 
 import pytest
-from support.files import JOB
-from support.processes import CONFIG, MIDNIGHT, ROOT, popen, simulating
+from support.processes import MIDNIGHT, ROOT
 
+from tests.faults.injecting import ROWS, WAITS_S, World, prepared
 from tests.store.promises import broken_promises
 
 FIRST = int(os.environ.get("MIDNIGHT_FAULTS_FROM", "0"))
 SEEDS = [range(FIRST, FIRST + int(os.environ.get("MIDNIGHT_FAULTS", "6")))]
 MORE_SEEDS = [] if "MIDNIGHT_FAULTS" in os.environ else [range(6, 20)]
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EMFILE, errno.EROFS)
-ROWS = 12
-# A run that a lasting error keeps waiting is stopped as a user would, and has to end.
-TROUBLE = b"trouble: "
-WAITS_S, STOPS_S = 60, 120
-# One without a fault ends by itself, also on a busy machine.
-WHOLE_S = 240
 AT_ONCE = 4
+# How many system calls a short command makes about its files, more or less.
+CALLS = 250
 # Of a run that was stopped while it began: as the program tells it, or by the signal itself.
 INTERRUPTED = {130, -signal.SIGINT}
-WORDS = ("--db", "queue.db", "run", "job.toml", "in.csv", "-o", "out.csv")
-
-
-@dataclass(frozen=True)
-class World:
-    """What every run has."""
-
-    library: Path
-    address: str
-
-    def run(self, folder: Path, fault: dict[str, str], waits_s: float = WHOLE_S) -> tuple[int, str]:
-        """A run in `folder`, stopped after `waits_s`: its exit code, what it said on stderr."""
-        environ = os.environ | {
-            "MIDNIGHT_BASE_URL": f"{self.address}/v1",
-            "MODELSCOPE_API_KEY": "sim-token",
-            "NO_PROXY": "127.0.0.1",
-            "PYTHONPATH": str(ROOT),
-            "PYTHONSAFEPATH": "1",  # as `midnight` does, it looks for no module in the folder
-            "LD_PRELOAD": str(self.library),
-            "FAULT_FOLDER": str(folder),
-            **fault,
-        }
-        # By full paths: the library tells by them whether a call is about this folder.
-        words = [str(folder / one) if "." in one else one for one in WORDS]
-        command = [*MIDNIGHT, *words, "--pace", "asap", "--no-wait"]
-        with popen(
-            command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=folder
-        ) as process:
-            said = _Said(process)
-            if said.ended(waits_s, unless=TROUBLE if "FAULT_FOREVER" in fault else None):
-                return process.returncode, said.text
-            process.send_signal(signal.SIGINT)
-            if not said.ended(STOPS_S):
-                process.kill()
-        return process.returncode, said.text
-
-
-class _Said:
-    """What a process says on its stderr, as it comes."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-        self._lines: list[bytes] = []
-        self._news = Condition()
-        self._thread = Thread(target=self._read)
-        self._thread.start()
-
-    @property
-    def text(self) -> str:
-        self._thread.join()
-        return b"".join(self._lines).decode()
-
-    def _read(self) -> None:
-        for line in self._process.stderr:
-            with self._news:
-                self._lines.append(line)
-                self._news.notify_all()
-        self._process.wait()
-        with self._news:
-            self._news.notify_all()
-
-    def ended(self, within_s: float, unless: bytes | None = None) -> bool:
-        """Whether the process ends in time; not awaited once a line says `unless`."""
-
-        def is_told() -> bool:
-            return unless is not None and any(unless in line for line in self._lines)
-
-        with self._news:
-            self._news.wait_for(lambda: self._process.poll() is not None or is_told(), within_s)
-        return self._process.poll() is not None
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    if sys.platform != "linux" or shutil.which("cc") is None:
-        pytest.skip("needs Linux, and a C compiler")
-    library = tmp_path_factory.mktemp("library") / "inject.so"
-    source = Path(__file__).with_name("inject.c")
-    command = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"]
-    subprocess.run(command, check=True)
-    with simulating("--latency", "5-20") as address:
-        yield World(library, address)
+# What reads and writes files beside `run`, once a batch is done.
+COMMANDS = (
+    ("export", "1", "-o", "new.csv"),
+    ("export", "1", "-o", "new.jsonl.gz", "--details"),
+    ("export", "1", "-o", "new.parquet"),
+    ("export", "1", "-o", "new.xlsx"),
+    ("report", "--html", "new.html"),
+    ("report", "--parquet", "new.parquet"),
+    ("review", "1", "--all", "--export", "new.csv"),
+    ("rehearse", "job.toml", "in.csv", "-o", "new.csv"),
+    ("submit", "job.toml", "in.csv"),
+    ("status", "--log-file", "new.log"),
+    ("failures", "1"),
+    ("db", "backup", "new.db"),
+    ("db", "prune", "--older-than", "0d"),
+    ("db", "set-aside", "-o", "new.jsonl"),
+)
 
 
 @pytest.mark.parametrize(
@@ -156,19 +83,14 @@ def calls(world: World, tmp_path_factory: pytest.TempPathFactory) -> int:
     return int((count / "calls").read_text())
 
 
-def prepared(folder: Path) -> Path:
-    (folder / "job.toml").write_text(JOB)
-    (folder / "midnight.toml").write_text(CONFIG)
-    (folder / "in.csv").write_text("text\n" + "".join(f"row {n}\n" for n in range(ROWS)))
-    return folder
+def fault_of(random: Random, calls: int) -> dict[str, str]:
+    fault = {"FAULT_AT": str(random.randint(1, calls)), "FAULT_ERRNO": str(random.choice(ERRORS))}
+    return fault | ({"FAULT_FOREVER": "1"} if random.random() < 0.3 else {})
 
 
 def broken_by(world: World, calls: int, folder: Path, seed: int) -> str | None:
     """What goes wrong in a run with the fault of this seed, or in the next run; None: nothing."""
-    random = Random(seed)
-    fault = {"FAULT_AT": str(random.randint(1, calls)), "FAULT_ERRNO": str(random.choice(ERRORS))}
-    if random.random() < 0.3:
-        fault["FAULT_FOREVER"] = "1"
+    fault = fault_of(Random(seed), calls)
     code, said = world.run(prepared(folder), fault, WAITS_S)
     about = f"seed {seed}, {fault} of {calls}: exit code {code}\n{said}"
     if code not in {0, 2, 3, *INTERRUPTED} or "Traceback" in said or "internal error" in said:
@@ -199,6 +121,47 @@ def test_a_system_call_that_fails_is_one_clear_message_and_the_next_run_goes_on(
     with ThreadPoolExecutor(AT_ONCE) as pool:
         broken = [found for found in pool.map(tried, seeds) if found]
     assert not broken, f"{len(broken)} of {len(seeds)}\n" + "\n\n".join(broken)
+
+
+@pytest.fixture(scope="module")
+def done(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a batch that is done."""
+    folder = prepared(tmp_path_factory.mktemp("done"))
+    code, said = world.run(folder, {})
+    assert code == 0, said
+    return folder
+
+
+def spoiled_by(world: World, done: Path, folder: Path, seed: int) -> str | None:
+    """What goes wrong in a command with the fault of this seed, or afterwards; None: nothing."""
+    shutil.copytree(done, folder)
+    random = Random(seed)
+    command, fault = random.choice(COMMANDS), fault_of(random, CALLS)
+    code, said = world.run(folder, fault | {"TMPDIR": str(folder.parent)}, WAITS_S, command)
+    about = f"seed {seed}, {command}, {fault}: exit code {code}\n{said}"
+    if "Traceback" in said or "internal error" in said or code not in {0, 2}:
+        return about
+    if said.count("midnight: ") != (code == 2):
+        return about
+    made = list(folder.glob("new.*"))
+    if code == 2 and made and made[0].suffix not in {".log", ".db"}:
+        return f"{about}\nand it left {made}"
+    checked = world.run(folder, {}, command=("db", "check"))
+    if checked[0] != 0 or broken_promises(folder / "queue.db"):
+        return f"{about}\nand then {checked}"
+    shutil.rmtree(folder)
+    return None
+
+
+@pytest.mark.slow
+def test_a_system_call_that_fails_in_any_other_command_is_one_clear_message_and_no_half_a_file(
+    world: World, done: Path, tmp_path: Path
+) -> None:
+    seeds = range(FIRST, FIRST + int(os.environ.get("MIDNIGHT_FAULTS", "14")))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        tried = pool.map(lambda seed: spoiled_by(world, done, tmp_path / str(seed), seed), seeds)
+        spoiled = [found for found in tried if found]
+    assert not spoiled, f"{len(spoiled)} of {len(seeds)}\n" + "\n\n".join(spoiled)
 
 
 def test_what_a_lasting_error_keeps_from_being_stored_is_kept_in_a_file(

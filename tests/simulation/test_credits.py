@@ -121,16 +121,18 @@ def test_what_is_granted_while_work_waits_is_spent_before_it_expires(
 
 
 @pytest.mark.parametrize(
-    ("pace", "price"),
+    ("count", "rows", "pace", "price"),
     [
-        pytest.param(Pace.AUTO, 2.0, marks=pytest.mark.slow),
-        pytest.param(Pace.ASAP, 1.0, marks=pytest.mark.nightly),
+        pytest.param(7, 2_250, Pace.AUTO, 2.0, marks=pytest.mark.slow),
+        pytest.param(14, 4_500, Pace.AUTO, 2.0, marks=pytest.mark.nightly),
+        pytest.param(14, 4_500, Pace.ASAP, 1.0, marks=pytest.mark.nightly),
     ],
 )
 def test_a_fortnight_of_logins_at_odd_hours_loses_no_credit(
-    tmp_path: Path, pace: Pace, price: float
+    tmp_path: Path, count: int, rows: int, pace: Pace, price: float
 ) -> None:
-    days = live(tmp_path, Days(odd_hours(14, seed=2)), 4_500, pace, price)
+    """Or a week, where there is less time."""
+    days = live(tmp_path, Days(odd_hours(count, seed=2)), rows, pace, price)
     check_all_is_spent(days, price)
     if pace is Pace.AUTO:
         check_the_end_of_the_credits_was_foretold(days)

@@ -319,7 +319,7 @@ ONE_OF_EACH_KIND = [name for name in DATABASES if name != "threaded"]
 
 
 @pytest.mark.parametrize("name", ONE_OF_EACH_KIND)
-@pytest.mark.parametrize("examples", [15, pytest.param(60, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("examples", [10, pytest.param(60, marks=pytest.mark.nightly)])
 def test_the_promises_hold_after_any_sequence(name: str, examples: int, blank: Path) -> None:
     case = machine_on(name, blank).TestCase
     case.settings = settings(

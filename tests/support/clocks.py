@@ -37,4 +37,7 @@ class OthersClock:
         self._write()
 
     def _write(self) -> None:
-        self._path.write_text(f"{round(self._ahead.total_seconds() * 1e9):032d}")
+        """Over what is there, as other processes may read it at any moment."""
+        file = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o644)
+        os.pwrite(file, f"{round(self._ahead.total_seconds() * 1e9):032d}".encode(), 0)
+        os.close(file)
