@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
@@ -134,6 +135,15 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _protocol() -> type[asyncio.Protocol] | Literal["h11"]:
+    """Returns the protocol over httptools if that is installed, else uvicorn's over h11."""
+    try:
+        from runner.request_heads import BoundedHead
+    except ImportError:
+        return "h11"
+    return BoundedHead
+
+
 def _server(app: ASGIApp, listening: Callable[[], None], *, signals: bool) -> uvicorn.Server:
     import uvicorn  # only a server needs it
 
@@ -159,7 +169,7 @@ def _server(app: ASGIApp, listening: Callable[[], None], *, signals: bool) -> uv
 
     config = uvicorn.Config(
         app,
-        http="auto",  # httptools if it is installed, else h11
+        http=_protocol(),
         ws="none",
         lifespan="off",
         access_log=False,

@@ -1,9 +1,10 @@
-"""Runs blocking work in a thread, or inline under virtual time, and two coroutines concurrently."""
+"""Runs blocking work in a thread, and coroutines concurrently, with plain errors."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from contextvars import copy_context
 from typing import Any, TypeVar
 
@@ -23,7 +24,7 @@ async def in_thread(work: Callable[..., T], *args: object) -> T:
     return await asyncio.get_running_loop().run_in_executor(None, run, work, *args)
 
 
-async def both(main: Callable[[], Awaitable[T]], beside: Callable[[], Awaitable[U]]) -> tuple[T, U]:
+async def both(main: Callable[[], Awaitable[T]], other: Callable[[], Awaitable[U]]) -> tuple[T, U]:
     """Runs both concurrently, and returns their results; an error of `main` takes precedence."""
     errors: dict[int, Exception] = {}
     results: dict[int, Any] = {}
@@ -35,10 +36,29 @@ async def both(main: Callable[[], Awaitable[T]], beside: Callable[[], Awaitable[
             errors[number] = error
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(do, 1, beside)
+        tasks.start_soon(do, 1, other)
         await do(0, main)
     for _, error in sorted(errors.items()):
         raise error
-    # A shielded `main` completes even if the caller is cancelled; `beside` then has no result.
+    # A shielded `main` completes even if the caller is cancelled; `other` then has no result.
     await anyio.lowlevel.checkpoint_if_cancelled()
     return results[0], results[1]
+
+
+@asynccontextmanager
+async def beside(*works: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Runs `works` while the block runs; they are cancelled at its end.
+
+    An error of the block is raised as it is, not as an ExceptionGroup.
+    """
+    failure: Exception | None = None
+    async with anyio.create_task_group() as tasks:
+        for work in works:
+            tasks.start_soon(work)
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - raised below, not as an ExceptionGroup
+            failure = error
+        tasks.cancel_scope.cancel()
+    if failure is not None:
+        raise failure

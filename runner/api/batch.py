@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from runner.api.job import Job
+from runner.api.job import Job, of_jobfile
 from runner.api.moments import moment
 from runner.core.states import BatchState
+from runner.jobfile import JobFile
 from runner.store.batches import Batch as StoredBatch
 
 T = TypeVar("T")
@@ -97,3 +98,8 @@ class Batch(Generic[T]):
     def __repr__(self) -> str:
         counts = f"{self.succeeded} succeeded, {self.failed} failed, {self.left} left"
         return f"<Batch {self.id} {self.name!r}: {self.rows} rows, {counts}>"
+
+
+def of_family(family: Sequence[StoredBatch]) -> Batch[Any]:
+    """Returns a stored batch, given with its parts, with the job of its job file."""
+    return Batch(family, of_jobfile(JobFile.from_json(family[0].job_json)))

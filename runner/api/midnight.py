@@ -17,7 +17,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from runner.api.background_run import BackgroundRun
-from runner.api.batch import Batch
+from runner.api.batch import Batch, of_family
 from runner.api.batch_progress import OnProgress, ProgressReporter, progress_of
 from runner.api.figures import (
     Allowance,
@@ -27,7 +27,7 @@ from runner.api.figures import (
     call_day_of,
     estimate_of,
 )
-from runner.api.job import Job, of_jobfile
+from runner.api.job import Job
 from runner.api.progress_bar import progress_bar
 from runner.api.result import Result, result_of
 from runner.api.result_feed import ResultFeed
@@ -39,10 +39,10 @@ from runner.app.engine_host import OnStart
 from runner.app.planning import make_plan
 from runner.app.quality import Quality
 from runner.app.rows import RowResult, results
+from runner.core.ending import WaitsFor
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.engine.progress import Watcher
-from runner.jobfile import JobFile
 from runner.settings import load_settings
 from runner.store import batch_rows
 
@@ -254,21 +254,20 @@ class Midnight:
         Raises:
             NotFoundError: There is no such batch.
         """
-        stored = await self._program.batch(str(name))
-        job = of_jobfile(JobFile.from_json(stored.job_json))
-        return Batch(await self._program.family(stored), job)
+        program = self._program
+        stored = await (program.get(name) if isinstance(name, int) else program.batch(name))
+        return of_family(await program.family(stored))
 
     async def batches(self) -> list[Batch[Any]]:
         """Returns every batch in the queue, the oldest first."""
-        stored = await self._program.batches()
-        return [await self.batch(each.id) for each in stored if each.part_of is None]
+        return [of_family(family) for family in await self._program.families()]
 
     async def report(
         self, batch: Batch[Any] | None = None, *, by_model: bool = False
     ) -> list[CallDay]:
         """Returns the calls by quota day and account, of `batch` or of all batches."""
         stored = None if batch is None else batch.stored
-        days = await self._program.report(batch=stored, by_model=by_model)
+        days = await self._program.ledger.days(batch=stored, by_model=by_model)
         return [call_day_of(day) for day in days]
 
     async def quality(self, batch: Batch[Any]) -> Quality:
@@ -331,10 +330,10 @@ class Midnight:
             reporter = ProgressReporter(batch.family, tell, watcher)
             watcher, on_start = reporter, reporter.on_start(on_start)
         if not batch.done:
+            waits = WaitsFor.ALLOWANCE if wait else WaitsFor.CALLS
             run_pace = Pace(pace) if pace is not None else None if wait else Pace.ASAP
-            await self._program.run(
-                only=batch.stored, wait=wait, pace=run_pace, watcher=watcher, on_start=on_start
-            )
+            run = partial(self._program.run, watcher=watcher, on_start=on_start)
+            await run(only=batch.stored, waits_for=waits, pace=run_pace)
         if reporter is None:
             return
         if reporter.failure is None:

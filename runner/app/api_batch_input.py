@@ -7,7 +7,6 @@ the reader for all input files, which accepts more, such as a JSON list or other
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +23,6 @@ from runner.jobfile.request_url import standard_url
 MOST_REQUESTS = 50_000
 MOST_ERRORS = 100
 MOST_LINE_BYTES = 32 << 20
-_JOB = '[job]\nkind = "request"\nname = {}\n{} = {}\n'
 
 Models = Callable[[str], tuple[str, ...] | None]
 """Returns the models that serve the model named in a request; None if none does."""
@@ -61,12 +59,12 @@ def checked(path: Path, batch_id: str, name: str, models: Models) -> Checked:
 
     Raises:
         InputError: The file cannot be read as a dataset of requests.
+        JobFileError: The models cannot be those of a job.
     """
     requests = check_requests([path])
     answering = models(requests.model) or (requests.model,)
-    key = "model" if len(answering) == 1 else "models"
-    value = json.dumps(answering[0] if len(answering) == 1 else list(answering))
-    job_file = jobfile.parse(_JOB.format(json.dumps(name), key, value), name)
+    named = {"model": answering[0]} if len(answering) == 1 else {"models": list(answering)}
+    job_file = jobfile.build({"job": {"kind": "request", "name": name, **named}}, name)
     return Checked(job_file, Prompt(job_file), requests.dataset, salt=batch_id)
 
 

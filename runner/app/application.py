@@ -8,32 +8,33 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from runner.app import accounts
+from runner.app.catalogue import Catalogue
 from runner.app.credits import Purchase
 from runner.app.engine_host import EngineHost, OnStart
 from runner.app.forecasting import Forecaster
 from runner.app.ledger_reports import LedgerReports
+from runner.app.maintenance import Maintenance
 from runner.app.responses import QuotaLine, RunResult, Status, Submitted
 from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
 from runner.app.status import StatusReader
-from runner.clock import Clock, SystemClock, moment
+from runner.clock import Clock, SystemClock
+from runner.core.ending import Ending, WaitsFor
 from runner.core.forecast import Forecast
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.core.window import Window
 from runner.settings import Settings
-from runner.store import set_aside
 from runner.store.batches import Batch
 from runner.store.database import Database
-from runner.store.migrate import copy_to
 from runner.store.opening import open_database
-from runner.store.set_aside import SetAside
 
 if TYPE_CHECKING:
     import httpx
 
+    from runner.app.full_report import FullReport
     from runner.app.gateway import Gateway
     from runner.app.notifying import Sent
     from runner.app.reporting import ReportQuery
@@ -79,7 +80,7 @@ async def open_application(
         yield Application(settings, database, clock or SystemClock(), host, environ)
 
 
-class Application(LedgerReports):
+class Application(Catalogue):
     """What one can ask for. Made by `open_application`."""
 
     def __init__(
@@ -92,6 +93,8 @@ class Application(LedgerReports):
     ) -> None:
         super().__init__(database, clock)
         self.settings = settings
+        self.ledger = LedgerReports(database, clock)
+        self.maintenance = Maintenance(database)
         self._host = host
         self._environ = environ
         self._forecaster = Forecaster(accounts.accounts_of(settings), accounts.rules_for(settings))
@@ -143,10 +146,10 @@ class Application(LedgerReports):
         self,
         *,
         only: Batch | None = None,
-        wait: bool | Literal["forever"] = True,
+        waits_for: WaitsFor = WaitsFor.ALLOWANCE,
         pace: Pace | None = None,
         watcher: Watcher | None = None,
-        signals: bool = False,
+        attended: bool = False,
         patience_ms: int | None = None,
         forecasts: bool = True,
         observer: Observer | None = None,
@@ -156,11 +159,12 @@ class Application(LedgerReports):
 
         Args:
             only: The batch to process, with its parts; None for all.
-            wait: Whether to sleep until the reset; ``forever``: also wait for new batches.
+            waits_for: What to wait for when no call can be made.
             pace: How to spend a day's budget; by default as configured.
             watcher: Called with the progress.
-            signals: Whether SIGINT and SIGTERM stop the run; a second one stops it at once. Such
-                a run also waits for paused batches to be resumed.
+            attended: Whether a person has started the run. SIGINT and SIGTERM then stop it, a
+                second one at once; it publishes its progress to other processes, and sends
+                notifications.
             patience_ms: The longest time without a finished row; None: no limit.
             forecasts: Whether the progress has a forecast.
             observer: Called with the request and the reply of each call.
@@ -178,16 +182,14 @@ class Application(LedgerReports):
         options = RunOptions(
             only=chosen,
             rules=accounts.rules_for(self.settings, pace),
-            wait=bool(wait),
-            hold=bool(wait) and signals,
-            forever=wait == "forever",
+            waits_for=waits_for,
             held=tuple(b for b in in_play if _is_held(b) and b.id not in unserved),
             patience_ms=patience_ms,
             forecasts=forecasts,
             watcher=watcher,
             observer=observer,
         )
-        return await self._drain(options, in_play, unserved, on_start, signals=signals)
+        return await self._drain(options, in_play, unserved, on_start, attended=attended)
 
     async def _drain(
         self,
@@ -196,17 +198,32 @@ class Application(LedgerReports):
         unserved: dict[int, tuple[str, ...]],
         on_start: OnStart | None,
         *,
-        signals: bool,
+        attended: bool,
     ) -> RunResult:
         """Runs the engine with the services that accompany a run, and collects its result."""
-        from runner.app.attendance import Attendance  # only a run
+        from runner.app.run_services import RunServices  # only a run
 
         touched = {batch.id for batch in in_play}
-        helpers = Attendance(self, self.quota, self.settings, self._environ, self._clock.now())
-        async with helpers.watching(options, touched, attended=signals) as (watched, written):
-            ending, waiting = await self._host.run(watched, on_start, signals=signals)
+        services = RunServices(self, self.quota, self.settings, self._environ, self._clock.now())
+        async with services.running(options, touched, attended=attended) as (watched, keeper):
+            ending, waiting = await self._host.run(watched, on_start, signals=attended)
         worked_on = [batch for batch in await self.batches() if batch.id in touched]
-        return RunResult(ending, tuple(worked_on), waiting, unserved, tuple(written))
+        return RunResult(ending, tuple(worked_on), waiting, unserved, keeper.outputs)
+
+    async def run_for_clients(
+        self, on_start: OnStart, watcher: Watcher | None = None, *, attended: bool = True
+    ) -> Ending:
+        """Makes calls for clients and for the queue, until stopped; arguments are those of `run`.
+
+        Raises:
+            ConfigError: A token or a base URL is missing.
+            RunnerError: As `run` raises it.
+        """
+        from runner.engine.run import RunOptions  # only a run needs it
+
+        rules = accounts.rules_for(self.settings)
+        options = RunOptions(rules=rules, waits_for=WaitsFor.CLIENTS, watcher=watcher)
+        return (await self._drain(options, (), {}, on_start, attended=attended)).ending
 
     async def watched(self) -> list[Progress]:
         """Returns the progress that the runs of all processes publish."""
@@ -266,18 +283,14 @@ class Application(LedgerReports):
         """Returns what the credits pay for on each route to `models`, at the known prices."""
         return await self._status.purchases(models, rows_a_call, self._clock.now())
 
-    async def suggestions(
-        self, models: Sequence[str], environ: Mapping[str, str] = os.environ
-    ) -> tuple[Suggestion, ...]:
+    async def suggestions(self, models: Sequence[str]) -> tuple[Suggestion, ...]:
         """Suggests other models with more allowance or a lower cost; no calls are spent."""
         from runner.app.suggestions import suggest  # a status asks nobody
 
         now = self._clock.now()
+        opening = self._host.open_endpoints()
         return await suggest(
-            self.settings,
-            environ,
-            models,
-            lambda names, known: self._status.states(names, known, now),
+            opening, models, lambda names, known: self._status.states(names, known, now)
         )
 
     async def windows(self, models: Sequence[str]) -> tuple[Window, ...]:
@@ -288,16 +301,14 @@ class Application(LedgerReports):
         """Returns the newest window of every quota, as it is or would be opened now."""
         return await self._status.quota(self._clock.now())
 
-    async def report_page(self, wanted: ReportQuery) -> str:
-        """Returns a report of the ledger as an HTML page with charts."""
-        from runner.app.report_extras import extras  # only a report page
-        from runner.app.report_page import page
+    async def full_report(self, wanted: ReportQuery) -> FullReport:
+        """Returns a report of the ledger with all that a page shows beside it."""
+        from runner.app.full_report import add_details  # only a report page
 
-        report = await self.ledger_report(wanted)
-        additions = await extras(self.reading, wanted, await self.status())
-        if wanted.batch is not None:
-            additions = replace(additions, quality=await self.quality(wanted.batch))
-        return page(report, additions, moment(self._clock.now()))
+        report = await self.ledger.report(wanted)
+        full = await add_details(self.reading, report, await self.status())
+        quality = await self.quality(wanted.batch) if wanted.batch is not None else None
+        return replace(full, quality=quality)
 
     async def answered_before(self, fingerprints: Sequence[bytes]) -> set[bytes]:
         """Returns those of `fingerprints` that any batch has an answer for."""
@@ -305,27 +316,6 @@ class Application(LedgerReports):
 
         async with self._database.read() as connection:
             return await reuse.answered_before(connection, fingerprints)
-
-    async def set_aside(self) -> list[SetAside]:
-        """Returns the settlements that could not be stored, with their replies, oldest first."""
-        async with self._database.read() as connection:
-            return await set_aside.read(connection)
-
-    async def forget_set_aside(self, settlements: Sequence[SetAside]) -> None:
-        """Deletes set-aside settlements."""
-        async with self._database.write() as connection:
-            await set_aside.forget(connection, [each.call_id for each in settlements])
-
-    async def backup(self, target: Path) -> None:
-        """Copies the database to `target`; it may be in use."""
-        await copy_to(self._database, target)
-
-    async def check(self) -> list[str]:
-        """Returns the defects found inside the database; empty if there are none."""
-        from runner.store import integrity  # only to check
-
-        async with self._database.read() as connection:
-            return await integrity.defects(connection)
 
 
 def _in_play(batch: Batch, only: frozenset[int] | None) -> bool:

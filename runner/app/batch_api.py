@@ -25,7 +25,7 @@ from runner.app.clients import Client
 from runner.app.submission import Checked
 from runner.clock import Clock
 from runner.core.states import ApiBatchState, BatchState
-from runner.errors import InputError, NotFoundError, RunnerError
+from runner.errors import InputError, JobFileError, NotFoundError, RunnerError
 from runner.language import in_english
 from runner.store import api_batches, batch_updates, batches
 from runner.store.api_batches import ApiBatch
@@ -242,7 +242,7 @@ class BatchApi:
         name = f"{entry.client}: {entry.id}"
         try:
             dataset = await in_thread(partial(checked, path, entry.id, name, models))
-        except InputError as error:
+        except (InputError, JobFileError) as error:
             await self._fail(entry, [LineError("invalid_file", error.what)])
             return
         if not await self._link(entry, dataset):

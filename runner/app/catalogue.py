@@ -67,8 +67,27 @@ class Catalogue:
         async with self._database.read() as connection:
             return await batches.parts_of(connection, batch.id)
 
+    async def families(self) -> list[list[Batch]]:
+        """Returns every batch with its parts, the batch itself first, oldest first."""
+        families: dict[int, list[Batch]] = {}
+        for part in await self.batches():
+            families.setdefault(part.part_of or part.id, []).append(part)
+        return list(families.values())
+
+    async def get(self, batch_id: int) -> Batch:
+        """Returns the batch with this id.
+
+        Raises:
+            NotFoundError: There is none: it was deleted.
+        """
+        async with self._database.read() as connection:
+            batch = await batches.get_batch(connection, batch_id)
+        if batch is None:
+            raise NotFoundError(_("no batch {name!r}").format(name=batch_id))
+        return batch
+
     async def batch(self, name: str) -> Batch:
-        """Returns the batch with this id, or else the newest with this name.
+        """Returns the batch with this id, or else the newest with this name, as a user types it.
 
         Raises:
             NotFoundError: There is no such batch.
@@ -207,7 +226,7 @@ class Catalogue:
 
         path, database = self.database_path, self._database
         opened: Opened = (lambda: reopened(path)) if reopens else (lambda: nullcontext(database))
-        whole = batch if batch.part_of is None else await self.batch(str(batch.part_of))
+        whole = batch if batch.part_of is None else await self.get(batch.part_of)
         return Reviewing(opened, self._clock, await self.family(whole), reviewer)
 
     async def profile(self, batch: Batch) -> Profile:
@@ -301,15 +320,15 @@ class Catalogue:
 
     async def retry(self, batch: Batch, cause: FailureGroup | None = None) -> int:
         """Queues failed rows again, all or those of one cause; returns how many."""
-        from runner.store import results  # only to retry
+        from runner.store import retries  # only to retry
 
         async with self._database.write() as connection:
             if cause is None:
-                return await results.retry_family(connection, batch.id)
+                return await retries.retry_family(connection, batch.id)
             for part in await batches.parts_of(connection, batch.id):
                 if part.state is BatchState.PAUSED:
                     await batch_updates.set_batch_state(connection, part.id, BatchState.ACTIVE)
-            return await results.retry_jobs(connection, cause.job_ids)
+            return await retries.retry_jobs(connection, cause.job_ids)
 
     async def set_state(self, batch: Batch, state: BatchState, reason: str = "") -> Batch:
         """Pauses, resumes or cancels `batch` and its parts; rows in flight finish."""

@@ -270,7 +270,7 @@ class Drafts:
         draft.trial, draft.doing = None, Activity.TRYING
         few = await in_thread(_checked, draft, TRIED_ROWS)
         self._changed()
-        draft.trial = await run_trial(self._midnight, few, signals=False)
+        draft.trial = await run_trial(self._midnight, few, attended=False)
         self._changed()
 
     async def _queue(self, draft: Draft) -> None:

@@ -146,7 +146,9 @@ class EngineHost:
             async with self.open_endpoints() as endpoints:
                 self._endpoints = {endpoint.account.name: endpoint for endpoint in endpoints}
                 options = EngineOptions(
-                    self._settings.run.max_concurrency, client_caps=client_caps(self._settings)
+                    self._settings.run.max_concurrency,
+                    client_caps=client_caps(self._settings),
+                    most_failed=self._settings.run.most_failed,
                 )
                 engine = Engine(self._database, endpoints, self._clock, options, self._random)
                 async with engine.running():

@@ -22,8 +22,6 @@ from runner.store.batches import Batch
 UNREACHABLE_MS = 3_600_000
 DAY_MS = 86_400_000
 EXPIRING_MS = 3 * 3_600_000
-# The number of finished rows from which on the share of failures is judged.
-JUDGED_ROWS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +58,13 @@ class EventFinder:
     """Finds events in the progress of one run.
 
     Attributes:
-        max_failed: The share of failures, from 0 to 1, above which a batch is paused.
-        waits: Whether the run waits for the reset when an allowance is spent.
         options: The options with which a command finds the database from anywhere.
+        waits: Whether the run waits for the reset when an allowance is spent.
     """
 
-    max_failed: float
     options: tuple[invocation.Option, ...] = ()
     waits: bool = True
     _offline_since: int | None = None
-    _base: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def found(self, progress: Progress) -> Iterator[Event]:
         """Yields the events in the progress; an event is repeated while its condition lasts."""
@@ -81,20 +76,6 @@ class EventFinder:
         yield from (
             self._paused(batch, progress.at) for batch in progress.paused if batch.pause_reason
         )
-
-    def failing(self, progress: Progress) -> dict[Batch, str]:
-        """Returns the batches with too many failed rows in this run, each with its pause reason."""
-        known = {batch.id for batch in progress.batches}
-        self._base = {key: base for key, base in self._base.items() if key in known}
-        failing = {}
-        for batch in progress.batches:
-            succeeded, failed = batch.counts.succeeded, batch.counts.failed
-            before = self._base.setdefault(batch.id, (succeeded, failed))
-            new_failed = failed - before[1]
-            ended = new_failed + succeeded - before[0]
-            if ended >= JUDGED_ROWS and new_failed > self.max_failed * ended:
-                failing[batch] = f"{new_failed} of the last {ended} rows have failed"
-        return failing
 
     def _unreachable(self, progress: Progress) -> Iterator[Event]:
         offline = [reason for reason in progress.waiting if reason.cause is ParkReason.OFFLINE]

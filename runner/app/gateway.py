@@ -13,13 +13,11 @@ from runner.app.api_batch_input import Models
 from runner.app.api_files import ApiFiles
 from runner.app.batch_api import BatchApi, FinishTimes
 from runner.app.clients import NOBODY, Client, Clients, ClientUse, used_today, wait_ms
-from runner.app.engine_host import EngineHost, OnStart
+from runner.app.engine_host import EngineHost
 from runner.app.image_results import ImageResults
 from runner.app.model_list import ListedModel, ModelList
 from runner.app.refusals import Refusal
 from runner.clock import Clock
-from runner.core.demand import Rules
-from runner.core.ending import Ending
 from runner.core.period import read_length
 from runner.core.verdict import Kind
 from runner.engine.client_call import (
@@ -29,8 +27,6 @@ from runner.engine.client_call import (
     ClientRequest,
     NotAdmitted,
 )
-from runner.engine.progress import Watcher
-from runner.engine.run import RunOptions
 from runner.engine.snapshot import routes_of
 from runner.settings import Settings
 from runner.store.database import Database
@@ -67,20 +63,6 @@ class Gateway:
         )
         self._images = ImageResults(host.endpoints, clock)
         self._timeout_s = read_length(settings.serve.timeout) / 1000
-
-    async def run(
-        self, on_start: OnStart, *, signals: bool = False, watcher: Watcher | None = None
-    ) -> Ending:
-        """Makes calls for clients and for the queue, until stopped.
-
-        Raises:
-            ConfigError: A token or a base URL is missing.
-            RunnerError: As `Application.run` raises it.
-        """
-        rules: Rules = accounts.rules_for(self.settings)
-        options = RunOptions(rules=rules, lasting=True, watcher=watcher)
-        ending, _ = await self._host.run(options, on_start, signals=signals)
-        return ending
 
     def reread(self) -> None:
         """Tells the engine that this process has changed the queue."""

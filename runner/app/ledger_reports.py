@@ -1,4 +1,4 @@
-"""Reports of the calls spent, from totals that are computed once."""
+"""Reports of the calls spent, from totals that are stored once."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from runner.app.catalogue import Catalogue
-from runner.clock import moment
+from runner.clock import Clock, moment
 from runner.errors import StoreError
+from runner.store import batches
 from runner.store.batches import Batch
+from runner.store.database import Database
 
 if TYPE_CHECKING:
     from runner.app.reporting import Report, ReportQuery
@@ -18,15 +19,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class LedgerReports(Catalogue):
+class LedgerReports:
     """The reports of one database."""
 
-    async def ledger_report(self, wanted: ReportQuery) -> Report:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def report(self, wanted: ReportQuery) -> Report:
         """Returns a report of the ledger, grouped as `wanted` says."""
         from runner.app.reporting import make_report  # only a report
 
-        await self.add_up_calls()
-        return await make_report(self.reading, wanted)
+        await self.add_up()
+        return await make_report(self._database.read, wanted)
 
     async def latest_days(self, number: int) -> Report:
         """Returns a report of the last `number` days with calls, without credit balances."""
@@ -36,20 +41,20 @@ class LedgerReports(Catalogue):
         async with self._database.read() as connection:
             made_at = await ledger.last_made(connection)
         first = moment(self._clock.now() if made_at is None else made_at) - timedelta(days=number)
-        return await self.ledger_report(ReportQuery(since=f"{first:%Y-%m-%d}", balances=False))
+        return await self.report(ReportQuery(since=f"{first:%Y-%m-%d}", balances=False))
 
-    async def report(
-        self, *, batch: Batch | None = None, by_model: bool = False
-    ) -> list[DayReport]:
-        """Returns the ledger's totals by quota day and account."""
+    async def days(self, *, batch: Batch | None = None, by_model: bool = False) -> list[DayReport]:
+        """Returns the ledger's totals by quota day and account; of all batches without `batch`."""
         from runner.store import reports  # only a report
 
-        await self.add_up_calls()
-        family = [part.id for part in await self.family(batch)] if batch else None
+        await self.add_up()
         async with self._database.read() as connection:
+            family = None
+            if batch is not None:
+                family = [part.id for part in await batches.parts_of(connection, batch.id)]
             return await reports.daily(connection, batch_ids=family, by_model=by_model)
 
-    async def add_up_calls(self) -> None:
+    async def add_up(self) -> None:
         """Stores the totals of ended calls, so that reports need not read these again.
 
         Reports are correct without the totals, so a database that cannot be written is not an

@@ -97,14 +97,13 @@ async def _apprise(event: Event, name: str, environ: Mapping[str, str]) -> str |
 
 @dataclass(slots=True)
 class Notifier:
-    """A watcher that pauses failing batches and sends events.
+    """A watcher that sends events.
 
     Attributes:
         finder: Finds events.
         settings: The channels and the kinds of events to send.
         environ: Environment variables; the source of secrets.
         memory: The events that were sent already, by any runner.
-        pause: Pauses a batch, given a reason.
         batches: Returns all batches.
         quota: Returns the windows, with the credits.
         watcher: The next watcher, which is called with the same progress.
@@ -114,7 +113,6 @@ class Notifier:
     settings: NotifySettings
     environ: Mapping[str, str]
     memory: SentEvents
-    pause: Callable[[Batch, str], Awaitable[object]]
     batches: Callable[[], Awaitable[list[Batch]]]
     quota: Callable[[], Awaitable[list[QuotaLine]]]
     watcher: Watcher | None = None
@@ -136,7 +134,7 @@ class Notifier:
             self.watcher(progress)
 
     async def work(self) -> None:
-        """Pauses batches and sends events, until cancelled."""
+        """Sends events, until cancelled."""
         while True:
             await self._has_news.wait()
             self._has_news = anyio.Event()
@@ -157,8 +155,6 @@ class Notifier:
         progress = self._latest
         if progress is None:
             return
-        for batch, reason in self.finder.failing(progress).items():
-            await self.pause(batch, reason)
         await self._find_done(progress.at)
         if self.settings and anyio.current_time() - self._credits_read_at >= CREDITS_EVERY_S:
             self._credits_read_at = anyio.current_time()

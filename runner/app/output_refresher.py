@@ -53,6 +53,6 @@ class OutputRefresher:
 
     async def _write(self, batch_id: int) -> None:
         with suppress(RunnerError):  # the batch may have been deleted
-            batch = await self._catalogue.batch(str(batch_id))
+            batch = await self._catalogue.get(batch_id)
             rows = await self._catalogue.write_output(batch)
             log.info("output written", extra={"batch": batch_id, "rows": rows})

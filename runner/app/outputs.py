@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +131,7 @@ class OutputKeeper:
         self._asleep = anyio.Event()
         self._was_asleep = False
         self._seen: dict[int, Signature] = {}
-        self.written: dict[int, WrittenOutput] = {}
+        self._written: dict[int, WrittenOutput] = {}
 
     def __call__(self, progress: Progress) -> None:
         """Notes whether the run sleeps, and passes the progress on."""
@@ -154,23 +154,27 @@ class OutputKeeper:
                 await self.write_changed()
             pause = max(EVERY_S, (anyio.current_time() - began) / SHARE_OF_TIME)
 
-    async def write_changed(self) -> Sequence[WrittenOutput]:
-        """Writes the outputs of changed batches; returns all that were written so far."""
+    @property
+    def outputs(self) -> tuple[WrittenOutput, ...]:
+        """The latest writing of each output."""
+        return tuple(self._written.values())
+
+    async def write_changed(self) -> None:
+        """Writes the outputs of changed batches."""
         for batch in await self._find():
             family = await self._family(batch)
             signature = tuple((part.counts, part.calls_made) for part in family)
             if self._seen.get(batch.id) != signature:
                 self._seen[batch.id] = signature
                 await self._write_one(batch)
-        return tuple(self.written.values())
 
     async def _write_one(self, batch: Batch) -> None:
         path = path_text.to_path(batch.output or "")
         try:
-            self.written[batch.id] = WrittenOutput(batch.id, path, await self._write(batch))
+            self._written[batch.id] = WrittenOutput(batch.id, path, await self._write(batch))
         except OutputError as error:
             self._seen.pop(batch.id)  # so that it is written again next time
-            self.written[batch.id] = WrittenOutput(batch.id, path, error=error)
+            self._written[batch.id] = WrittenOutput(batch.id, path, error=error)
             log.warning("output cannot be written", extra={"batch": batch.id, "why": error.what})
 
 

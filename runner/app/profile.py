@@ -41,6 +41,12 @@ class Profile:
         """The batch itself."""
         return self.family[0]
 
+    @property
+    def tokens(self) -> int | None:
+        """The tokens sent and received; None if they are not known."""
+        known = [day.tokens for day in self.days if day.tokens is not None]
+        return sum(known) if known else None
+
 
 async def profile(reading: Reading, every: Sequence[Batch], family: Sequence[Batch]) -> Profile:
     """Reads the profile of a batch, given with its parts; `every` holds all batches."""

@@ -11,6 +11,7 @@ from random import Random
 from runner import virtual
 from runner.app import accounts
 from runner.app.application import Application, open_application
+from runner.app.full_report import FullReport
 from runner.app.images import put_into
 from runner.app.reporting import ReportQuery
 from runner.app.responses import RunResult
@@ -40,19 +41,18 @@ PATIENCE_MS = 14 * 24 * 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """The result of a rehearsal: the run, the ledger by day, and the provider's statistics.
+    """The result of a rehearsal: the run, the ledger, and the provider's statistics.
 
-    `page` is the report as HTML. `started_at` and `ended_at` are virtual times, in ms since the
-    epoch.
+    `started_at` and `ended_at` are virtual times, in ms since the epoch.
     """
 
     ran: RunResult
     days: tuple[DayReport, ...]
     provider: Stats
+    report: FullReport
     started_at: int
     ended_at: int
     rows_written: int = 0
-    page: str = ""
 
 
 def configured_simulator(settings: Settings, **changes: object) -> SimulatorConfig:
@@ -107,12 +107,12 @@ def rehearse(
                 virtual=True,
             ) as midnight:
                 ran = await _submit_and_run(midnight, staged, watcher)
-                days = tuple(await midnight.report())
-                page = await midnight.report_page(ReportQuery())
+                days = tuple(await midnight.ledger.days())
+                report = await midnight.full_report(ReportQuery())
                 written = 0
                 if output:
                     written = await midnight.export(ran.batches[0], output, errors=errors)
-            return Rehearsal(ran, days, provider.stats(), start, clock.now(), written, page)
+            return Rehearsal(ran, days, provider.stats(), report, start, clock.now(), written)
 
         return virtual.run(main)
 

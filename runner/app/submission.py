@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,9 +24,6 @@ from runner.jobfile.output_spec import PREFIX
 from runner.language import _
 from runner.store.batches import Batch, NewBatch
 
-# The job file for a file of OpenAI Batch API requests.
-REQUESTS = '[job]\nkind = "request"\nname = {}\nmodel = {}\ndedupe = {}\n'
-
 # Called periodically with the completed amount and the total.
 OnProgress = Callable[[int, int], None]
 
@@ -46,8 +42,6 @@ class Checked:
         remarks: Remarks for the user before anything is spent.
         url: The path of OpenAI's API that the requests of a batch file name; empty otherwise.
         job_path: The path of the job file, if there is one.
-        output: The output file, if any.
-        error_output: The output file for failed requests, if any.
         is_trial: Whether it is a trial, which is not compared with other batches.
         replaced: Columns of the dataset that are left out, because they are earlier results.
         salt: Distinguishes this batch from others of the same job file and dataset.
@@ -60,8 +54,6 @@ class Checked:
     remarks: tuple[str, ...] = ()
     url: str = ""
     job_path: Path | None = None
-    output: Path | None = None
-    error_output: Path | None = None
     is_trial: bool = False
     replaced: frozenset[str] = frozenset()
     salt: str = ""
@@ -294,8 +286,8 @@ def check_batch_file(
     """
     requests = check_requests(paths, selection=selection, on_progress=on_progress)
     name = paths[0].name.partition(".")[0] or "requests"
-    values = [json.dumps(value) for value in (name, model or requests.model, dedupe)]
-    job_file = jobfile.parse(REQUESTS.format(*values), name)
+    job = {"kind": "request", "name": name, "model": model or requests.model, "dedupe": dedupe}
+    job_file = jobfile.build({"job": job}, name)
     return Checked(
         job_file,
         Prompt(job_file),

@@ -7,11 +7,11 @@ left out.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
 import anyio
 
-from runner.app import accounts
 from runner.app.models import models_of
 from runner.core.route import Route, RouteState
 from runner.core.window import CREDIT, Unit
@@ -19,7 +19,6 @@ from runner.errors import RunnerError
 from runner.providers.account import Account
 from runner.providers.balance import ask_price
 from runner.providers.endpoint import Endpoint
-from runner.settings import Settings
 
 PATIENCE_S = 5.0
 MOST = 5
@@ -60,16 +59,21 @@ class Suggestion:
 
 
 async def suggest(
-    settings: Settings,
-    environ: Mapping[str, str],
+    opening: AbstractAsyncContextManager[list[Endpoint]],
     models: Sequence[str],
     states_of: StatesOf,
 ) -> tuple[Suggestion, ...]:
-    """Returns listed models with more calls left than `models`, or cheaper ones; the best first."""
+    """Returns listed models with more calls left than `models`, or cheaper ones; the best first.
+
+    Args:
+        opening: Opens the endpoints to ask.
+        models: The models to replace.
+        states_of: Returns the states of routes.
+    """
     suggestions: list[Suggestion] = []
     with anyio.move_on_after(PATIENCE_S):
         try:
-            async with accounts.open_endpoints(settings, environ) as endpoints:
+            async with opening as endpoints:
                 for endpoint in endpoints:
                     suggestions += await _of_account(endpoint, models, states_of)
         except RunnerError:

@@ -16,6 +16,7 @@ from runner.app.application import Application
 from runner.app.images import with_image_folder
 from runner.app.responses import RunResult
 from runner.app.submission import Checked
+from runner.core.ending import WaitsFor
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.engine.call import CallTrace
@@ -63,13 +64,13 @@ def as_trial(checked: Checked) -> Checked:
     return replace(checked, jobfile=changed_file, is_trial=True, salt=secrets.token_hex(8))
 
 
-async def run_trial(midnight: Application, checked: Checked, *, signals: bool = True) -> Trial:
+async def run_trial(midnight: Application, checked: Checked, *, attended: bool = True) -> Trial:
     """Asks the rows of `checked` now, as far as today's allowance permits.
 
     Args:
         midnight: The application.
         checked: The job file and the selected rows.
-        signals: Whether SIGINT and SIGTERM stop it.
+        attended: Whether a person has started it, as in `Application.run`.
 
     Raises:
         RunnerError: As `Application.run` raises it.
@@ -79,9 +80,9 @@ async def run_trial(midnight: Application, checked: Checked, *, signals: bool = 
     try:
         ran = await midnight.run(
             only=batch,
-            wait=False,
+            waits_for=WaitsFor.CALLS,
             pace=Pace.ASAP,
-            signals=signals,
+            attended=attended,
             patience_ms=PATIENCE_MS,
             observer=calls.append,
         )
@@ -93,6 +94,6 @@ async def run_trial(midnight: Application, checked: Checked, *, signals: bool = 
 
 async def _cancel_rest(midnight: Application, batch: Batch) -> None:
     """Cancels what is left of the batch, so that it is not asked later."""
-    now = await midnight.batch(str(batch.id))
+    now = await midnight.get(batch.id)
     if not now.done:
         await midnight.set_state(now, BatchState.CANCELLED, NOTE)

@@ -34,13 +34,13 @@ def retry(
     ] = None,
 ) -> int:
     """Queue the failed rows of a batch again."""
-    from runner.cli import as_json
+    from runner.cli.json import queue_json
     from runner.wording import fmt
 
     session = session_of(context)
     updated, retried = session.query(lambda midnight: _retry(midnight, batch, cause))
     if session.json:
-        print_json({"batch": as_json.batch(updated), "retried": retried})
+        print_json({"batch": queue_json.batch(updated), "retried": retried})
     elif not retried:
         session.print(_("{title}: no row has failed").format(title=_title(updated)))
     else:
@@ -105,7 +105,7 @@ def rename(
     name: Annotated[str, typer.Argument(help=_("Its new name."), metavar="NAME")],
 ) -> int:
     """Give a batch another name."""
-    from runner.cli import as_json
+    from runner.cli.json import queue_json
     from runner.errors import ConfigError
 
     session = session_of(context)
@@ -117,7 +117,7 @@ def rename(
 
     updated = session.query(renamed)
     if session.json:
-        print_json({"batch": as_json.batch(updated)})
+        print_json({"batch": queue_json.batch(updated)})
     else:
         session.print(_("batch {id} is called {name} now").format(id=updated.id, name=updated.name))
     return exit_codes.DONE
@@ -134,6 +134,7 @@ def delete(
 
     What they had answered would be paid for again.
     """
+    from runner.cli.json import history_json
     from runner.cli.render import deletion_view
 
     session = session_of(context)
@@ -143,22 +144,22 @@ def delete(
         return await midnight.delete([await _whole(midnight, each) for each in batches.values()])
 
     pruned = session.query(deleted)
-    session.answer(lambda: deletion_view.as_object(pruned), lambda: deletion_view.deleted(pruned))
+    session.answer(lambda: history_json.deletion(pruned), lambda: deletion_view.deleted(pruned))
     return exit_codes.DONE
 
 
 async def _whole(midnight: Application, batch: Batch) -> Batch:
     """Returns the batch of which this one is a part, or itself."""
-    return batch if batch.part_of is None else await midnight.batch(str(batch.part_of))
+    return batch if batch.part_of is None else await midnight.get(batch.part_of)
 
 
 def _change(context: typer.Context, name: str, state: BatchState) -> int:
-    from runner.cli import as_json
+    from runner.cli.json import queue_json
 
     session = session_of(context)
     before, after, working = session.query(lambda midnight: _set(midnight, name, state))
     if session.json:
-        print_json({"batch": as_json.batch(after), "changed": before.state is not after.state})
+        print_json({"batch": queue_json.batch(after), "changed": before.state is not after.state})
         return exit_codes.DONE
     session.print(f"{_title(after)}: {_told(session, before, after, working=working)}")
     return exit_codes.DONE

@@ -25,8 +25,8 @@ JobFileIfAny = Annotated[
     ),
 ]
 INPUT_HELP = _(
-    "The dataset (.csv, .tsv, .jsonl, .json, .parquet, .xlsx, also compressed); several files or a "
-    "pattern are one dataset; - is standard input."
+    "The dataset (.csv, .tsv, .jsonl, .json, .parquet, .xlsx, also compressed); several files, a "
+    "pattern or a folder are one dataset; - is standard input."
 )
 Input = Annotated[list[Path] | None, typer.Argument(help=INPUT_HELP, metavar="INPUT")]
 Model = Annotated[

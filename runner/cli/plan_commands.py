@@ -67,7 +67,7 @@ def plan(
 ) -> int:
     """Say what a dataset would cost; it spends nothing."""
     from runner.app.reuse_policy import ReusePolicy
-    from runner.cli import account_json, as_json
+    from runner.cli.json import account_json, queue_json
     from runner.cli.submit_action import check
     from runner.clock import SystemClock
 
@@ -79,7 +79,9 @@ def plan(
         lambda midnight: _planned(session, midnight, checked), must_exist=False
     )
     if session.json:
-        print_json(as_json.plan(estimate) | {"data_use": account_json.data_uses(session.settings)})
+        print_json(
+            queue_json.plan(estimate) | {"data_use": account_json.data_uses(session.settings)}
+        )
         return exit_codes.DONE
     from runner.cli.render.layout import facts
     from runner.wording import fmt, plan_messages

@@ -31,7 +31,7 @@ def show(
 ) -> int:
     """Show every preset with its age and data use, or one in full."""
     from runner.app.presets import known_preset, known_presets
-    from runner.cli import preset_json
+    from runner.cli.json import preset_json
     from runner.clock import SystemClock
 
     session = session_of(context)
@@ -70,7 +70,7 @@ def update(
     import os
 
     from runner.app.preset_update import update_presets
-    from runner.cli import preset_json
+    from runner.cli.json import preset_json
 
     session = session_of(context)
     result = run_async(lambda: update_presets(source, os.environ))

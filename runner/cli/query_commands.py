@@ -47,9 +47,9 @@ def status(
     session = session_of(context)
     result = session.query(lambda midnight: _status(midnight, batch, trials=trials))
     if session.json:
-        from runner.cli import as_json
+        from runner.cli.json import queue_json
 
-        print_json(as_json.status(result))
+        print_json(queue_json.status(result))
         return exit_codes.DONE
     from runner.cli.render import status_tables
 
@@ -80,7 +80,7 @@ def quota(context: typer.Context) -> int:
     session = session_of(context)
     lines = session.query(lambda midnight: midnight.quota())
     if session.json:
-        from runner.cli import account_json
+        from runner.cli.json import account_json
 
         print_json(account_json.quota(lines))
         return exit_codes.DONE
@@ -156,7 +156,7 @@ def export(
     ] = False,
 ) -> int:
     """Write the results so far, in the order of the input."""
-    from runner.cli import as_json
+    from runner.cli.json import queue_json
     from runner.cli.output_target import OutputTarget
 
     session, target = session_of(context), OutputTarget(output, errors, details)
@@ -164,7 +164,7 @@ def export(
         lambda midnight: _export(session, midnight, batch, target)
     )
     if session.json:
-        print_json({"path": str(output), "rows": rows, "batch": as_json.batch(exported)})
+        print_json({"path": str(output), "rows": rows, "batch": queue_json.batch(exported)})
         return exit_codes.DONE
     from runner.cli.render import report_tables
 
@@ -200,9 +200,9 @@ def failures(
     session = session_of(context)
     chosen, rows, causes = session.query(lambda midnight: _failures(midnight, batch, limit))
     if session.json:
-        from runner.cli import as_json
+        from runner.cli.json import queue_json
 
-        print_json(as_json.failures(rows))
+        print_json(queue_json.failures(rows))
         return exit_codes.DONE
     from runner.cli.render import failure_view
 

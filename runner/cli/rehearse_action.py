@@ -9,14 +9,15 @@ from datetime import datetime
 from pathlib import Path
 
 from runner.app.rehearsal import Rehearsal, configured_simulator, rehearse
-from runner.cli import report_json
 from runner.cli.arguments import JobArguments
 from runner.cli.exit_codes import code_of
+from runner.cli.json import report_json
 from runner.cli.output_target import OutputTarget, write_text
 from runner.cli.render import rehearsal_view, report_tables
 from runner.cli.session import Session, print_json
 from runner.cli.submit_action import check
 from runner.clock import SystemClock
+from runner.drawing import report_page
 from runner.errors import ConfigError
 from runner.language import _
 from runner.wording import fmt
@@ -56,7 +57,7 @@ def rehearse_batch(session: Session, request: RehearsalRequest) -> int:
         )
         view.finish(rehearsal)
     if request.html:
-        write_text(request.html, rehearsal.page)
+        write_text(request.html, report_page.page(rehearsal.report))
     _print(session, request, rehearsal, time.monotonic() - began)
     return code_of(rehearsal.ran)
 

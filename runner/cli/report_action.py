@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from runner.cli import exit_codes, report_json
+from runner.cli import exit_codes
+from runner.cli.json import report_json
 from runner.cli.options import read_age
 from runner.cli.output_target import write_text
 from runner.cli.session import Session, print_json
@@ -21,9 +22,11 @@ from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.application import Application
+    from runner.app.full_report import FullReport
     from runner.app.quality import Quality
     from runner.app.reporting import Report, ReportQuery
     from runner.app.responses import QuotaLine
+    from runner.store.batches import Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,10 @@ class ReportRequest:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The data read: the report, the page if requested, and what is shown below the table."""
+    """The data read: the report, in full for a page, and what is shown below the table."""
 
     report: Report
-    page: str | None
+    full: FullReport | None
     quality: Quality | None
     quota: list[QuotaLine]
 
@@ -59,8 +62,10 @@ def show_report(session: Session, request: ReportRequest) -> int:
     if request.csv and session.json:
         raise typer.BadParameter(_("--csv and --json exclude each other: name one of them"))
     result = session.query(lambda midnight: _read(midnight, request))
-    if request.html and result.page is not None:
-        write_text(request.html, result.page)
+    if request.html and result.full is not None:
+        from runner.drawing import report_page
+
+        write_text(request.html, report_page.page(result.full))
     if request.parquet:
         _write_parquet(request.parquet, result.report)
     if session.json:
@@ -95,15 +100,16 @@ def _print(session: Session, request: ReportRequest, result: _Found) -> None:
 async def _read(midnight: Application, request: ReportRequest) -> _Found:
     only = await midnight.batch(request.batch) if request.batch else None
     wanted = _wanted(request, only)
-    report = await midnight.ledger_report(wanted)
-    page = await midnight.report_page(wanted) if request.html else None
+    quota = await midnight.quota()
+    if request.html:
+        full = await midnight.full_report(wanted)
+        return _Found(full.report, full, full.quality, quota)
     quality = await midnight.quality(only) if only else None
-    return _Found(report, page, quality, await midnight.quota())
+    return _Found(await midnight.ledger.report(wanted), None, quality, quota)
 
 
-def _wanted(request: ReportRequest, only: object) -> ReportQuery:
+def _wanted(request: ReportRequest, only: Batch | None) -> ReportQuery:
     from runner.app.reporting import Grouping, ReportQuery  # not for --help
-    from runner.store.batches import Batch
 
     words = [word.strip() for text in request.by for word in text.split(",")]
     if unknown := [word for word in words if word not in [*Grouping]]:
@@ -112,8 +118,7 @@ def _wanted(request: ReportRequest, only: object) -> ReportQuery:
             _("a report has no {unknown!r}").format(unknown=unknown[0]), where="--by", remedy=remedy
         )
     by = tuple(dict.fromkeys(map(Grouping, words))) or (Grouping.DAY,)
-    batch = only if isinstance(only, Batch) else None
-    return ReportQuery(by, _day(request.since, "--since"), _day(request.until, "--until"), batch)
+    return ReportQuery(by, _day(request.since, "--since"), _day(request.until, "--until"), only)
 
 
 def _day(text: str | None, option: str) -> str:

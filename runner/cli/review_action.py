@@ -234,7 +234,7 @@ async def _view_all(session: Session, reviewing: Reviewing, number: int) -> None
 
 async def _write_output(session: Session, midnight: Application, reviewing: Reviewing) -> None:
     """Writes the output file of the batch, if it has one."""
-    batch = await midnight.batch(str(reviewing.batch.id))
+    batch = await midnight.get(reviewing.batch.id)
     rows = await midnight.write_output(batch)
     if rows and batch.output and not session.json:
         from runner.wording import fmt

@@ -17,6 +17,7 @@ from runner.cli.output_target import OutputTarget
 from runner.cli.session import Session, print_json
 from runner.cli.submit_action import check, submit
 from runner.clock import SystemClock
+from runner.core.ending import WaitsFor
 from runner.core.pacing import Pace
 from runner.errors import ConfigError
 from runner.language import _
@@ -81,6 +82,13 @@ class RunRequest:
             remedy = _("{both}, or use: {command}").format(both=both, command=retry)
             raise ConfigError(what, where="run", remedy=remedy)
 
+    @property
+    def waits_for(self) -> WaitsFor:
+        """What the run waits for when no call can be made."""
+        if self.forever:
+            return WaitsFor.WORK
+        return WaitsFor.CALLS if self.no_wait else WaitsFor.PEOPLE
+
     def to_argv(self) -> list[str | Path]:
         """Returns the arguments that repeat the same command."""
         job = self.job.to_argv() if self.job else []
@@ -129,10 +137,10 @@ async def _run(
     with watching(session.err, midnight) as watcher:
         ran = await midnight.run(
             only=only,
-            wait="forever" if request.forever else not request.no_wait,
+            waits_for=request.waits_for,
             pace=request.effective_pace,
             watcher=watcher,
-            signals=True,
+            attended=True,
         )
     finished = [batch for batch in ran.batches if batch.done and batch.part_of is None]
     reviews = await midnight.review_counts(finished) if finished else {}
@@ -169,9 +177,9 @@ def _print(session: Session, request: RunRequest, report: RunReport) -> None:
     resume = session.command(*request.to_argv())
     own = ran.outputs[0] if target.path and ran.outputs else None
     if session.json:
-        from runner.cli import as_json  # not for people
+        from runner.cli.json import queue_json  # not for people
 
-        value = as_json.ran(ran, report.windows)
+        value = queue_json.ran(ran, report.windows)
         value["output"] = target.as_json(own.rows if own else None)
         value["resume"] = resume if ran.left else None
         print_json(value)

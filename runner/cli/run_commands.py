@@ -109,7 +109,7 @@ def submit(
 ) -> int:
     """Queue a dataset, and say what it will take."""
     from runner.app.reuse_policy import ReusePolicy
-    from runner.cli import as_json
+    from runner.cli.json import queue_json
     from runner.cli.output_target import OutputTarget
     from runner.cli.submit_action import check
     from runner.cli.submit_action import submit as submit_checked
@@ -124,7 +124,7 @@ def submit(
         must_exist=False,
     )
     if session.json:
-        print_json(as_json.submitted(submitted))
+        print_json(queue_json.submitted(submitted))
     else:
         _show_submitted(session, submitted)
     return exit_codes.DONE

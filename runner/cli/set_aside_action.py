@@ -32,11 +32,11 @@ def show_set_aside(session: Session, output: Path | None, *, forget: bool) -> in
         )
 
     async def main(midnight: Application) -> list[SetAside]:
-        settlements = await midnight.set_aside()
+        settlements = await midnight.maintenance.set_aside()
         if output is not None and settlements:
             _export(output, settlements)
         if forget and settlements:
-            await midnight.forget_set_aside(settlements)
+            await midnight.maintenance.forget_set_aside(settlements)
         return settlements
 
     settlements = session.query(main)

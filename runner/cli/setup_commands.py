@@ -26,7 +26,7 @@ def doctor(context: typer.Context) -> int:
     import os
 
     from runner.app.doctor import examine
-    from runner.cli import account_json
+    from runner.cli.json import account_json
 
     session = session_of(context)
     checks = run_async(lambda: examine(session.settings, os.environ))
@@ -45,7 +45,7 @@ def models(context: typer.Context) -> int:
     import os
 
     from runner.app.models import list_models, nothing_listed
-    from runner.cli import account_json
+    from runner.cli.json import account_json
 
     session = session_of(context)
     listed = run_async(lambda: list_models(session.settings, os.environ))
@@ -179,7 +179,7 @@ def db_path(context: typer.Context) -> int:
 def db_check(context: typer.Context) -> int:
     """Read the whole database, and say what is wrong in it; exit code 1 if anything is."""
     session = session_of(context)
-    wrong = session.query(lambda midnight: midnight.check())
+    wrong = session.query(lambda midnight: midnight.maintenance.check())
     if session.json:
         print_json({"path": str(session.settings.db), "ok": not wrong, "defects": wrong})
     elif wrong:
@@ -224,7 +224,7 @@ def db_backup(
     session = session_of(context)
 
     async def backed_up(midnight: Application) -> None:
-        await midnight.backup(target)
+        await midnight.maintenance.backup(target)
 
     session.query(backed_up)
     if session.json:
@@ -255,6 +255,7 @@ def db_prune(
 
     Their calls stay in reports; what they had answered would be paid for again.
     """
+    from runner.cli.json import history_json
     from runner.cli.options import read_age
     from runner.cli.render import deletion_view
 
@@ -268,7 +269,7 @@ def db_prune(
 
     result = session.query(pruned)
     session.answer(
-        lambda: deletion_view.as_object(result),
+        lambda: history_json.deletion(result),
         lambda: deletion_view.deleted(result, dry_run=dry_run),
     )
     return exit_codes.DONE

@@ -38,11 +38,12 @@ def show(
         return await midnight.profile(await midnight.batch(batch))
 
     details = session.query(profile)
+    from runner.cli.json import history_json
     from runner.cli.render import batch_view
     from runner.clock import SystemClock
 
     session.answer(
-        lambda: batch_view.as_object(details),
+        lambda: history_json.profile(details),
         lambda: batch_view.profile(details, session.command(), SystemClock().now()),
     )
     return exit_codes.DONE
@@ -55,11 +56,12 @@ def _show_row(context: typer.Context, batch: str, row: int) -> int:
         return await midnight.story(await midnight.batch(batch), row)
 
     history = session.query(story)
+    from runner.cli.json import history_json
     from runner.cli.render import story_view
     from runner.clock import SystemClock
 
     session.answer(
-        lambda: story_view.as_object(history),
+        lambda: history_json.story(history),
         lambda: story_view.story(history, SystemClock().now()),
     )
     return exit_codes.DONE
@@ -78,10 +80,11 @@ def diff(
         return await midnight.difference(await midnight.batch(first), await midnight.batch(second))
 
     result = session.query(difference)
+    from runner.cli.json import history_json
     from runner.cli.render import difference_view
 
     session.answer(
-        lambda: difference_view.as_object(result),
+        lambda: history_json.difference(result),
         lambda: difference_view.difference(result),
     )
     return exit_codes.DONE

@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from runner.app.rehearsal import configured_simulator
-from runner.cli import exit_codes, simulator_json
+from runner.cli import exit_codes
+from runner.cli.json import simulator_json
 from runner.cli.options import read_faults
 from runner.cli.render import setup_views
 from runner.cli.session import Session, print_json_line, run_async

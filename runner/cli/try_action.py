@@ -7,9 +7,9 @@ from typing import Any
 
 from runner import exact_json
 from runner.app.trial import Trial, run_trial
-from runner.cli import as_json
 from runner.cli.arguments import JobArguments
 from runner.cli.exit_codes import code_of
+from runner.cli.json import queue_json
 from runner.cli.session import Session, print_json
 from runner.cli.submit_action import check
 from runner.clock import SystemClock
@@ -37,8 +37,8 @@ def try_rows(session: Session, task: JobArguments) -> int:
 
 def as_object(trial: Trial) -> dict[str, Any]:
     """Returns a trial as a JSON object: its calls, then its rows."""
-    return as_json.ran(trial.ran, ()) | {
-        "waits_for": [as_json.waiting(item) for item in trial.ran.waiting],
+    return queue_json.ran(trial.ran, ()) | {
+        "waits_for": [queue_json.waiting(item) for item in trial.ran.waiting],
         "calls": [_call(trial, item) for item in trial.calls],
         "results": [
             {

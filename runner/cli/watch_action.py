@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import anyio
 
 from runner.app.publishing import STALE_MS
-from runner.cli import as_json, exit_codes
+from runner.cli import exit_codes
+from runner.cli.json import queue_json
 from runner.cli.session import Session
 from runner.clock import SystemClock
 from runner.engine.progress import Progress
@@ -32,7 +33,7 @@ def watch(session: Session) -> int:
 
     status = session.query(lambda midnight: _watch(session.err, midnight))
     session.answer(
-        lambda: as_json.status(status), lambda: status_tables.status(status, session.command())
+        lambda: queue_json.status(status), lambda: status_tables.status(status, session.command())
     )
     return exit_codes.DONE
 

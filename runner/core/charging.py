@@ -246,6 +246,8 @@ def _park_until(
             return now + max(verdict.wait_ms or 0, gates.AMBIGUOUS_WAIT_MS), ParkReason.AMBIGUOUS
         case Kind.THROTTLED:
             return gates.throttled_until(window.gate, verdict.wait_ms, now), ParkReason.THROTTLED
+        case Kind.UNAUTHORISED if window.gate.answered or window.previous_spent:
+            return gates.refused_until(window.gate, verdict.wait_ms, now), ParkReason.REFUSED
         case Kind.UNAUTHORISED:  # only the user can mend it, at any moment
             return now, ParkReason.REFUSED
         case _:  # the model is gone

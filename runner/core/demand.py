@@ -36,6 +36,9 @@ class WaitCause(StrEnum):
     FLOW = "flow"  # a rolling or refilling window is full for the moment
 
 
+PASSING = frozenset({WaitCause.IN_FLIGHT, WaitCause.CONCURRENCY, WaitCause.RATE})
+"""The causes that change with every call; there is no moment until which one waits."""
+
 Cause = WaitCause | ParkReason
 
 

@@ -33,6 +33,8 @@ THROTTLE_WAITS_MS = (5_000, 40_000, 120_000, 300_000, 900_000)
 AMBIGUOUS_WAIT_MS = 60_000
 # A model that is gone may be served again one day; each probe costs a call.
 GONE_WAITS_MS = (10 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS, 24 * HOUR_MS)
+# A gateway may refuse a good token once or twice. After that only the user can mend it.
+REFUSED_WAITS_MS = (5_000, 40_000)
 OFFLINE_WAITS_MS = (2_000, 5_000, 10_000, 20_000, 30_000)
 
 # This many faults in a row, without an answer between them, open the circuit breaker.
@@ -206,6 +208,12 @@ def throttled_until(gate: Gate, asked_ms: int | None, now: int) -> int:
 def gone_until(gate: Gate, now: int) -> int:
     """Returns when to probe again whether a model is served."""
     return now + _wait(gate, ParkReason.GONE, GONE_WAITS_MS)
+
+
+def refused_until(gate: Gate, asked_ms: int | None, now: int) -> int:
+    """Returns when to call again after a refusal of the account, whose calls were answered."""
+    tried = gate.refusals if gate.reason is ParkReason.REFUSED else 0
+    return now + max(asked_ms or 0, *REFUSED_WAITS_MS[tried : tried + 1], 0)
 
 
 def offline_until(gate: Gate, now: int) -> int:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
-# What differs between two messages with the same meaning: numbers and quoted text.
-_PARTICULARS = re.compile(r"\d+|\"[^\"]*\"|'[^']*'|`[^`]*`")
+# What differs between two messages with the same meaning: quoted text, numbers, and words with
+# digits in them, such as the ids of requests.
+_QUOTED = r"\"[^\"]*\"|'[^']*'|`[^`]*`"
+_WITH_DIGITS = r"(?<![\w-])(?=[a-z_-]*\d)[\w-]+|\d+"
+_PARTICULARS = re.compile(f"{_QUOTED}|{_WITH_DIGITS}", re.IGNORECASE)
 
 
 def pattern_of(message: str) -> str:

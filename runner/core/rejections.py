@@ -17,8 +17,10 @@ from runner.core.retry import Fail, RetryAt
 from runner.core.settlement import JobOutcome, Settlement
 from runner.core.verdict import Kind, Verdict
 
-# After this many rejections in a row with the same message, the rows are not the cause.
+# After this many rejections in a row with the same message, the rows are not the cause; nor after
+# so many with different messages, which may repeat what is in the rows.
 REJECTIONS = 5
+DIFFERENT_REJECTIONS = 15
 
 # Messages about one row: it is too long, or a content filter refuses it.
 _OF_THE_ROW = re.compile(
@@ -28,20 +30,23 @@ _OF_THE_ROW = re.compile(
     r"|inappropriate|sensitive|unsafe|prohibited|harmful|safety|risk.?control",
     re.IGNORECASE,
 )
+_OF_THE_ACCOUNT = re.compile(r"\baccount\b|账号|账户", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Streak:
-    """Consecutive calls of a batch that were rejected with the same message.
+    """Consecutive calls of a batch that were rejected.
 
     Attributes:
         count: The number of calls, with those of other runners and those before a restart.
-        pattern: The `pattern_of` their messages; empty if unknown.
+        pattern: The `pattern_of` the latest messages; empty if unknown.
+        others: The number of calls before these, with other messages.
         failed_jobs: The ids of the jobs that these calls failed.
     """
 
     count: int = 0
     pattern: str = ""
+    others: int = 0
     failed_jobs: tuple[int, ...] = ()
 
     def as_stored(self, count: int) -> Streak:
@@ -54,7 +59,13 @@ class Streak:
     @property
     def is_systematic(self) -> bool:
         """Whether the streak is too long for the rows to be the cause."""
-        return self.count >= REJECTIONS
+        return self.count - self.others >= REJECTIONS or self.count >= DIFFERENT_REJECTIONS
+
+    def extended(self, pattern: str, *, any_pattern: bool) -> Streak:
+        """Returns the streak with one more rejection, whose message has this pattern."""
+        differs = not any_pattern and self.pattern not in ("", pattern)
+        others = self.count if differs else self.others
+        return replace(self, count=self.count + 1, pattern=pattern, others=others)
 
 
 NO_STREAK = Streak()
@@ -110,6 +121,11 @@ def find_systematic(
     return Rejections(streaks, settled, reasons, requeued)
 
 
+def is_about_row(why: str) -> bool:
+    """Whether a rejection is about the length or the contents of its row, and not of all."""
+    return bool(_OF_THE_ROW.search(why)) and not _OF_THE_ACCOUNT.search(why)
+
+
 def _by_batch(settlements: Iterable[Settlement]) -> dict[int, list[Settlement]]:
     by_batch: dict[int, list[Settlement]] = {}
     for settlement in settlements:
@@ -127,11 +143,8 @@ def _extended(
         verdict = settlement.outcome.verdict
         if verdict.kind is Kind.DONE:
             streak, rejected = NO_STREAK, []
-        elif verdict.kind is Kind.REJECTED and (any_pattern or not _OF_THE_ROW.search(verdict.why)):
-            pattern = pattern_of(verdict.why)
-            if not any_pattern and streak.pattern not in ("", pattern):
-                streak, rejected = NO_STREAK, []
-            streak = replace(streak, count=streak.count + 1, pattern=pattern)
+        elif verdict.kind is Kind.REJECTED and (any_pattern or not is_about_row(verdict.why)):
+            streak = streak.extended(pattern_of(verdict.why), any_pattern=any_pattern)
             rejected.append(settlement)
     return streak, rejected
 

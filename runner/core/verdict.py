@@ -131,6 +131,10 @@ class Verdict:
 
 _DONE = Verdict(Kind.DONE)
 _OVERLOADED = frozenset({429, 503, 529})
+# Statuses about a connection, a gateway or a server behind it, and not about the request:
+# time-outs, conflicts, misdirected (421), failed dependency (424), too early (425), and closed
+# connections (444, 460, 499).
+_PASSING = frozenset({408, 409, 421, 423, 424, 425, 444, 460, 499})
 # Statuses that say little: the request is wrong, or comes at the wrong time.
 _VAGUE = frozenset({400, 403, 404, 413, 422})
 _CHECK_TOKEN = "check the account's token and its standing with the provider"  # noqa: S105 - words
@@ -202,9 +206,9 @@ def succeeded(status: int) -> bool:
     return 200 <= status < 300  # noqa: PLR2004
 
 
-def _redirects(status: int) -> bool:
-    """Whether a gateway or a login page has answered; the request may well be right."""
-    return 300 <= status < 400  # noqa: PLR2004
+def _is_answered_elsewhere(status: int) -> bool:
+    """Whether the status is of a redirect or of a protocol: the request may well be right."""
+    return status < 200 or 300 <= status < 400  # noqa: PLR2004
 
 
 def _of_success(reply: Reply) -> Verdict:
@@ -251,9 +255,9 @@ def _of_status(reply: Reply, why: str) -> Verdict:
             return Verdict(Kind.SPENT, why, Scope.ACCOUNT)
         case 404:
             return Verdict(Kind.GONE, why, remedy="check the model's name and the base URL")
-        case 408 | 409 | 425:
+        case status if status in _PASSING or status >= 500:  # noqa: PLR2004
             return Verdict(Kind.TRANSIENT, why)
-        case status if status >= 500 or succeeded(status) or _redirects(status):  # noqa: PLR2004
+        case status if succeeded(status) or _is_answered_elsewhere(status):
             return Verdict(Kind.TRANSIENT, why)
         case _:
             return Verdict(Kind.REJECTED, why)

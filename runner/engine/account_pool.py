@@ -9,9 +9,12 @@ from functools import partial
 from anyio.abc import TaskGroup
 
 from runner.clock import Clock
+from runner.core.gate import ParkReason
 from runner.core.route import Route
 from runner.core.verdict import Kind, Verdict, with_good_token
+from runner.core.window import Window
 from runner.engine.balance_poller import BalancePoller
+from runner.engine.call import EndedCall
 from runner.engine.posts import Post
 from runner.errors import UnauthorisedError
 from runner.language import _
@@ -30,6 +33,7 @@ class AccountPool:
         self._endpoints = {endpoint.account.name: endpoint for endpoint in endpoints}
         self._pollers = {name: BalancePoller(e, post, clock) for name, e in self._endpoints.items()}
         self._refused: dict[str, UnauthorisedError] = {}
+        self._answered: set[str] = set()
 
     @property
     def names(self) -> list[str]:
@@ -73,9 +77,18 @@ class AccountPool:
         for name, models in wanted.items():
             self._pollers[name].want_prices(frozenset(models))
 
-    def learn(self, name: str, verdict: Verdict) -> None:
-        """Applies a verdict to its account: a refusal of the token, or spent credits."""
-        if verdict.kind is Kind.UNAUTHORISED:
+    def learn(self, ended: EndedCall, windows: Iterable[Window], now: int) -> None:
+        """Applies the end of a call to its account: a refusal of the token, or spent credits.
+
+        An account that has answered this process may be refused by mistake: as long as its windows
+        are parked until a later moment, it is called again.
+        """
+        name, verdict = ended.prepared.call.permit.route[0], ended.result.verdict
+        if verdict.kind is Kind.DONE:
+            self._answered.add(name)
+        elif verdict.kind is Kind.UNAUTHORISED and not (
+            name in self._answered and _is_parked(windows, name, now)
+        ):
             good = self._pollers[name].token_is_good
             self._refuse(name, with_good_token(verdict) if good else verdict)
         credits_rule = self._endpoints[name].account.credits
@@ -101,3 +114,9 @@ class AccountPool:
             name=name, title=self._endpoints[name].account.preset.title
         )
         self._refused[name] = UnauthorisedError(verdict.why, where=where, remedy=verdict.remedy)
+
+
+def _is_parked(windows: Iterable[Window], account: str, now: int) -> bool:
+    """Whether the account is refused for now, and is called again without the user."""
+    own = (window.gate for window in windows if window.account == account)
+    return any(gate.reason is ParkReason.REFUSED and gate.parked_until > now for gate in own)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from runner.core import controller, start_bucket
 from runner.core.demand import Demand
@@ -11,15 +11,11 @@ from runner.core.route import Route, RouteState
 from runner.core.selection import AccountState, State
 from runner.core.window import Window
 from runner.engine.call import loop_ms
-from runner.engine.client_caps import ClientCaps
 from runner.engine.memory import Memory
+from runner.engine.options import EngineOptions
 from runner.engine.route_stats import RouteStats
 from runner.engine.snapshot import windows_of
 from runner.providers.account import Account
-
-
-def _not_sure() -> bool:
-    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +23,14 @@ class Bounds:
     """The limits on the calls of this process, beside those in its memory.
 
     Attributes:
-        max_concurrency: The largest number of calls in flight.
+        options: The options of the engine.
         reset_jitter_ms: The wait after a reset, in ms.
         is_sure: Returns whether the provider has confirmed the time.
-        client_caps: The daily limits on calls of the server's clients.
     """
 
-    max_concurrency: int
-    reset_jitter_ms: int = 0
-    is_sure: Callable[[], bool] = _not_sure
-    client_caps: ClientCaps = field(default_factory=ClientCaps)
+    options: EngineOptions
+    reset_jitter_ms: int
+    is_sure: Callable[[], bool]
 
     def state(
         self, memory: Memory, accounts: Sequence[Account], demands: Collection[Demand], now: int
@@ -57,7 +51,7 @@ class Bounds:
             for route, own in by_route.items()
         }
         of_accounts = {name: _of_account(memory, account) for name, account in by_name.items()}
-        return State(states, of_accounts, memory.in_flight, self.max_concurrency, loop_ms())
+        return State(states, of_accounts, memory.in_flight, self.options.max_concurrency, loop_ms())
 
     def _route_state(
         self, memory: Memory, account: Account, route: Route, own: tuple[Window, ...]
@@ -67,8 +61,9 @@ class Bounds:
         return RouteState(own, stats.controller, stats.in_flight, cost, stats.refusal)
 
     def _new_route(self, account: Account) -> RouteStats:
-        start = min(account.preset.start_concurrency, self.max_concurrency)
-        return RouteStats(controller.new(start, self.max_concurrency))
+        most = self.options.max_concurrency
+        start = min(account.preset.start_concurrency, most)
+        return RouteStats(controller.new(start, most))
 
 
 def _of_account(memory: Memory, account: Account) -> AccountState:

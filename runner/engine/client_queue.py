@@ -59,6 +59,12 @@ class ClientQueue:
         self._groups: dict[tuple[str, tuple[str, ...]], _Group] = {}
         self._last_key = 0
         self._closed = False
+        self._has_new = False
+
+    @property
+    def has_new(self) -> bool:
+        """Whether requests have come since the latest `demands`; most of them may start at once."""
+        return self._has_new
 
     def add(self, question: ClientQuestion) -> ClientRequest:
         """Queues a question, for which a call is made as soon as one may start."""
@@ -68,6 +74,7 @@ class ClientQueue:
 
     def demands(self, accounts: Sequence[Account]) -> list[Demand]:
         """Returns the clients' demands, without the requests that have an outcome."""
+        self._has_new = False
         demands = []
         for group in list(self._groups.values()):
             group.waiting = deque(each for each in group.waiting if not each.has_outcome)
@@ -82,6 +89,12 @@ class ClientQueue:
             else:
                 del self._groups[group.client, group.models]
         return demands
+
+    def next_deadline(self) -> int | None:
+        """Returns when the next waiting request has waited long enough; None if none will have."""
+        now = self._now()
+        untils = (each.until for group in self._groups.values() for each in group.waiting)
+        return min((until for until in untils if until > now), default=None)
 
     def names(self) -> dict[int, str]:
         """Returns the client by the key of a demand."""
@@ -150,12 +163,13 @@ class ClientQueue:
             group.waiting.appendleft(request)
         else:
             group.waiting.append(request)
+        self._has_new = True
         self._wake()
 
 
 def _is_refused(reason: Waiting | None, until: int, now: int) -> bool:
     """Whether a request is refused; without a reason no call can start for any client."""
-    return is_refused(reason, until) if reason is not None else until < now
+    return is_refused(reason, until) if reason is not None else until <= now
 
 
 def _refuse(requests: deque[ClientRequest], why: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from runner.core.admission import Admission
 from runner.core.demand import Cap, Demand
+from runner.core.failing import EndedRows
 from runner.core.rejections import NO_STREAK, Streak
 from runner.core.route import Route
 from runner.core.selection import Wait
@@ -29,6 +30,7 @@ class Memory:
         rates: The limit of starts per second by account, where there is one.
         shares: The number of calls that each demand has had, for fair sharing.
         streaks: By batch, the calls rejected since its last answer.
+        ended_rows: By batch, the rows that have ended in this process.
         client_caps: The caps of the server's clients, as of the previous turn.
     """
 
@@ -38,6 +40,7 @@ class Memory:
     rates: Mapping[str, StartBucket] = field(default_factory=dict)
     shares: Mapping[int, int] = field(default_factory=dict)
     streaks: Mapping[int, Streak] = field(default_factory=dict)
+    ended_rows: Mapping[int, EndedRows] = field(default_factory=dict)
     client_caps: Mapping[str, Cap] = field(default_factory=dict)
 
     @property

@@ -110,5 +110,7 @@ class OpenCalls:
         endpoint = self._accounts.endpoints[prepared.call.permit.route[0]]
         ended = await make_call(prepared, endpoint, self._now, watched=watched)
         self._under_way[key] -= 1
+        if not self._under_way[key]:
+            del self._under_way[key]  # or it would keep the key of every client's request
         self._ended.append(ended)
         self._wake()

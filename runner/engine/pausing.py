@@ -1,4 +1,4 @@
-"""Pauses of batches whose calls cannot succeed, with the reason."""
+"""Pauses of batches whose calls cannot succeed, or whose rows fail too often."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from runner.core.failing import NO_ROWS
 from runner.core.rejections import find_systematic
 from runner.core.route import Route
 from runner.core.settlement import Settlement
@@ -17,7 +18,7 @@ from runner.core.window import Window
 from runner.engine.memory import Memory
 from runner.engine.snapshot import Snapshot, routes_of
 from runner.providers.account import Account
-from runner.store import batch_updates, results
+from runner.store import batch_updates, retries
 from runner.store.counts import Changes
 
 
@@ -91,7 +92,7 @@ async def pause_rejected(
     for batch_id in rejections.streaks.keys() & batches.keys():
         more = rejections.streaks[batch_id].count - batches[batch_id].calls_rejected
         changes.add(batch_id, "calls_rejected", more)
-    await results.requeue_failed(connection, rejections.requeued, changes)
+    await retries.requeue_failed(connection, rejections.requeued, changes)
     streaks = {**memory.streaks, **rejections.streaks}
     memory = replace(
         memory,
@@ -100,3 +101,37 @@ async def pause_rejected(
     )
     changed = iter(rejections.settlements)
     return memory, [next(changed) if each.call.id in still_open else each for each in settlements]
+
+
+async def pause_failing(
+    connection: AsyncConnection, memory: Memory, changes: Changes, most_failed: float
+) -> Memory:
+    """Pauses the batches of which too many rows have failed in this process.
+
+    A batch that is resumed is judged anew. A client's batch goes on: it ends with an error for each
+    failed row, as its client expects, whom nobody would tell of a pause.
+
+    Args:
+        connection: A connection inside the transaction of the turn.
+        memory: The state before it.
+        changes: The jobs that the ended calls have moved.
+        most_failed: The largest share of failed rows, from 0 to 1.
+    """
+    batches = memory.snapshot.batches
+    moved = {
+        batch_id: memory.ended_rows.get(batch_id, NO_ROWS).with_changes(changed)
+        for batch_id, changed in changes.by_batch.items()
+        if batch_id in batches and batches[batch_id].client is None
+    }
+    reasons = {
+        batch_id: reason
+        for batch_id, ended in moved.items()
+        if (reason := ended.pause_reason(most_failed))
+    }
+    ended_rows = {
+        batch_id: ended
+        for batch_id, ended in {**memory.ended_rows, **moved}.items()
+        if batch_id in batches and batch_id not in reasons
+    }
+    snapshot = await pause(connection, memory.snapshot, reasons)
+    return replace(memory, snapshot=snapshot, ended_rows=ended_rows)

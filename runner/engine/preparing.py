@@ -27,6 +27,8 @@ class Preparer:
         Raises:
             JobFileError: A stored job file cannot be read.
         """
+        if not calls:
+            return []
         ids = [known[call.permit.key].row(job.job_id) for call in calls for job in call.jobs]
         bodies = await jobs.read_bodies(connection, ids)
         asked = [j.job_id for call in calls for j in call.jobs if j.tries.invalid_replies]

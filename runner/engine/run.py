@@ -1,7 +1,7 @@
 """A run: a request to drain some batches with some options, which waits until it ends.
 
 The engine works for all runs at once. Each ends on its own: when its batches have no work left,
-when it was asked to stop, or when the options say not to wait for what its batches wait for.
+when it was asked to stop, or when it does not wait for what its batches wait for.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from runner.core.demand import Rules, Waiting
-from runner.core.ending import Ending
+from runner.core.ending import Ending, WaitsFor
 from runner.engine.call import Observer
 from runner.engine.progress import Watcher
 from runner.errors import RunnerError
@@ -26,29 +26,22 @@ class RunOptions:
     Attributes:
         only: The ids of the batches to work on; None for all.
         rules: How to spend a day's budget, and at which hours.
-        wait: Whether to sleep until the reset when the allowance is spent.
-        hold: Whether to wait, when only batches that a person has paused are left, until one is
-            resumed.
-        forever: Whether to wait for new batches when no work is left.
+        waits_for: What to wait for when no call can be made.
         held: The batches of the run that a person had paused before it.
         patience_ms: How long to go on while no row ends, in ms; None for ever.
         watcher: Called with the progress from time to time.
         forecasts: Whether the progress includes a forecast.
         observer: Called with the trace of each call.
-        lasting: Whether it goes on without work until it is stopped.
     """
 
     only: frozenset[int] | None = None
     rules: Rules = field(default_factory=Rules)
-    wait: bool = True
-    hold: bool = False
-    forever: bool = False
+    waits_for: WaitsFor = WaitsFor.ALLOWANCE
     held: tuple[Batch, ...] = ()
     patience_ms: int | None = None
     watcher: Watcher | None = None
     forecasts: bool = True
     observer: Observer | None = None
-    lasting: bool = False
 
 
 class Run:
@@ -83,7 +76,8 @@ class Run:
     @property
     def is_held(self) -> bool:
         """Whether it waits for batches that a person has paused."""
-        return self.options.hold and any(not b.pause_reason for b in self.paused.values())
+        waits = self.options.waits_for >= WaitsFor.PEOPLE
+        return waits and any(not b.pause_reason for b in self.paused.values())
 
     def end(self, ending: Ending, failure: RunnerError | None = None) -> None:
         """Ends the run, and wakes those who wait for it."""

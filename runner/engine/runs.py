@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import anyio
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending, ends_run
+from runner.core.ending import Ending, WaitsFor, ends_run
 from runner.core.selection import Wait
 from runner.core.states import BatchState
 from runner.engine import event_log
@@ -184,15 +184,16 @@ def _ending(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> Endin
     stalled = run.stalled(own, status.at)
     if run.stopping and anyio.current_time() >= run.deadline:
         return Ending.STOPPED
-    if status.open_calls_of(run) or (run.options.lasting and not run.stopping):
+    waits_for = run.options.waits_for
+    if status.open_calls_of(run) or (waits_for is WaitsFor.CLIENTS and not run.stopping):
         return None
-    if not own and not run.is_held and not run.options.forever:
+    if not own and not run.is_held and waits_for < WaitsFor.WORK:
         return Ending.DONE
     if run.stopping or status.refusal is not None:
         return Ending.STOPPED
     if stalled:
         return Ending.STALLED
-    if not own or run.options.forever:
+    if not own or waits_for >= WaitsFor.WORK:
         return None
     return _worth_waiting(run, status)
 
@@ -204,7 +205,8 @@ def _worth_waiting(run: Run, status: EngineStatus) -> Ending | None:
     if not run.waiting:
         return Ending.STOPPED  # no account serves any of its batches
     now = status.at + status.skew_ms
-    return Ending.SPENT if ends_run(run.waiting, now, wait=run.options.wait) else None
+    wait = run.options.waits_for >= WaitsFor.ALLOWANCE
+    return Ending.SPENT if ends_run(run.waiting, now, wait=wait) else None
 
 
 def _show(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> None:

@@ -19,6 +19,7 @@ from runner.core.admission import Admission, Permit
 from runner.core.demand import Cap, Demand
 from runner.core.retry import RetryAt
 from runner.core.route import Route
+from runner.core.selection import State, Wait, decide
 from runner.core.settlement import Call, CallJob, RouteEvidence, Settlement
 from runner.core.verdict import ANSWERED
 from runner.core.window import Window
@@ -28,7 +29,7 @@ from runner.engine.call import EndedCall, PreparedCall, loop_ms, refused_by, set
 from runner.engine.client_queue import ClientQueue, is_of_client
 from runner.engine.demands import Demands, RulesOf
 from runner.engine.memory import Memory, Turn
-from runner.engine.pausing import pause_rejected, pause_unserved
+from runner.engine.pausing import pause_failing, pause_rejected, pause_unserved
 from runner.engine.preparing import Preparer
 from runner.engine.read_ahead import Pack, ReadAhead
 from runner.engine.snapshot import read_snapshot, routes_of
@@ -38,6 +39,7 @@ from runner.store.batches import Batch
 from runner.store.counts import Changes
 from runner.store.database import Database
 from runner.store.reserve import reserve
+from runner.store.statement import defer_writes
 
 
 class Scheduler:
@@ -81,6 +83,7 @@ class Scheduler:
             now: The present moment, by the provider's clock (ms since the epoch).
             stale: Whether the caller has written within the transaction.
         """
+        defer_writes(connection)
         memory = await self._current(connection, memory, stale=stale)
         stored, changes = memory.snapshot.latest.values(), Changes()
         memory, settlements = self._settle(memory, ended, now)
@@ -89,6 +92,7 @@ class Scheduler:
             connection, memory, settlements, still_open, now, changes
         )
         fresh = await apply(connection, settlements, still_open, self._runner_id, now, changes)
+        memory = await pause_failing(connection, memory, changes, self._bounds.options.most_failed)
         await refused_formats.keep(connection, refused_by(ended))
         memory, changed = await self._conclude(connection, memory, fresh, now, changes)
         known = memory.snapshot.batches
@@ -101,11 +105,12 @@ class Scheduler:
         memory = replace(memory, snapshot=snapshot)
         return Turn(memory, tuple(settlements), tuple(calls), tuple(demands), admitted.wait)
 
-    def admissible(self, memory: Memory, rules_of: RulesOf, now: int) -> Admission:
-        """Returns what could start, from memory alone and without reservations."""
+    def wait(self, memory: Memory, rules_of: RulesOf, now: int) -> Wait | None:
+        """Returns what all demands wait for, from memory alone; None if a call may start."""
         caps = {name: cap for name, cap in memory.client_caps.items() if now < (cap.until or now)}
         demands = self._demands(memory, rules_of).present(Changes(), caps)
-        return self._admission(memory, demands, now)
+        decision = decide(self._state(memory, demands, now), demands, now)
+        return decision if isinstance(decision, Wait) else None
 
     def routes(self, memory: Memory) -> set[Route]:
         """Returns every route that the calls of any batch may take."""
@@ -120,7 +125,7 @@ class Scheduler:
 
     async def _current(self, connection: AsyncConnection, memory: Memory, *, stale: bool) -> Memory:
         """Returns `memory`, read again if another connection has written since."""
-        revision = await self._database.revision(connection)
+        revision = self._database.revision(connection)
         last = memory.revision
         if not stale and revision == (last[0], last[1] + 1):
             return replace(memory, revision=revision)
@@ -187,22 +192,23 @@ class Scheduler:
         """Admits the calls that may start, once their jobs are read ahead; returns the demands."""
         wanted = self._demands(memory, rules_of)
         caps: Mapping[str, Cap] = memory.client_caps
-        if self._bounds.client_caps.most:
-            caps = await self._bounds.client_caps.read(connection, wanted.whose, now)
+        client_caps = self._bounds.options.client_caps
+        if client_caps.most:
+            caps = await client_caps.read(connection, wanted.whose, now)
         memory = replace(memory, shares=wanted.shares, client_caps=caps)
         while True:
             demands = wanted.present(changes, caps)
-            admitted = self._admission(memory, demands, now)
+            admitted = admission.admit(self._state(memory, demands, now), demands, now)
             if not await wanted.read(connection, admitted, now, changes):
                 return memory, demands, admitted
 
     def _demands(self, memory: Memory, rules_of: RulesOf) -> Demands:
-        accounts, free = self._accounts.accounts, self._bounds.max_concurrency - memory.in_flight
+        free = self._bounds.options.max_concurrency - memory.in_flight
+        accounts = self._accounts.accounts
         return Demands(memory, self._clients, accounts, rules_of, self._read_ahead, free)
 
-    def _admission(self, memory: Memory, demands: Sequence[Demand], now: int) -> Admission:
-        state = self._bounds.state(memory, self._accounts.accounts, demands, now)
-        return admission.admit(state, demands, now)
+    def _state(self, memory: Memory, demands: Sequence[Demand], now: int) -> State:
+        return self._bounds.state(memory, self._accounts.accounts, demands, now)
 
     async def _reserve(
         self,

@@ -12,7 +12,7 @@ from pathlib import Path
 from runner.errors import InputError
 from runner.files.dataset import Dataset, ReadProgress
 from runner.files.formats import AS_NAMED, ReadOptions
-from runner.files.input_errors import require_columns, unusable
+from runner.files.input_errors import NoRowsError, require_columns, unusable
 from runner.files.rows import all_rows
 from runner.files.scan import FileScan, Requirements, scan_file
 from runner.files.selection import ALL, Selection
@@ -58,15 +58,22 @@ def check_files(
         report(done + read, total_size)
 
     scans: list[FileScan] = []
+    empty: list[NoRowsError] = []
     for path in paths:
-        scans.append(scan_file(path, requirements, report_more))
-        done += scans[-1].file.size
-    dataset = _join(scans, selection)
+        try:
+            scans.append(scan_file(path, requirements, report_more))
+        except NoRowsError as error:  # programs that write several files leave some of them empty
+            empty.append(error)
+        done += _size(path)
+    if not scans:
+        raise empty[0]
+    dataset = _join(scans, selection, tuple(f"{error.where}: {error.what}" for error in empty))
     report(done, done)
     return dataset
 
 
-def _join(scans: Sequence[FileScan], selection: Selection) -> Dataset:
+def _join(scans: Sequence[FileScan], selection: Selection, more: tuple[str, ...]) -> Dataset:
+    """Returns the dataset that the files form; `more` are further remarks."""
     columns = _columns(scans)
     source_files = tuple(scan.file for scan in scans)
     first = source_files[0].path
@@ -78,7 +85,7 @@ def _join(scans: Sequence[FileScan], selection: Selection) -> Dataset:
         rows = selection.count(matched)
     if not rows:
         raise unusable(first, _("no row meets the conditions"))
-    remarks = tuple(dict.fromkeys(remark for scan in scans for remark in scan.remarks))
+    remarks = (*dict.fromkeys(remark for scan in scans for remark in scan.remarks), *more)
     digest = _digest(scans, selection)
     return Dataset(source_files, columns, rows, matched, digest, selection, remarks=remarks)
 

@@ -19,6 +19,9 @@ _WINDOW = 1 << 31  # bytes, for zstd --long=31; only frames that need it allocat
 _LEVEL = 6  # for gzip; its default, 9, takes three times as long and saves one per cent
 
 
+_ADDED = {"Thumbs.db", "desktop.ini"}
+
+
 class ByteSource(Protocol):
     """A source of bytes; a read may return more than `size` bytes."""
 
@@ -77,14 +80,19 @@ def compressed(file: BinaryIO, compression: Compression | None, path: Path) -> B
 
 
 def zip_members(file: BinaryIO) -> list[str]:
-    """Returns the names of the files in a zip archive, without the metadata that macOS adds.
+    """Returns the names of the files in a zip archive, without those that file managers add.
 
     Raises:
         BadZipFile: The file is not a zip archive.
     """
     with zipfile.ZipFile(file) as archive:
         names = [member.filename for member in archive.infolist() if not member.is_dir()]
-    return [name for name in names if not name.startswith("__MACOSX/")]
+    return [name for name in names if not _is_added(name)]
+
+
+def _is_added(name: str) -> bool:
+    base = name.rpartition("/")[2]
+    return name.startswith("__MACOSX/") or base.startswith(".") or base in _ADDED
 
 
 def _only_member(file: BinaryIO, path: Path) -> ByteSource:

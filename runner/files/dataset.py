@@ -27,6 +27,7 @@ from runner.files.selection import Selection
 from runner.language import _
 
 _MOST_NAMED = 5
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class SourceFile:
     rows: int
     size: int
     mtime_ns: int
-    partition: tuple[tuple[str, str], ...] = ()
+    partition: tuple[tuple[str, str | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,11 @@ ReadProgress = Callable[[int, int], None]
 """Called at intervals with the number of bytes read so far and the total number."""
 
 
-def partition_of(path: Path, file_type: FileType) -> tuple[tuple[str, str], ...]:
-    """Returns the Hive partition columns, with values, in the folder names of a Parquet file."""
-    if file_type.format != "parquet":
-        return ()
+def partition_of(path: Path) -> tuple[tuple[str, str | None], ...]:
+    """Returns the Hive partition columns, with values, in the names of a file's folders."""
     pairs = [folder.split("=", 1) for folder in path.parent.parts if "=" in folder]
-    return tuple((name, unquote(value)) for name, value in pairs if name.isidentifier())
+    named = [(unquote(name), value) for name, value in pairs if name.strip()]
+    return tuple((name, None if value == _NO_VALUE else unquote(value)) for name, value in named)
 
 
 def input_type(path: Path, options: ReadOptions) -> FileType:

@@ -58,7 +58,8 @@ class FileType:
         encoding: The encoding of a text file; None means UTF-8.
         sheet: The sheet of a workbook, by name or number from 1; None means the first.
         plain: Whether quotes in a TSV file are ordinary characters.
-        semicolons: Whether semicolons separate the cells of a CSV file.
+        separator: The character between the cells of a CSV file; None for a comma.
+        line_end: The byte that ends a line.
     """
 
     format: Format
@@ -66,12 +67,13 @@ class FileType:
     encoding: str | None = None
     sheet: str | None = None
     plain: bool = False
-    semicolons: bool = False
+    separator: str | None = None
+    line_end: bytes = b"\n"
 
     @property
     def delimiter(self) -> str:
         """The character between the cells."""
-        return ";" if self.semicolons else delimiter_of(self.format)
+        return self.separator or delimiter_of(self.format)
 
 
 @dataclass(frozen=True, slots=True)

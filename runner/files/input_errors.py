@@ -66,8 +66,16 @@ def _unnamed(at: int, header: Sequence[str]) -> str:
     return next(spelling for spelling in spellings if spelling not in header)
 
 
-def require_columns(path: Path, required: Iterable[str], columns: tuple[str, ...]) -> None:
+def require_columns(
+    path: Path, required: Iterable[str], columns: tuple[str, ...], advice: str | None = None
+) -> None:
     """Checks that a dataset has the required columns.
+
+    Args:
+        path: The file, for the error.
+        required: The names that must be among `columns`.
+        columns: The names of the dataset's columns.
+        advice: The remedy where no column has a similar name; None to add the column.
 
     Raises:
         InputError: A required column is not among `columns`.
@@ -92,13 +100,17 @@ def require_columns(path: Path, required: Iterable[str], columns: tuple[str, ...
         where=str(path),
         remedy=_("did you mean {near}?").format(near=", ".join(map(_quoted, near)))
         if near
-        else _("add the column"),
+        else advice or _("add the column"),
     )
 
 
-def unusable(path: Path, what: str) -> InputError:
-    """Returns the error for a readable file that is not a dataset."""
-    return InputError(what, where=str(path), remedy=_("check that it is the file you mean"))
+class NoRowsError(InputError):
+    """A readable file has no rows."""
+
+
+def unusable(path: Path, what: str) -> NoRowsError:
+    """Returns the error for a readable file that has no rows."""
+    return NoRowsError(what, where=str(path), remedy=_("check that it is the file you mean"))
 
 
 def unreadable_error(path: Path, error: OSError | ValueError) -> InputError:
@@ -115,11 +127,15 @@ def changed_error(path: Path, since: str) -> InputError:
 
 
 class RowErrors:
-    """Collects row errors while a file is read: keeps the first few and counts the rest."""
+    """Collects row errors while a file is read: keeps the first few and counts the rest.
+
+    Attributes:
+        remedy: The advice about them.
+    """
 
     def __init__(self, path: Path, remedy: str) -> None:
         self._path = path
-        self._remedy = remedy
+        self.remedy = remedy
         self._first: list[tuple[int, str]] = []
         self._count = 0
 
@@ -137,7 +153,7 @@ class RowErrors:
         """
         if self._first:
             where = f"{self._path}:{self._first[0][0]}"
-            raise InputError(self._what(), where=where, remedy=self._remedy)
+            raise InputError(self._what(), where=where, remedy=self.remedy)
 
     def _what(self) -> str:
         if self._count == 1:

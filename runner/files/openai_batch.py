@@ -35,6 +35,15 @@ CONTENT_KEYS: dict[str, str] = {
 }
 """The required key of a request body, by URL."""
 _HEAD = 1 << 16  # bytes in which the first line's keys must appear
+# The keys by which the files of other houses are recognised. Each lacks keys of `KEYS`.
+_FOREIGN: tuple[tuple[set[str], str], ...] = (
+    ({"custom_id", "params"}, gettext_noop("the format of Anthropic")),
+    ({"custom_id", "response"}, gettext_noop("the results of a batch")),
+    ({"custom_id", "body"}, gettext_noop("the format of Mistral, Fireworks or Volcano Engine")),
+    ({"request"}, gettext_noop("the format of Gemini")),
+    ({"recordId", "modelInput"}, gettext_noop("the format of Amazon Bedrock")),
+    ({"messages"}, gettext_noop("the format for fine-tuning")),
+)
 _REMEDY = gettext_noop(
     "write each line as the OpenAI Batch API requires: a unique custom_id, the "
     "method POST, and the same url (as {url}) and model in the whole file"
@@ -61,20 +70,51 @@ def holds_requests(path: Path) -> bool:
     One of the keys may be missing; `check_requests` reports that. False when the file cannot be
     read, which is reported when the whole file is read.
     """
+    line = _first_line(path)
+    request = _parsed(line)
+    if request is None:  # perhaps a request longer than the head
+        return line.startswith(b"{") and all(f'"{key}"'.encode() in line for key in KEYS)
+    return isinstance(request, dict) and len(request.keys() & set(KEYS)) >= len(KEYS) - 1
+
+
+def _first_line(path: Path) -> bytes:
+    """Returns the beginning of the first line of a JSON Lines file; empty for other files."""
     file_type = file_type_of(path)
-    if file_type is None or not is_json_lines(path):
-        return False
+    if file_type is None or file_type.format != "jsonl":
+        return b""
     try:
         with open_input(path) as file:
             text = decompressed(file, file_type.compression, path).read(_HEAD)
     except (InputError, OSError):
-        return False
-    line = text.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0]
+        return b""
+    return text.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0]
+
+
+def _parsed(line: bytes) -> Any:
+    """Returns the JSON value in a line; None if it is not JSON."""
     try:
-        request = orjson.loads(line)
-    except orjson.JSONDecodeError:  # perhaps a request longer than the head
-        return line.startswith(b"{") and all(f'"{key}"'.encode() in line for key in KEYS)
-    return isinstance(request, dict) and len(request.keys() & set(KEYS)) >= len(KEYS) - 1
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Refuses a file whose first line is a request in the format of another house.
+
+    Raises:
+        InputError: It is; the error names the format.
+    """
+    request = _parsed(_first_line(path))
+    if not isinstance(request, dict) or request.keys() >= set(KEYS):
+        return
+    for keys, noun in _FOREIGN:
+        if keys <= request.keys() and not {"method", "url"} & request.keys():
+            what = _("this is {noun}, and not that of the OpenAI Batch API").format(noun=_(noun))
+            raise InputError(what, where=f"{path}:1", remedy=_remedy())
+
+
+def _remedy() -> str:
+    return _(_REMEDY).format(url=next(iter(CONTENT_KEYS)))
 
 
 def is_json_lines(path: Path) -> bool:
@@ -96,9 +136,10 @@ def check_requests(
             them are listed.
     """
     inspector = _Inspector()
-    remedy = _(_REMEDY).format(url=next(iter(CONTENT_KEYS)))
+    for path in [paths] if isinstance(paths, Path) else paths:
+        _refuse_foreign(path)
     requirements = Requirements(
-        frozenset(KEYS), ReadOptions("jsonl"), inspector.error, inspector.begin, remedy
+        frozenset(KEYS), ReadOptions("jsonl"), inspector.error, inspector.begin, _remedy()
     )
     dataset = check_files(paths, requirements, selection, on_progress)
     return RequestDataset(dataset, inspector.model, cast("Url", inspector.url))

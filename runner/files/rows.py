@@ -58,11 +58,14 @@ def _rows_of(file: SourceFile, start: int) -> Iterator[str]:
             raise changed_error(file.path, _("while it was read"))
 
 
-def _with_partition(rows: Iterable[str], partition: Sequence[tuple[str, str]]) -> Iterator[str]:
+def _with_partition(
+    rows: Iterable[str], partition: Sequence[tuple[str, str | None]]
+) -> Iterator[str]:
     """Adds the partition columns to each row."""
     more = orjson.dumps(dict(partition)).decode()[1:]
     for row in rows:
-        yield f"{row[:-1]},{more}"
+        members = row[:-1].rstrip()
+        yield f"{members}{more}" if members == "{" else f"{members},{more}"
 
 
 def _is_modified(file: SourceFile, handle: BinaryIO) -> bool:
@@ -74,7 +77,9 @@ def _json_rows(file: SourceFile, handle: BinaryIO, start: int) -> Iterator[str]:
     if form not in TEXTS:
         return open_table(handle, file.path, file.type).json_rows(start)
     source = text_source(handle, file.path, file.type)
-    lines = Lines(source, file.path, verify=False, inner_marks=form == "jsonl")
+    lines = Lines(
+        source, file.path, verify=False, inner_marks=form == "jsonl", end=file.type.line_end
+    )
     if form == "jsonl":
         return JsonLines(lines).json_rows(start)
     return CsvTable(lines, file.type.delimiter, plain=file.type.plain).json_rows(start)

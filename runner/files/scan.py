@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from orjson import dumps
+
 from runner.errors import InputError
-from runner.files.compression import decompressed
+from runner.files.compression import ByteSource, decompressed
 from runner.files.dataset import SourceFile, input_type, open_input, partition_of, size_and_mtime
 from runner.files.formats import (
     AS_NAMED,
@@ -26,13 +28,19 @@ from runner.files.input_errors import (
     unusable,
 )
 from runner.files.misnamed import HEAD, what_it_is
-from runner.files.readers.csv_reader import CsvTable, has_plain_quotes, has_semicolons
+from runner.files.readers.csv_reader import (
+    CsvTable,
+    ends_with_returns,
+    has_plain_quotes,
+    other_separator,
+)
 from runner.files.readers.encodings import CHINESE, is_chinese, marked
 from runner.files.readers.jsonl_reader import (
     MAX_COLUMNS,
     JsonLines,
     RowCheck,
     TooManyColumnsError,
+    is_object,
 )
 from runner.files.readers.lines import Lines, NotUtf8Error
 from runner.files.readers.text_source import text_source
@@ -44,6 +52,14 @@ _HASH_CHUNK = 1 << 18  # bytes
 _HEAD = 1 << 12  # bytes in which UTF-16 and UTF-32 are detected
 _SAMPLE = 1 << 16  # bytes from which a multi-byte encoding is guessed
 
+_SEPARATORS = {
+    ";": gettext_noop("semicolons"),
+    "\t": gettext_noop("tabs"),
+    "|": gettext_noop("vertical bars"),
+}
+_ROW_NAMES = gettext_noop(
+    "give every cell a name in the header; R writes one for row names with col.names = NA"
+)
 _REMEDIES: dict[Format, str] = {
     "csv": gettext_noop("put quotes around cells that hold commas, quotes or line ends"),
     "tsv": gettext_noop(
@@ -103,7 +119,7 @@ def scan_file(path: Path, requirements: Requirements, report: Callable[[int], No
         InputError: The file cannot be read, has no rows, or has invalid rows.
     """
     file_type = input_type(path, requirements.options)
-    partition = partition_of(path, file_type)
+    partition = partition_of(path)
     required = requirements.required - {name for name, _ in partition}
     requirements = replace(requirements, required=required)
     with open_input(path) as file:
@@ -120,6 +136,10 @@ def scan_file(path: Path, requirements: Requirements, report: Callable[[int], No
     added = tuple(pair for pair in partition if pair[0] not in columns)
     source = SourceFile(path, scan.type, rows, size, mtime_ns, added)
     if added:
+        remark = _("{name}: columns are taken from the names of its folders: {columns}").format(
+            name=path.name, columns=", ".join(name for name, _value in added)
+        )
+        scan.remarks.append(remark)
         columns = (*columns, *(name for name, _ in added))
         digest = hashlib.sha256(f"{digest}{added}".encode()).hexdigest()
     return FileScan(source, columns, digest, tuple(scan.remarks))
@@ -191,10 +211,11 @@ class _Scan:
 
     def _scan_utf8(self) -> _Result:
         self.requirements.begin(self.path)
+        self._detect_line_ends()
         if self.type.format == "tsv":
             self.type = replace(self.type, plain=has_plain_quotes(self._lines()))
         if self.type.format == "csv":
-            self._detect_semicolons()
+            self._detect_separator()
         lines = self._lines()
         errors = RowErrors(self.path, self.requirements.remedy or _(_REMEDIES[self.type.format]))
         scan = self._scan_objects if self.type.format == "jsonl" else self._scan_table
@@ -202,16 +223,31 @@ class _Scan:
         errors.raise_if_any()
         return columns, rows, lines.digest
 
-    def _detect_semicolons(self) -> None:
-        if has_semicolons(self._lines(), self.requirements.required):
-            self.type = replace(self.type, semicolons=True)
-            remark = _("{name}: read with semicolons between the cells")
+    def _detect_separator(self) -> None:
+        separator = other_separator(self._lines(), self.requirements.required)
+        if separator is not None:
+            self.type = replace(self.type, separator=separator)
+            remark = _("{name}: read with {separators} between the cells").format(
+                name=self.path.name, separators=_(_SEPARATORS[separator])
+            )
+            self.remarks.append(remark)
+
+    def _detect_line_ends(self) -> None:
+        head = self._source().read(_SAMPLE)
+        is_rows = self.type.format != "jsonl" or is_object(head.partition(b"\r")[0])
+        if is_rows and ends_with_returns(head):
+            self.type = replace(self.type, line_end=b"\r")
+            remark = _("{name}: read with carriage returns as line ends")
             self.remarks.append(remark.format(name=self.path.name))
 
-    def _lines(self) -> Lines:
+    def _source(self) -> ByteSource:
         self.file.seek(0)
-        source = text_source(self.file, self.path, self.type)
-        return Lines(source, self.path, verify=True, inner_marks=self.type.format == "jsonl")
+        return text_source(self.file, self.path, self.type, self.remarks.append)
+
+    def _lines(self) -> Lines:
+        is_json = self.type.format == "jsonl"
+        end = self.type.line_end
+        return Lines(self._source(), self.path, verify=True, inner_marks=is_json, end=end)
 
     def _refuse_misnamed(self) -> None:
         """Refuses a file that is known not to be the text that its suffix names."""
@@ -254,7 +290,21 @@ class _Scan:
             raise unusable(self.path, _("the file is empty"))
         self.remarks += [f"{self.path.name}: {remark}" for remark in table.remarks]
         require_columns(self.path, self.requirements.required, table.columns)
-        return table.columns, self._count(table.validate(errors.add), self._position)
+        rows = self._count(table.validate(errors.add), self._position)
+        self._remark_on_rows(table)
+        if not rows and table.has_row_names:
+            errors.remedy = _(_ROW_NAMES)
+        return table.columns, rows
+
+    def _remark_on_rows(self, table: CsvTable) -> None:
+        if table.has_database_nulls:
+            remark = _(
+                r"{name}: cells hold \N, which databases write for null, and are read as that text"
+            )
+            self.remarks.append(remark.format(name=self.path.name))
+        if line := table.repeated_header:
+            remark = _("{name}: the header stands again on line {line}, and is read as a row")
+            self.remarks.append(remark.format(name=self.path.name, line=line))
 
     def _scan_objects(self, lines: Lines, errors: RowErrors) -> tuple[tuple[str, ...], int]:
         """Returns the columns of a JSON Lines file, and its number of valid rows."""
@@ -268,9 +318,18 @@ class _Scan:
             what = _("the rows have more than {most:,} different keys").format(most=MAX_COLUMNS)
             remedy = _("put what varies into a list or an object under one key")
             raise InputError(what, where=f"{self.path}:{objects.line}", remedy=remedy) from error
+        if objects.has_constants:
+            remark = _('{name}: NaN is read as null, and an infinity as the text "Infinity"')
+            self.remarks.append(remark.format(name=self.path.name))
         if objects.columns and row_check is None:
-            require_columns(self.path, required, objects.columns)
+            advice = None if rows or objects.wrapper is None else self._unwrap(objects.wrapper)
+            require_columns(self.path, required, objects.columns, advice)
         return objects.columns, rows
+
+    def _unwrap(self, key: str) -> str:
+        return _("take the rows out of the list, as in: {command}").format(
+            command=f"jq -c '.[{dumps(key).decode()}][]' {self.path.name}"
+        )
 
     def _position(self, _rows: int) -> int:
         return self.file.tell()

@@ -11,7 +11,9 @@ from runner.errors import JobFileError
 from runner.jobfile.metering import TooMuchWorkError
 from runner.jobfile.template import Row, compile_template
 
-_UNDEFINED = re.compile(r"^(?:'dict object' has no attribute )?'(?P<name>.+?)'(?: is undefined)?$")
+_UNDEFINED = re.compile(
+    r"^(?:'dict object' has no attribute )?'(?P<name>(?:(?!' has no ).)+?)'(?: is undefined)?$"
+)
 _KEY = re.compile(r"^'\w+ object' has no attribute '(?P<name>\w+)'$")
 
 
@@ -51,7 +53,7 @@ class Templates:
             JobFileError: The row lacks a column, or the template fails on the row.
         """
         try:
-            return self._templates[place].render(row)
+            return _without_surrogates(self._templates[place].render(row))
         except UndefinedError as error:
             raise self._undefined(place, row, str(error)) from error
         except TooMuchWorkError as error:
@@ -91,6 +93,16 @@ class Templates:
             return self.error(place, what, remedy)
         what = f"the template uses a value that does not exist: {message}"
         return self.error(place, what, "make it fit the row's values")
+
+
+def _without_surrogates(text: str) -> str:
+    """Replaces unpaired surrogates, which only the template itself can hold, by U+FFFD."""
+    try:
+        if not text.isascii():
+            text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _is_method(name: str) -> bool:

@@ -85,6 +85,9 @@ def schema_error(text: str, value: Any) -> str | None:
 def _check_keywords(schema: dict[str, Any]) -> None:
     from referencing.exceptions import Unresolvable  # only for JSON answers
 
+    if "draft-03" in str(schema.get("$schema")):
+        what = _("draft 3 of JSON Schema is not supported")
+        raise problem(what, _("use a later draft, or leave $schema out"))
     try:
         _check_size(schema)
         validator = _validator(orjson.dumps(schema).decode())
@@ -100,7 +103,7 @@ def _check_keywords(schema: dict[str, Any]) -> None:
     except Unresolvable as error:
         what = _('the schema refers to "{ref}", which is not in it').format(ref=error.ref)
         raise problem(what, _('put it under "$defs"')) from None
-    except RecursionError:
+    except (RecursionError, orjson.JSONEncodeError):
         what = _("the schema refers to itself without end, or is nested too deeply")
         raise problem(what) from None
     except _TooManyStepsError:
@@ -115,8 +118,10 @@ def _check_size(schema: dict[str, Any]) -> None:
             _("the schema is longer than {most:,} characters").format(most=_MAX_LENGTH),
             _("make it shorter"),
         )
-    for number, keywords in enumerate(_subschemas(schema), 1):
-        if number > _MAX_SUBSCHEMAS:
+    parts = 0
+    for keywords in _subschemas(schema):
+        parts += 1 + sum(map(_count_others, keywords.items()))
+        if parts > _MAX_SUBSCHEMAS:
             raise problem(
                 _("the schema has more than {most:,} parts").format(most=_MAX_SUBSCHEMAS),
                 _("use fewer"),
@@ -128,6 +133,14 @@ def _check_size(schema: dict[str, Any]) -> None:
                     _("no reply can have {key} = {least:,}").format(key=key, least=least),
                     _("use a smaller {key}").format(key=key),
                 )
+
+
+def _count_others(pair: tuple[str, Any]) -> int:
+    """Returns the number of items in a keyword's list that are not subschemas with keywords."""
+    keyword, value = pair
+    if not isinstance(value, list) or keyword in _DATA_KEYWORDS:
+        return 0
+    return sum(1 for item in value if not isinstance(item, dict))
 
 
 class _TooManyStepsError(Exception):

@@ -36,6 +36,8 @@ Row = Mapping[str, Any]
 _FUNCTIONS = {"namespace": "__namespace", "range": "__range"}
 """Jinja2's functions under reserved variable names, so that a column cannot shadow them."""
 
+_MOST_STATEMENTS = 2_000
+
 _CALL = "()"
 """The suffix of an attribute name that is called; only such a name can be a Python method."""
 
@@ -173,10 +175,21 @@ def compile_template(source: str) -> CompiledTemplate:
         tree = _ENVIRONMENT.parse(source)
         if any(meta.find_referenced_templates(tree)):
             raise TemplateSyntaxError(_("a prompt cannot include or extend another template"), 1)
+        _check_length(tree)
         tree, charged = (_resolved(_ENVIRONMENT.parse(source)) for _ in range(2))
         return CompiledTemplate(_ENVIRONMENT.compile_metered(charged), tree)
     except (RecursionError, SyntaxError, MemoryError) as error:  # raised by Python's compiler
         raise TemplateSyntaxError(_("the template is nested too deeply"), 1) from error
+    except ValueError as error:  # Python's compiler refuses integers of more than 4,300 digits
+        raise TemplateSyntaxError(_("the template holds a number that is too long"), 1) from error
+
+
+def _check_length(tree: nodes.Template) -> None:
+    """Refuses a template with many statements; the time to compile it grows with their square."""
+    statements = sum(1 for _ in tree.find_all(nodes.Stmt))
+    if statements > _MOST_STATEMENTS:
+        what = _("the template has more than {most:,} statements").format(most=_MOST_STATEMENTS)
+        raise TemplateSyntaxError(what, 1)
 
 
 def _resolved(tree: nodes.Template) -> nodes.Template:

@@ -39,9 +39,14 @@ _UNITS_MS: dict[str, int | Fraction] = {
 }
 # Each unit occurs at most once, the greatest first; the look-ahead excludes an empty text.
 _DURATION = re.compile("(?=.)" + "".join(f"(?:({_NUMBER}){unit})?" for unit in _UNITS_MS))
+# ISO 8601, without years and months: "PT1M30S"; and hours, minutes and seconds: "0:01:30".
+_ISO_8601 = re.compile(
+    rf"P(?=[0-9T])(?:({_NUMBER})D)?(?:T(?=[0-9])(?:({_NUMBER})H)?(?:({_NUMBER})M)?(?:({_NUMBER})S)?)?"
+)
+_CLOCK = re.compile(r"([0-9]{1,3}):([0-5][0-9]):([0-5][0-9](?:\.[0-9]{1,20})?)")
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,20})?"
-    r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+    r"(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})"
 )
 # RFC 9110, 5.6.7: the preferred form, RFC 850's and asctime's; numeric zones occur.
 _HTTP_DATE = re.compile(
@@ -66,24 +71,34 @@ _UNIT = f"(?:{'|'.join(_WORD_MS)})"
 _AMOUNT = re.compile(rf"({_NUMBER}) ?({_UNIT})(?![a-z])", re.IGNORECASE)
 _ONE = rf"{_NUMBER} ?{_UNIT}(?![a-z])"
 _AMOUNTS = rf"({_ONE}(?:,? ?(?:and )?{_ONE}){{0,4}})"
+_ABOUT = r"(?:about |approximately |around |~ ?)?"
 _WAIT = re.compile(
-    rf"(?:try(?:ing)?|retry)(?: your request)?(?: again)?[ -](?:in|after):? {_AMOUNTS}"
-    rf"|(?:wait|resets?|available)(?: again)?(?: for| in| after| at least| another)? {_AMOUNTS}"
+    rf"(?:try(?:ing)?|retry)(?: your request)?(?: again)?[ -](?:in|after):? {_ABOUT}{_AMOUNTS}"
+    r"|(?:wait|resets?|available|allowed|cool-?down|back off)(?: again)?"
+    rf"(?: for| in| after| at least| another|:)? {_ABOUT}{_AMOUNTS}"
+    rf"|retry {_AMOUNTS} later"
     rf"|{_AMOUNTS} ?(?:之|以)?后(?:再|重|请)?(?:新|次)?(?:重?试|尝试|请求|调用)"
-    rf"|等待 ?{_AMOUNTS}",
+    rf"|{_AMOUNTS} ?後に(?:再|もう)"
+    rf"|(?:等待|再过) ?{_AMOUNTS}",
     re.IGNORECASE,
+)
+# A field of an error that is quoted in its message; its unit is the second where it names none.
+_FIELD = re.compile(
+    rf"retry_?-?after(_?ms)?[\"']?\s?[:=]\s?[\"']?({_NUMBER})(?![0-9.:-]|\s?{_UNIT})", re.IGNORECASE
 )
 _LONGEST_TEXT = 4_000
 
 # Times in a sentence, next to words about a reset or a retry.
 _AT = (
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
-    r"(?: ?(?:Z|UTC|[+-][0-9]{2}:?[0-9]{2}))?)"
+    r"(?: ?(?:Z|UTC|[+-][0-9]{2}:?[0-9]{2}))?"
+    r"|(?:[A-Z][a-z]{2}, )?[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} (?:GMT|UTC)"
+    r"|1[0-9]{9}(?:[0-9]{3})?(?![0-9]))"  # since the epoch
 )
 _MOMENT = re.compile(
     rf"(?:resets?|renew(?:s|ed)?|available|retry|try again|refreshe?s?|until|after|wait)"
     rf"[^0-9\n]{{0,24}}{_AT}"
-    rf"|(?:将|请)?(?:在|于|至|到) ?{_AT}[^0-9\n]{{0,8}}(?:重置|恢复|重试|刷新|解除)"
+    rf"|{_AT}[^0-9\n]{{0,8}}(?:重置|恢复|重试|刷新|解除)"
     rf"|(?:重置|恢复|重试|刷新)[^0-9\n]{{0,12}}{_AT}",
     re.IGNORECASE,
 )
@@ -112,13 +127,18 @@ def read_span(text: str, unit_ms: int) -> int | None:
 def read_duration(text: str) -> int | None:
     """Parses a duration with its units, such as "1s", "6m0s", "20ms", "2m59.56s" or "1d".
 
+    ISO 8601's "PT1M30S" and "0:01:30" are durations as well.
+
     Returns:
         The duration in ms, rounded up, so that such a wait is long enough.
     """
-    match = _DURATION.fullmatch(text.strip(_BLANKS))
+    text = text.strip(_BLANKS)
+    forms = (_DURATION, _ISO_8601, _CLOCK)
+    match = next((found for form in forms if (found := form.fullmatch(text))), None)
     if match is None:
         return None
-    spans = zip(match.groups(), _UNITS_MS.values(), strict=True)
+    units = list(_UNITS_MS.values())[1 if match.re is _CLOCK else 0 :]
+    spans = zip(match.groups(), units, strict=False)
     return _sane(sum((_amount(count) * unit for count, unit in spans if count), 0))
 
 
@@ -130,10 +150,15 @@ def read_wait(text: str) -> int | None:
     """
     match = _WAIT.search(text[:_LONGEST_TEXT]) if text else None
     if match is None:
-        return None
+        return _waiting_field(text[:_LONGEST_TEXT])
     amounts = _AMOUNT.findall(next(filter(None, match.groups())))
     spans = (_amount(count) * _WORD_MS[unit.lower()] for count, unit in amounts)
     return _sane(sum(spans, 0))
+
+
+def _waiting_field(text: str) -> int | None:
+    match = _FIELD.search(text)
+    return match and read_span(match[2], 1 if match[1] else 1000)
 
 
 def read_moment(text: str, zone: str) -> int | None:
@@ -146,6 +171,10 @@ def read_moment(text: str, zone: str) -> int | None:
     if match is None:
         return None
     time_text = next(filter(None, match.groups()))
+    if time_text.isdecimal():
+        return _of_bare(int(time_text), 0)
+    if (date := read_http_date(time_text)) is not None:
+        return date
     try:
         moment = datetime.fromisoformat(time_text.upper().replace("UTC", "Z").replace(" Z", "Z"))
         if moment.tzinfo is None:

@@ -115,7 +115,7 @@ def _wait(text: str, unit_ms: int, now: int) -> int | None:
     values = {part.strip() for part in text.split(",")}  # repeated headers are joined by commas
     if len(values) > 1:
         return None
-    text = values.pop()
+    text = values.pop().strip('"')
     number = read_floor(text)
     if number is not None and number * unit_ms < _EPOCH_MS_FROM:
         return read_span(text, unit_ms)

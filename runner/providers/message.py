@@ -9,40 +9,24 @@ from typing import Any
 from runner import exact_json
 from runner.core.verdict import Finish
 
-# Finish reasons as of 2026-11: OpenAI, Gemini, Anthropic, Mistral, Zhipu, DeepSeek, vLLM, SGLang,
-# OpenRouter.
-# Those of a limit differ most: length, max_output_tokens, model_context_window_exceeded …
-_CUT = re.compile("length|max_|context_window|truncat|incomplete|token_limit")
-_FILTERED = frozenset(
-    {
-        "content_filter",
-        "content_filtered",
-        "sensitive",
-        "safety",
-        "image_safety",
-        "recitation",
-        "blocklist",
-        "prohibited_content",
-        "spii",
-        "refusal",
-        "guardrail_intervened",
-    }
+# Finish reasons as of 2026-11: OpenAI, Gemini, Anthropic, Cohere, Mistral, Zhipu, DeepSeek, vLLM,
+# SGLang, llama.cpp, OpenRouter. Servers invent new ones, so words are searched for. A reason that
+# names nothing bad (stop, end_turn, eos_token, COMPLETE …) ends a whole answer.
+_FILTERED = re.compile(
+    "filter|safety|sensitive|moderat|recitation|block(ed|list)|prohibited|spii|refus|guardrail"
+    "|toxic|inspection|risk_?control|policy|violation|^language$"
 )
-_FAILED = frozenset(
-    {
-        "error",
-        "network_error",
-        "insufficient_system_resource",
-        "abort",
-        "aborted",
-        "cancelled",
-        "canceled",
-        "timeout",
-        "time_limit",
-        "malformed_function_call",
-    }
+_CUT = re.compile(
+    "(?<!time_)(?<!time)(?<!de)limit|length|max|context|truncat|incomplete|unfinished|budget"
+    "|repetition"
 )
-_REASONING = ("thinking", "reasoning", "redacted_thinking")  # parts that are not the answer
+_FAILED = re.compile(
+    "error|abort|cancel|time_?out|time_?limit|insufficient|overload|interrupt|preempt|disconnect"
+    "|malformed|unexpected|invalid|fail|exception|exhaust|expired|killed|too_many|^other$"
+)
+# Parts of a message by their types: those that hold the answer, and others.
+_TEXTS = frozenset({"text", "output_text", "input_text"})
+_OTHER_PARTS = re.compile("thinking|reasoning|thought|summary|tool|refusal|reference|image|audio")
 NO_CHOICE = "the reply holds no choice"
 
 
@@ -70,7 +54,8 @@ def first_choice(data: dict[str, Any]) -> Any:
     choices = data.get("choices")
     if not isinstance(choices, list) or not choices:
         return None
-    return choices[0]
+    numbered = (each for each in choices if isinstance(each, dict) and each.get("index") == 0)
+    return next(numbered, choices[0])
 
 
 def read_choice(choice: Any) -> Message:
@@ -88,6 +73,9 @@ def read_choice(choice: Any) -> Message:
             return Message(lacks=NO_CHOICE)
         message = {"content": choice["text"]}
     finish, fault = read_finish(_reason(choice))
+    refusal = _refusal(message)
+    if refusal:
+        return Message("", finish, f"the model refuses to answer: {refusal}", fault)
     text = text_of(message.get("content"))
     if text is None:
         return Message(to_json_text(message["content"]), finish, fault=fault, is_json=True)
@@ -113,12 +101,14 @@ def read_finish(reason: Any) -> tuple[Finish, str]:
     """Returns how an answer ended, by its ``finish_reason``, and the fault; empty if none."""
     if not isinstance(reason, str) or reason == "stop":
         return Finish.WHOLE, ""
-    word = reason.lower()
-    if word in _FILTERED:
+    word = reason.lower().replace("-", "_")
+    if _FILTERED.search(word):
         return Finish.FILTERED, ""
-    if word in _FAILED:
+    if _CUT.search(word):
+        return Finish.CUT, ""
+    if _FAILED.search(word):
         return Finish.WHOLE, f'the provider failed to finish the answer (finish_reason "{reason}")'
-    return Finish.CUT if _CUT.search(word) else Finish.WHOLE, ""
+    return Finish.WHOLE, ""
 
 
 def text_of(content: Any) -> str | None:
@@ -128,8 +118,9 @@ def text_of(content: Any) -> str | None:
     if content is None:
         return ""
     if isinstance(content, list) and all(map(_is_part, content)):
-        texts = [part.get("text") for part in content if part.get("type") not in _REASONING]
-        return "".join(text for text in texts if isinstance(text, str))
+        return "".join(map(_part_text, content))
+    if isinstance(content, dict) and content.get("type") == "text" and _is_part(content):
+        return _part_text(content)
     return None
 
 
@@ -139,7 +130,23 @@ def to_json_text(content: Any) -> str:
 
 
 def _is_part(item: Any) -> bool:
-    return isinstance(item, dict) and ("type" in item or "text" in item)
+    """Whether `item` is a part of a message, and not a value of the answer itself."""
+    if not isinstance(item, dict):
+        return False
+    kind = item.get("type")
+    if kind is None:
+        return "text" in item and item.keys() <= {"text", "thought"}
+    return isinstance(kind, str) and (kind in _TEXTS or bool(_OTHER_PARTS.search(kind)))
+
+
+def _part_text(part: dict[str, Any]) -> str:
+    """Returns the text of a part, if it is of the answer; some servers wrap it in an object."""
+    if part.get("thought") or part.get("type", "text") not in _TEXTS:
+        return ""
+    text = part.get("text")
+    if isinstance(text, dict):
+        text = text.get("value")
+    return text if isinstance(text, str) else ""
 
 
 def _arguments(message: dict[str, Any]) -> str | dict[str, Any] | None:
@@ -155,10 +162,16 @@ def _arguments(message: dict[str, Any]) -> str | dict[str, Any] | None:
     return arguments if isinstance(arguments, str) and arguments.strip() else None
 
 
+def _refusal(message: dict[str, Any]) -> str:
+    """Returns the words with which the model refuses to answer; empty if it does not."""
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    said = [message.get("refusal"), *(part.get("refusal") for part in parts if _is_part(part))]
+    words = " ".join(text for text in said if isinstance(text, str))
+    return " ".join(words.split())[:200]
+
+
 def _why_empty(message: dict[str, Any]) -> str:
-    refusal = message.get("refusal")
-    if isinstance(refusal, str) and refusal.strip():
-        return f"the model refuses to answer: {' '.join(refusal.split())[:200]}"
     if message.get("tool_calls") or message.get("function_call"):
         return "the reply calls a tool and holds no text"
     if message.get("reasoning_content") or message.get("reasoning"):

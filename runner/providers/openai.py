@@ -34,6 +34,11 @@ _OTHER_MESSAGE_KEYS = (
     "reason",
 )
 
+# The members of an envelope in which gateways put a whole reply.
+_ENVELOPES = ("data", "output", "result", "response")
+# The fields of an error that state a wait as a number, and their units.
+_DELAY_FIELDS = {"retry_after": "s", "retryAfter": "s", "retry_after_ms": "ms"}
+
 Reader = Callable[[int, Mapping[str, str], dict[str, Any]], Reply]
 """Builds a `Reply` from the status, the headers and the JSON object of a successful reply."""
 
@@ -49,6 +54,8 @@ def read_any(status: int, headers: Mapping[str, str], body: bytes, answer: Reade
         data = parse_json(body, headers.get("content-type", ""))
         if isinstance(data, EventStream):
             data = join_chunks(data)
+        if isinstance(data, str):  # some gateways encode the reply twice
+            data = parse_json(data.encode())
     except ValueError as error:
         return Reply(status, headers, message=_not_json(body, str(error)))
     if isinstance(data, list) and data:  # Gemini wraps its errors in an array
@@ -56,10 +63,24 @@ def read_any(status: int, headers: Mapping[str, str], body: bytes, answer: Reade
     if not isinstance(data, dict):
         return Reply(status, headers, message=f"not an object: {_snippet(body)}")
     success = succeeded(status)
+    if success:
+        data = _unwrapped(data)
     code, message = _error(data, success=success)
     if success and not (code or message):
         return answer(status, headers, data)
     return Reply(status, headers, code, message or ("" if code else _snippet(body)))
+
+
+def _unwrapped(data: dict[str, Any]) -> dict[str, Any]:
+    """Returns the reply in a gateway's envelope, such as ``{"code": 0, "data": {…}}``."""
+    if "choices" in data or data.get("error"):
+        return data
+    for name in _ENVELOPES:
+        inner = data.get(name)
+        if isinstance(inner, dict) and inner.get("choices"):
+            usage = {"usage": data["usage"]} if "usage" in data else {}
+            return usage | inner
+    return data
 
 
 def _error(data: dict[str, Any], *, success: bool) -> tuple[str, str]:
@@ -79,7 +100,7 @@ def _error(data: dict[str, Any], *, success: bool) -> tuple[str, str]:
     message = _text(error.get("message"))
     if not message and (code or not success):
         message = next(filter(None, (_text(error.get(key)) for key in _OTHER_MESSAGE_KEYS)), "")
-    if "details" in error:
+    if message or code:
         details = ", ".join((*_violated(error), *_delays(error)))
         message += f" ({details})" if details else ""
     return code, message
@@ -101,10 +122,13 @@ def _violated(error: dict[str, Any]) -> Iterator[str]:
 
 
 def _delays(error: dict[str, Any]) -> Iterator[str]:
-    """Yields the wait in Google's RetryInfo as words, which are appended to the message."""
+    """Yields the wait in Google's RetryInfo and in other servers' fields, as words."""
     for detail in _dicts(error.get("details")):
         if delay := _text(detail.get("retryDelay")):
             yield f"retry in {delay}"
+    for field, unit in _DELAY_FIELDS.items():
+        if delay := _text(error.get(field)):
+            yield f"retry in {delay} {unit}"
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
@@ -136,7 +160,9 @@ def _read_exactly(body: bytes, headers: Mapping[str, str]) -> Message | None:
     """Parses the first choice again, with exact numbers; None if that fails."""
     try:
         data = exact_json.loads(decode_body(body, headers.get("content-type", "")))
-        return read_choice(first_choice(data))
+        if isinstance(data, str):
+            data = exact_json.loads(data)
+        return read_choice(first_choice(_unwrapped(data)))
     except (ValueError, TypeError, AttributeError):
         return None
 

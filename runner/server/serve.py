@@ -18,6 +18,7 @@ from runner.listening import serve_app
 from runner.server.access import Access, is_loopback
 from runner.server.app import ServerApp
 from runner.server.dashboard.site import Dashboard
+from runner.threads import beside
 
 ANY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - it is recognised, not chosen
 
@@ -28,7 +29,7 @@ async def serve(
     port: int,
     *,
     ready: Callable[[int], None],
-    signals: bool = True,
+    attended: bool = True,
     on_start: Callable[[Callable[[], None]], None] = lambda _stop: None,
 ) -> Ending:
     """Serves until stopped; calls in flight then finish, up to a deadline.
@@ -38,7 +39,7 @@ async def serve(
         host: Address to listen on.
         port: Port to listen on; 0 chooses a free one.
         ready: Called with the port once connections are accepted.
-        signals: Whether SIGINT, SIGTERM and SIGHUP stop it; a second signal stops it at once.
+        attended: Whether a person has started it, as in `Application.run`.
         on_start: Called with a function that stops it.
 
     Raises:
@@ -51,23 +52,17 @@ async def serve(
     app = await _application(midnight, gateway, live, drafts, host)
     stopped, ending = anyio.Event(), Ending.STOPPED
     failure: RunnerError | None = None
-    async with anyio.create_task_group() as tasks:
 
-        async def run() -> None:
-            nonlocal ending, failure
-            try:
-                ending = await gateway.run(on_start, signals=signals, watcher=live.watch)
-            except RunnerError as error:
-                failure = error
-            stopped.set()
-
-        for work in (run, gateway.batches.work, drafts.work, app.work):
-            tasks.start_soon(work)
+    async def run() -> None:
+        nonlocal ending, failure
         try:
-            await serve_app(app, host, port, ready=ready, until=stopped)
-        except ConfigError as error:
+            ending = await midnight.run_for_clients(on_start, live.watch, attended=attended)
+        except RunnerError as error:
             failure = error
-        tasks.cancel_scope.cancel()
+        stopped.set()
+
+    async with beside(run, gateway.batches.work, drafts.work, app.work):
+        await serve_app(app, host, port, ready=ready, until=stopped)
     if failure is not None:
         raise failure
     return ending

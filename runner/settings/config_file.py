@@ -23,13 +23,12 @@ from pydantic import (
 from runner.core.hours import read_hours
 from runner.core.pacing import Pace
 from runner.language import _
-from runner.settings.fields import BaseUrl, Name
+from runner.settings.fields import BaseUrl, Name, names_secret
 from runner.settings.notify import NotifySettings
 from runner.settings.provider import MAX_CALLS_PER_SECOND, ProviderTable, Zone
 from runner.settings.serve import ServeSettings
 from runner.tomlfile import TomlTable, problem
 
-_NAMED_TOKEN = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|(?:keyring|file):\S(?:.*\S)?")
 _WINDOWS_PATH_WITH_ESCAPES = re.compile(r"file:[A-Za-z]:.*[\t\n\x08\f\r]", re.DOTALL)
 # Providers whose documentation names the variable differently from PROVIDER_API_KEY.
 _VARIABLES = {
@@ -141,7 +140,7 @@ class AccountSettings(TomlTable):
                 what,
                 _("in double quotes a backslash begins an escape: write '...' in single quotes"),
             )
-        if token is not None and not _NAMED_TOKEN.fullmatch(token):
+        if token is not None and not names_secret(token):
             example = token_example(info.data.get("provider", ""))
             remedy = _(
                 "put the token in an environment variable, a file or the keyring, and name "
@@ -182,6 +181,11 @@ class RunSettings(TomlTable):
     max_concurrency: Annotated[int, Field(ge=1, le=4096)] = 256
     max_failed: Annotated[str, Field(pattern=r"^([1-9][0-9]?|100)%$")] = "50%"
     transport: Literal["auto", "pyreqwest", "httpx"] = "auto"
+
+    @property
+    def most_failed(self) -> float:
+        """The share of `max_failed`, from 0 to 1."""
+        return int(self.max_failed.removesuffix("%")) / 100
 
 
 class ConfigFile(TomlTable):

@@ -1,4 +1,4 @@
-"""Pydantic types for the texts in midnight.toml: names and URLs.
+"""Pydantic types for the texts in midnight.toml: names, URLs, and names of secrets.
 
 No error shows the refused value, because it may be a misplaced token.
 """
@@ -21,6 +21,14 @@ def one_line(name: str) -> str:
     if name != name.strip() or not name or not is_one_line(name):
         raise problem(_("a name must be one line of printable text"))
     return name
+
+
+_SECRET_NAME = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|(?:keyring|file):\S(?:.*\S)?")
+
+
+def names_secret(text: str) -> bool:
+    """Whether a text names where a secret is: ``env:NAME``, ``keyring:NAME`` or ``file:PATH``."""
+    return _SECRET_NAME.fullmatch(text) is not None
 
 
 _ROUTE = re.compile(r"/+(chat/completions|completions|responses|embeddings|images/generations)$")

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from runner.language import _
-from runner.settings.fields import page
+from runner.settings.fields import names_secret, page
 from runner.tomlfile import TomlTable, problem
 
 EventKind = Literal["done", "failing", "spent", "credits", "refused", "unreachable", "test"]
 
-_NAMED = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|(?:keyring|file):\S(?:.*\S)?")
-
 
 def _named(text: str) -> str:
-    if not _NAMED.fullmatch(text):
+    if not names_secret(text):
         remedy = _('name where it is: "env:NAME", "file:PATH" or "keyring:NAME"')
         raise problem(_("a secret is never written here, only named"), remedy)
     return text
@@ -27,7 +24,7 @@ Secret = Annotated[str, AfterValidator(_named)]
 
 
 def _plain_or_named(text: str) -> str:
-    return text if _NAMED.fullmatch(text) else page(text)
+    return text if names_secret(text) else page(text)
 
 
 class NotifySettings(TomlTable):

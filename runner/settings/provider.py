@@ -228,7 +228,7 @@ class ProviderTable(TomlTable):
     data_use: DataUse | None = None
     data_note: Annotated[str, AfterValidator(one_line)] | None = None
     zone: Zone = "UTC"
-    start_concurrency: Annotated[int, Field(ge=1, le=256)] = 2
+    start_concurrency: Annotated[int, Field(ge=1, le=4096)] = 2
     calls_per_second: Annotated[
         Annotated[int, Field(ge=1, le=MAX_CALLS_PER_SECOND)] | None, BeforeValidator(_no_limit)
     ] = 10

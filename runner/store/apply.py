@@ -191,8 +191,10 @@ class _JobWrites:
 async def _stored_jobs(
     connection: AsyncConnection, settlements: Sequence[Settlement]
 ) -> dict[int, Any]:
-    ids = listed([outcome.job.job_id for _, outcome in _outcomes(settlements)])
-    return {row.id: row for row in await _STORED.fetch(connection, jobs=ids)}
+    ids = [outcome.job.job_id for _, outcome in _outcomes(settlements)]
+    if not ids:  # the calls of clients have no jobs
+        return {}
+    return {row.id: row for row in await _STORED.fetch(connection, jobs=listed(ids))}
 
 
 def _outcomes(settlements: Sequence[Settlement]) -> Iterator[tuple[Settlement, JobOutcome]]:

@@ -6,10 +6,10 @@ Functions take a connection inside the caller's transaction, and return frozen v
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import Row, insert, literal_column, or_, select
+from sqlalchemy import Row, func, insert, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.demand import Rotate
@@ -27,8 +27,15 @@ _CLIENT = (
     .scalar_subquery()
     .label("client")
 )
+_whole = batch_counts.alias("whole")
+_CALLS_COUNTED = (
+    select(_whole.c.calls_made)
+    .where(_whole.c.batch_id == func.coalesce(batches.c.part_of, batches.c.id))
+    .scalar_subquery()
+    .label("calls_counted")
+)
 _BATCHES = (
-    select(batches, *_COUNTS, _CLIENT)
+    select(batches, *_COUNTS, _CLIENT, _CALLS_COUNTED)
     .join(batch_counts, batch_counts.c.batch_id == batches.c.id)
     .where(batches.c.deleted_at_ms.is_(None))
 )
@@ -86,7 +93,9 @@ class NewBatch:
 class Batch:
     """One job file applied to one input, or a part of it; tables.py describes the columns.
 
-    `client` is the client of the server that submitted it; None if none did.
+    `calls_made` includes the calls of its parts. `calls_counted` is the number of calls that
+    `max_calls` limits, which a batch and its parts share. `client` is the client of the server that
+    submitted it; None if none did.
     """
 
     id: int
@@ -108,6 +117,7 @@ class Batch:
     rows_loaded: int = 0
     reused: int = 0
     calls_made: int = 0
+    calls_counted: int = 0
     calls_rejected: int = 0
     reviews_made: int = 0
     packing: Packing = ALONE
@@ -127,7 +137,7 @@ class Batch:
     @property
     def calls_left(self) -> int | None:
         """The number of calls that the user still allows it; None for any number."""
-        return None if self.max_calls is None else max(0, self.max_calls - self.calls_made)
+        return None if self.max_calls is None else max(0, self.max_calls - self.calls_counted)
 
     @property
     def last_job(self) -> int:
@@ -225,8 +235,8 @@ async def find_predecessor(connection: AsyncConnection, batch: Batch) -> Batch |
 
 async def get_batch(connection: AsyncConnection, batch_id: int) -> Batch | None:
     """Returns the batch with this id; None if there is none."""
-    rows = await connection.execute(_BATCHES.where(batches.c.id == batch_id))
-    return next(iter(await _with_calls_of_whole(connection, map(_batch, rows))), None)
+    row = (await connection.execute(_BATCHES.where(batches.c.id == batch_id))).first()
+    return _batch(row) if row else None
 
 
 async def get_batches(connection: AsyncConnection, batch_ids: Iterable[int]) -> list[Batch]:
@@ -244,7 +254,7 @@ async def list_batches(connection: AsyncConnection) -> list[Batch]:
 
 async def runnable(connection: AsyncConnection) -> list[Batch]:
     """Returns the batches that may run and have jobs left, oldest first."""
-    return await _with_calls_of_whole(connection, map(_batch, await _RUNNABLE.fetch(connection)))
+    return [_batch(row) for row in await _RUNNABLE.fetch(connection)]
 
 
 async def parts_of(connection: AsyncConnection, batch_id: int) -> list[Batch]:
@@ -257,18 +267,6 @@ async def parts_of(connection: AsyncConnection, batch_id: int) -> list[Batch]:
 def packing_values(packing: Packing) -> dict[str, object]:
     """Returns a packing as columns."""
     return {"max_rows_per_call": packing.most, "max_bytes_per_call": packing.budget}
-
-
-async def _with_calls_of_whole(connection: AsyncConnection, own: Iterable[Batch]) -> list[Batch]:
-    """Gives parts with a limit on calls the count of the whole, which shares the limit."""
-    every = list(own)
-    bounded = {b.part_of for b in every if b.part_of is not None and b.max_calls is not None}
-    if not bounded:
-        return every
-    query = select(batch_counts.c.batch_id, batch_counts.c.calls_made)
-    wholes = await connection.execute(query.where(batch_counts.c.batch_id.in_(bounded)))
-    made = {row.batch_id: row.calls_made for row in wholes}
-    return [replace(b, calls_made=made[b.part_of]) if b.part_of in made else b for b in every]
 
 
 def _batch(row: Row[tuple[object, ...]]) -> Batch:
@@ -300,6 +298,7 @@ def _batch(row: Row[tuple[object, ...]]) -> Batch:
         rows_loaded=row.rows_loaded,
         reused=row.reused,
         calls_made=row.calls_made,
+        calls_counted=row.calls_counted,
         calls_rejected=row.calls_rejected,
         reviews_made=row.reviews_made,
         packing=Packing(row.max_rows_per_call, row.max_bytes_per_call),

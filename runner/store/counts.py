@@ -53,14 +53,10 @@ class Changes:
         await _ADD.run(connection, rows)
 
     def applied_to(self, batch: Batch) -> Batch:
-        """Returns `batch` with these changes; `batch` itself if there are none for it.
-
-        A part with a limit on calls shares the limit, and the count, of the whole.
-        """
-        bounded = batch.part_of is not None and batch.max_calls is not None
+        """Returns `batch` with these changes; `batch` itself if there are none for it."""
         changed = self.by_batch.get(batch.id, _NONE)
-        counter = self.by_batch.get(batch.part_of or 0, _NONE) if bounded else changed
-        if not changed and not counter:
+        of_whole = self.by_batch.get(batch.part_of or batch.id, _NONE)
+        if not changed and not of_whole["calls_made"]:
             return batch
         states = {state.value: getattr(batch.counts, state.value) for state in JobState}
         counts = Counts(**{name: number + changed[name] for name, number in states.items()})
@@ -69,6 +65,7 @@ class Changes:
             counts=counts,
             rows_loaded=batch.rows_loaded + changed["rows_loaded"],
             reused=batch.reused + changed["reused"],
-            calls_made=batch.calls_made + counter["calls_made"],
+            calls_made=batch.calls_made + changed["calls_made"],
+            calls_counted=batch.calls_counted + of_whole["calls_made"],
             calls_rejected=batch.calls_rejected + changed["calls_rejected"],
         )

@@ -107,8 +107,12 @@ class Database:
         async with self._lock:
             if self._writing is None:
                 self._writing = await sqlite.connect_to_write(self._writer)
-            async with sqlite.transaction(self._writing):
-                yield self._writing
+            try:
+                async with sqlite.transaction(self._writing):
+                    yield self._writing
+            finally:
+                if self._writing.invalidated:  # asyncio has cancelled a statement
+                    await self.close()
 
     async def close(self) -> None:
         """Closes the writing connection; the next transaction opens another."""
@@ -166,13 +170,13 @@ class Database:
         number: int = info.setdefault("number", next(self._numbers))
         return number, await sqlite.revision(connection)
 
-    async def revision(self, connection: AsyncConnection) -> tuple[int, int]:
+    def revision(self, connection: AsyncConnection) -> tuple[int, int]:
         """Returns a version for writers: SQLite's data version, and this process's write count.
 
         The first changes when another connection has written. A writer whose own last transaction
         had the same values, plus one for its own write, knows that its caches are still valid.
         """
-        return await sqlite.revision(connection), self._writes
+        return sqlite.revision_at_begin(connection), self._writes
 
     def _on_connect(self, *_: object) -> None:
         """Counts a new connection as a write, as versions of two connections are incomparable."""

@@ -72,8 +72,8 @@ async def reserve(
             calls must not be made.
     """
     claimed = [{"job": job.job_id, "runner": runner_id} for call in new for job in call.jobs]
-    if await _CLAIM.run(connection, claimed) != len(claimed):
-        raise DamageError("a job that was read as ready is not")
+    damage = DamageError("a job that was read as ready is not")
+    await _CLAIM.run(connection, claimed, missing=damage)
     running = after(JobState.READY, JobEvent.CLAIMED)
     for call in new:
         if call.batch_id is not None:

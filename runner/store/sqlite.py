@@ -16,13 +16,13 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-import aiosqlite
 from sqlalchemy import URL, Connection, event
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 
 from runner.store.expressions import ByteLength, Elements, OneOf, ReservedAmount
+from runner.store.sqlite_driver import DriverConnection, Write
 from runner.store.statement import Driver, drivers
 
 BUSY_TIMEOUT_S = 15.0
@@ -88,13 +88,15 @@ async def transaction(connection: AsyncConnection) -> AsyncIterator[None]:
 
     SQLAlchemy's own transactions cost five times as much: they switch greenlets four times.
     """
-    await drivers["sqlite"].fetch(connection, "BEGIN IMMEDIATE", ())
     driver = _driver_of(connection)
     try:
+        await driver.begin_to_write()
         yield
         await driver.commit()
     except BaseException:
-        with suppress(sqlite3.Error):  # the first error is the one to report
+        # The first error is the one to report. A cancelled statement may have closed the
+        # connection, for which aiosqlite raises a ValueError.
+        with suppress(sqlite3.Error, ValueError):
             await driver.rollback()
         raise
 
@@ -122,24 +124,49 @@ def _prepare(connection: Any, _record: Any, *, writes: bool, durable: bool) -> N
         raise
 
 
+class _Connection(sqlite3.Connection):
+    """A connection that rolls back before it closes.
+
+    SQLAlchemy closes one whose statement was cancelled. With a statement that somebody still
+    refers to, such as a traceback, SQLite would keep it open, and the write lock with it.
+    """
+
+    def close(self) -> None:
+        with suppress(sqlite3.Error):
+            self.rollback()
+        super().close()
+
+
 def _connector(path: Path, *, inline: bool) -> Callable[[], Any]:
     """Returns a function that connects to the file at `path`, and never creates it."""
     uri = f"{path.absolute().as_uri()}?mode=rw"
-    options: dict[str, Any] = {"uri": True, "timeout": BUSY_TIMEOUT_S, "isolation_level": None}
+    timeout_s = 0.0 if inline else BUSY_TIMEOUT_S  # virtual time does not pass within a statement
+
+    def connect_here() -> sqlite3.Connection:
+        return sqlite3.connect(
+            uri,
+            uri=True,
+            timeout=timeout_s,
+            isolation_level=None,
+            check_same_thread=False,  # one thread at a time uses it
+            factory=_Connection,
+        )
+
     if inline:
         from runner.store.sqlite_inline import InlineConnection  # virtual time only
 
-        return lambda: InlineConnection(lambda: sqlite3.connect(uri, **options))
+        return lambda: InlineConnection(connect_here, timeout_s)
 
-    async def connect() -> aiosqlite.Connection:
-        connection = aiosqlite.connect(uri, **options)
+    async def connect() -> DriverConnection:
+        connection = DriverConnection(connect_here, timeout_s)
         thread = connection._thread  # noqa: SLF001 - as SQLAlchemy does
         thread.daemon = True  # it must not keep the process alive
         try:
-            return await connection
+            await connection
         except sqlite3.Error:
             thread.join()  # it still uses the loop as it ends, which may be closed soon
             raise
+        return connection
 
     return connect
 
@@ -186,6 +213,11 @@ async def revision(connection: AsyncConnection) -> int:
     return number
 
 
+def revision_at_begin(connection: AsyncConnection) -> int:
+    """Returns the `revision` of a transaction that may write; nobody else writes within it."""
+    return _driver_of(connection).revision
+
+
 async def table_names(connection: AsyncConnection) -> set[str]:
     """Returns the names of all tables, indexes and other objects in the database."""
     names = await connection.exec_driver_sql("SELECT name FROM sqlite_master")
@@ -230,24 +262,31 @@ def prepare_upgrade(connection: Connection) -> None:
     connection.exec_driver_sql("PRAGMA secure_delete = OFF")
 
 
-async def _run(connection: AsyncConnection, text: str, rows: Sequence[tuple[Any, ...]]) -> int:
-    # The cursor has no results to release: closing it would cost a second round trip.
-    cursor = await _driver_of(connection).executemany(text, rows)
-    return cursor.rowcount
+async def _run(
+    connection: AsyncConnection,
+    text: str,
+    rows: Sequence[tuple[Any, ...]],
+    missing: Exception | None,
+) -> None:
+    await _driver_of(connection).write(Write(text, rows, missing))
+
+
+def _defer(connection: AsyncConnection) -> None:
+    _driver_of(connection).defer_writes()
 
 
 async def _fetch(connection: AsyncConnection, text: str, values: tuple[Any, ...]) -> Iterable[Any]:
     return await _driver_of(connection).execute_fetchall(text, values)
 
 
-def _driver_of(connection: AsyncConnection) -> aiosqlite.Connection:
+def _driver_of(connection: AsyncConnection) -> DriverConnection:
     assert connection.sync_connection is not None  # noqa: S101 - it has begun
     driver = connection.sync_connection.connection.driver_connection
-    assert isinstance(driver, aiosqlite.Connection)  # noqa: S101 - as the engine is made
+    assert isinstance(driver, DriverConnection)  # noqa: S101 - as the engine is made
     return driver
 
 
-drivers["sqlite"] = Driver(insert, _run, _fetch)
+drivers["sqlite"] = Driver(insert, _run, _defer, _fetch)
 
 
 @compiles(OneOf, "sqlite")

@@ -13,24 +13,23 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
+from runner.store.sqlite_driver import DriverConnection
+
 T = TypeVar("T")
 
 
-class InlineConnection(aiosqlite.Connection):
-    """An aiosqlite connection without a thread behind it."""
-
-    def __init__(self, connector: Callable[[], sqlite3.Connection]) -> None:
-        super().__init__(connector, iter_chunk_size=64)
+class InlineConnection(DriverConnection):
+    """A connection without a thread behind it."""
 
     def __await__(self) -> Generator[Any, None, aiosqlite.Connection]:
         """Opens the connection."""
         return self._connect().__await__()
 
     async def _connect(self) -> InlineConnection:
-        self._connection = self._connector()
+        self._connection: sqlite3.Connection | None = self._connector()
         return self
 
-    async def _execute(self, fn: Callable[..., T], *args: Any, **options: Any) -> T:
+    async def _send(self, fn: Callable[..., T], *args: Any, **options: Any) -> T:
         return fn(*args, **options)
 
     def stop(self) -> None:

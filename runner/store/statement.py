@@ -3,7 +3,7 @@
 SQLAlchemy compiles a statement once for each kind of database; after that its text goes straight to
 the driver, with the values of one row or of thousands. So the cost of a turn depends on the number
 of its statements, not on the number of its rows. A statement costs one round trip to the driver's
-thread.
+thread; after `defer_writes`, a write costs none.
 """
 
 from __future__ import annotations
@@ -27,12 +27,17 @@ class Driver:
 
     Attributes:
         insert: SQLAlchemy's INSERT with ON CONFLICT.
-        run: Executes a text once for each row of values; returns the number of changed rows.
+        run: Executes a text once for each row of values; raises the last argument, unless it is
+            None, if fewer rows are changed.
+        defer: Has the further `run` of a transaction wait for its next `fetch`, or its commit.
         fetch: Executes a text once with these values; returns all rows.
     """
 
     insert: Callable[[Table], Any]
-    run: Callable[[AsyncConnection, str, Sequence[tuple[Any, ...]]], Awaitable[int]]
+    run: Callable[
+        [AsyncConnection, str, Sequence[tuple[Any, ...]], Exception | None], Awaitable[None]
+    ]
+    defer: Callable[[AsyncConnection], None]
     fetch: Callable[[AsyncConnection, str, tuple[Any, ...]], Awaitable[Iterable[Any]]]
 
 
@@ -84,15 +89,25 @@ class Statement:
         self._statement = statement
         self._compiled: dict[str, _Compiled] = {}
 
-    async def run(self, connection: AsyncConnection, rows: Sequence[Values]) -> int:
-        """Executes it once for each of `rows`, by parameter; returns the number of changed rows."""
+    async def run(
+        self,
+        connection: AsyncConnection,
+        rows: Sequence[Values],
+        *,
+        missing: Exception | None = None,
+    ) -> None:
+        """Executes it once for each of `rows`, by parameter.
+
+        Raises `missing`, if it is given and fewer rows are changed. After `defer_writes` all errors
+        come later.
+        """
         if not rows:
-            return 0
+            return
         own = self._for(connection.dialect)
         if own.fixed:
             rows = [{**own.fixed, **row} for row in rows]
         values = [tuple([row[n] for n in own.names]) for row in rows]
-        return await drivers[connection.dialect.name].run(connection, own.text, values)
+        await drivers[connection.dialect.name].run(connection, own.text, values, missing)
 
     async def fetch(self, connection: AsyncConnection, **values: Any) -> list[Any]:
         """Executes it once; returns all its rows, with an attribute for each column."""
@@ -106,6 +121,14 @@ class Statement:
         if (known := self._compiled.get(dialect.name)) is None:
             known = self._compiled[dialect.name] = _compiled(self._statement, dialect)
         return known
+
+
+def defer_writes(connection: AsyncConnection) -> None:
+    """Has the further `Statement.run` of a transaction executed with its next read, or its commit.
+
+    Their errors are raised there.
+    """
+    drivers[connection.dialect.name].defer(connection)
 
 
 def _compiled(statement: Executable | Upsert, dialect: Dialect) -> _Compiled:

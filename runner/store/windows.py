@@ -125,8 +125,8 @@ async def _store_counts(connection: AsyncConnection, changed: Sequence[Window]) 
         {**_counts(window), **{f"its_{name}": getattr(window, name) for name in _KEYS}}
         for window in changed
     ]
-    if await _COUNT.run(connection, rows) != len(rows):
-        raise DamageError("a window that was read is not there")
+    damage = DamageError("a window that was read is not there")
+    await _COUNT.run(connection, rows, missing=damage)
 
 
 def _counts(window: Window) -> dict[str, Any]:

@@ -53,6 +53,9 @@ class TomlFile(Generic[Model]):
         Raises:
             RunnerError: The file cannot be read, or is not UTF-8 text; the class is `error`.
         """
+        if path.is_fifo():  # it is read more than once
+            message, remedy = _("this is a pipe"), _("save it to a file first, and name that file")
+            raise self._refused(path, message, remedy)
         try:
             data = path.read_bytes()
         except FileNotFoundError as error:

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from runner.app.credits import Credits
-from runner.app.events import EXPIRING_MS, JUDGED_ROWS, UNREACHABLE_MS, EventFinder, expiring
+from runner.app.events import EXPIRING_MS, UNREACHABLE_MS, EventFinder, expiring
 from runner.app.responses import QuotaLine
 from runner.core.demand import Waiting
 from runner.core.gate import ParkReason
@@ -19,7 +19,7 @@ from tests.app.test_publishing import NOW, WINDOW, batch, progress
 
 @pytest.fixture
 def finder() -> EventFinder:
-    return EventFinder(0.5)
+    return EventFinder()
 
 
 def offline(at: int) -> Waiting:
@@ -58,29 +58,6 @@ def test_a_batch_that_was_paused_for_a_reason_is_told_and_one_that_a_person_paus
     assert list(finder.found(replace(progress(), batches=(), paused=(by_hand,)))) == []
 
 
-def test_too_many_failures_of_this_run_stop_a_batch(finder: EventFinder) -> None:
-    def ended(succeeded: int, failed: int) -> list[str]:
-        counts = Counts(ready=500, succeeded=succeeded, failed=failed)
-        one = replace(batch(), rows=1_000, rows_loaded=1_000, counts=counts)
-        return list(finder.failing(replace(progress(), batches=(one,))).values())
-
-    assert ended(0, 100) == [], "what failed before this run is not its fault"
-    assert ended(10, 100 + JUDGED_ROWS - 11) == []
-    assert ended(25, 125) == [], "half is not more than half"
-    (reason,) = ended(25, 126)
-    assert "26 of the last 51 rows have failed" in reason
-
-
-def test_a_batch_that_is_resumed_is_judged_anew(finder: EventFinder) -> None:
-    counts = Counts(ready=500, failed=0)
-    one = replace(batch(), rows=1_000, rows_loaded=1_000, counts=counts)
-    failed = replace(one, counts=replace(counts, failed=60))
-    finder.failing(replace(progress(), batches=(one,)))
-    assert finder.failing(replace(progress(), batches=(failed,)))
-    finder.failing(replace(progress(), batches=()))
-    assert not finder.failing(replace(progress(), batches=(failed,)))
-
-
 @pytest.mark.parametrize(("left", "told"), [(EXPIRING_MS, 1), (EXPIRING_MS + 1, 0), (0, 0)])
 def test_credits_that_expire_soon_are_told(left: int, told: int) -> None:
     soon = Credits(
@@ -109,13 +86,13 @@ def _moment(text: str) -> int:
 def test_a_run_that_does_not_wait_is_not_said_to_go_on() -> None:
     spent = Waiting(1, ParkReason.SPENT, "", NOW + 9_000, WINDOW)
     for waits, told in ((True, "the run goes on at"), (False, "asked not to wait")):
-        (event,) = EventFinder(0.5, waits=waits).found(progress(NOW, [spent]))
+        (event,) = EventFinder(waits=waits).found(progress(NOW, [spent]))
         assert told in event.text
         assert ("goes on" in event.text) == waits
 
 
 def test_an_event_names_the_database_that_its_commands_are_about() -> None:
-    finder = EventFinder(0.5, (("--db", "/a place/own.db"),))
+    finder = EventFinder((("--db", "/a place/own.db"),))
     counts = Counts(ready=1, failed=3)
     paused = replace(batch(), state=BatchState.PAUSED, pause_reason="too many", counts=counts)
     (event,) = finder.found(replace(progress(), batches=(), paused=(paused,)))

@@ -109,3 +109,15 @@ def test_what_a_batch_had_done_before_it_joined_does_not_count() -> None:
     rates.add(NOW + 30_000, [batch(10), batch(5_000, batch_id=2, calls=900)])
     rates.add(NOW + 60_000, [batch(20), batch(5_010, batch_id=2, calls=910)])
     assert rates.rows_a_minute == 30
+
+
+def test_a_call_of_a_part_is_one_call() -> None:
+    def part(done: int, calls: int) -> Batch:
+        return replace(batch(done, calls, batch_id=2), part_of=1)
+
+    rates = Rates()
+    rates.add(NOW, [batch(100, calls=200), part(100, calls=100)])
+    rates.add(NOW + 60_000, [batch(110, calls=220), part(110, calls=110)])
+    assert rates.rows_a_call == 1
+    rates.add(NOW + 120_000, [part(150, calls=150)])  # the rest of the batch is done
+    assert rates.rows_a_call == 1

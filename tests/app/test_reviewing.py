@@ -17,6 +17,7 @@ from runner.app.application import Application, open_application
 from runner.app.review_rows import MARKED, ReviewQuery
 from runner.app.reviewing import choices_of, reviewer_named
 from runner.app.rows import RowResult
+from runner.drawing.report_page import page
 from runner.errors import ConfigError, InputError, NotFoundError
 from runner.files import parse_selection
 from runner.jobfile import AnswerSpec
@@ -355,10 +356,10 @@ def test_a_report_counts_the_answers_that_count_and_compares_models_with_people(
         assert (found.people.correct, found.people.rows, found.people.missing) == (1, 2, 1)
         assert found.reviewed == (("ann", 2), ("bob", 1))
         assert found.to_review == len(await marked(midnight, batch)) == 1
-        page = await midnight.report_page(wanted_of(batch))
+        drawn = page(await midnight.full_report(wanted_of(batch)))
         for part in ("Agreement of the votes", "Rows that people have looked at", "ann: 2, bob: 1",
                      "50.0 % (1 of 2); 1 without an answer", "To review"):  # fmt: skip
-            assert part in page, part
+            assert part in drawn, part
 
     play(tmp_path, scene, more=VOTES)
 

@@ -64,7 +64,7 @@ def test_an_interrupted_submission_goes_on_where_it_stopped(
             whole = await midnight.submit(checked)
             assert (whole.batch.state, whole.batch.rows_loaded) == (BatchState.ACTIVE, 95)
             assert await texts(midnight, tmp_path) == [f"row {n}" for n in range(95)]
-            assert await midnight.check() == []
+            assert await midnight.maintenance.check() == []
 
     anyio.run(main)
 

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from runner.cli import report_json
+from runner.cli.json import report_json
 from runner.cli.render.agreement_tables import agreement
 from runner.core.agreement import Agreement, AnswerTally
 

@@ -161,7 +161,7 @@ def test_a_defect_inside_the_engine_is_told_the_same_way(
     midnight: Any, work: Any, provider: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider()
-    monkeypatch.setattr("runner.engine.scheduler.Scheduler.admissible", fail)
+    monkeypatch.setattr("runner.engine.scheduler.Scheduler.wait", fail)
     said = midnight("run", *work, "--log-file", "log")
     assert said.code == 70
     assert "Traceback" not in said.err

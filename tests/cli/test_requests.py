@@ -68,6 +68,14 @@ def test_a_file_of_requests_needs_no_job_file(midnight: Any, provider: Any) -> N
     assert simulator.stats().calls == 5, "the same file is the same batch"
 
 
+def test_a_file_may_have_any_name_that_a_file_can_have(midnight: Any, provider: Any) -> None:
+    provider()
+    path = write(2).rename("\U0001f319 “night”.jsonl")
+    said = midnight("run", path, "-o", "out.jsonl")
+    assert said.code == 0, said
+    assert len(lines("out.jsonl")) == 2
+
+
 def test_embeddings_are_handed_on_too(midnight: Any, provider: Any) -> None:
     provider(models=())
     texts = write(3, lambda number: {"model": "m", "input": [f"row {number}", "x"]}, EMBEDDINGS)

@@ -25,6 +25,7 @@ from runner.core.gate import (
     MINUTE_MS,
     MOST_REFUSALS,
     OFFLINE_WAITS_MS,
+    REFUSED_WAITS_MS,
     THROTTLE_WAITS_MS,
     Gate,
     ParkReason,
@@ -58,6 +59,7 @@ DONE = Verdict(Kind.DONE)
 FAULT = Verdict(Kind.TRANSIENT, "HTTP 502")
 SPENT = Verdict(Kind.SPENT, "tomorrow", Scope.ACCOUNT)
 BUSY = Verdict(Kind.THROTTLED, "busy", Scope.ACCOUNT)
+UNAUTHORISED = Verdict(Kind.UNAUTHORISED, "no token", Scope.ACCOUNT)
 MAYBE = Verdict(Kind.THROTTLED, "limit exceeded", Scope.ACCOUNT, ambiguous=True)
 
 
@@ -135,8 +137,7 @@ def test_a_probe_that_tells_nothing_is_sent_again() -> None:
 def test_a_refused_account_is_remembered_until_a_call_is_answered_and_may_be_tried_at_once() -> (
     None
 ):
-    refused = after(window(gate=OPEN), Verdict(Kind.UNAUTHORISED, "no token", Scope.ACCOUNT))
-    gate = refused.gate
+    gate = after(window(gate=PROBING), UNAUTHORISED).gate
     assert (gate.reason, gate.why, gate.parked_until, gate.needs_probe) == (
         ParkReason.REFUSED,
         "no token",
@@ -145,6 +146,18 @@ def test_a_refused_account_is_remembered_until_a_call_is_answered_and_may_be_tri
     )
     assert after_reset(NOW + 5, gate, NOW).reason is ParkReason.REFUSED
     assert opened(replace(gate, probe_in_flight=True), probe=True) == OPEN
+
+
+@pytest.mark.parametrize("first", [window(gate=OPEN), window(gate=PROBING, previous_spent=3)])
+def test_an_account_that_was_answered_is_tried_again_twice_before_the_user_must_mend_it(
+    first: Window,
+) -> None:
+    waits, refused = [], first
+    for _ in range(3):
+        refused = after(refused, UNAUTHORISED)
+        waits.append(refused.gate.parked_until - NOW)
+        refused = replace(refused, gate=entered(refused.gate))
+    assert waits == [*REFUSED_WAITS_MS, 0]
 
 
 def test_the_probe_of_another_window_is_none_of_this_ones() -> None:
@@ -351,6 +364,21 @@ def test_of_a_burst_one_refusal_counts_and_a_doubtful_one_is_always_followed_up(
     assert after(probed_again(doubted, later), SPENT, now=later).refused == 2
     often = after(replace(both, refused=MOST_REFUSALS), SPENT, now=NOON)
     assert (often.gate.reason, often.gate.parked_until) == (ParkReason.AMBIGUOUS, later)
+
+
+@pytest.mark.parametrize("before", range(MOST_REFUSALS))
+def test_beyond_a_learned_limit_a_refusal_is_asked_about_only_if_the_budget_allows_both(
+    before: int,
+) -> None:
+    """A call beyond it was answered; then this one is refused, and the probe would be as well."""
+    tried = roll_over(learned(4, refused=before), DAY_OF_TEN, TRIED_AT, 0)
+    answered = after(probed_again(tried, TRIED_AT), DONE, now=TRIED_AT)
+    refused = after(replace(answered, reserved=1), SPENT, now=TRIED_AT)
+    while refused.gate.parked_until < refused.resets_at:
+        again = refused.gate.parked_until
+        refused = after(probed_again(refused, again), SPENT, now=again)
+    assert (refused.limit, refused.limit_source) == (5, Source.REFUSAL)
+    assert refused.refused <= MOST_REFUSALS
 
 
 def test_the_same_day_renewed_keeps_its_refusals_and_the_next_day_has_none() -> None:

@@ -6,7 +6,14 @@ import pytest
 
 from runner.core.admission import Permit
 from runner.core.charging import Outcome
-from runner.core.rejections import NO_STREAK, REJECTIONS, Rejections, Streak, find_systematic
+from runner.core.rejections import (
+    DIFFERENT_REJECTIONS,
+    NO_STREAK,
+    REJECTIONS,
+    Rejections,
+    Streak,
+    find_systematic,
+)
 from runner.core.retry import Fail, JobAction, Release, RetryAt, Succeed
 from runner.core.settlement import Call, CallJob, JobOutcome, Settlement
 from runner.core.tries import Tries
@@ -71,12 +78,33 @@ def test_calls_in_flight_when_the_batch_was_paused_fail_no_row_either() -> None:
     assert (actions(found), found.requeued) == ([RetryAt(NOW)], [])
 
 
-@pytest.mark.parametrize("between", [DONE, OTHER])
-def test_an_answer_or_another_message_ends_a_streak(between: Verdict) -> None:
-    found = found_in(*[REJECTED] * 4, between, *[REJECTED] * 4)
+def test_an_answer_ends_a_streak() -> None:
+    found = found_in(*[REJECTED] * 4, DONE, *[REJECTED] * 4)
     assert found.pause_reasons == {}
     assert found.streaks[1].count == 4
     assert found.streaks[1].failed_jobs == (6, 7, 8, 9)
+
+
+def test_another_message_begins_the_handful_anew() -> None:
+    found = found_in(*[REJECTED] * 4, OTHER, *[REJECTED] * 4)
+    assert found.pause_reasons == {}
+    assert list(found_in(REJECTED, before=found.streaks[1]).pause_reasons) == [1]
+
+
+def test_rejections_with_ever_other_messages_are_systematic_in_the_end() -> None:
+    """Such as messages that repeat the row, or that come from two servers in turn."""
+    messages = [f"HTTP 422, cannot read {'x' * number}" for number in range(DIFFERENT_REJECTIONS)]
+    varied = [Verdict(Kind.REJECTED, why) for why in messages]
+    assert found_in(*varied[1:]).pause_reasons == {}
+    found = found_in(*varied[5:], before=found_in(*varied[:5]).streaks[1], first=6)
+    assert list(found.pause_reasons) == [1]
+    assert found.requeued == [1, 2, 3, 4, 5]
+
+
+def test_the_ids_of_requests_in_messages_are_not_a_difference() -> None:
+    ids = ["fd4dc63c8d8c7d7b", "req_011CSHoEe", "2f1e-77aa", "a0-b1", "0b00"]
+    rejected = [Verdict(Kind.REJECTED, f"HTTP 400, no (request id: {one})") for one in ids]
+    assert list(found_in(*rejected).pause_reasons) == [1]
 
 
 @pytest.mark.parametrize("between", [FAULT, OF_THE_ROW])
@@ -84,6 +112,13 @@ def test_what_is_no_evidence_is_passed_over(between: Verdict) -> None:
     found = found_in(*[REJECTED] * 4, between, REJECTED)
     assert list(found.pause_reasons) == [1]
     assert actions(found)[4] == (Release() if between is FAULT else Fail(between.why))
+
+
+@pytest.mark.parametrize(
+    "why", ["your account was flagged as unsafe", "账号存在风险内容 (risk control)"]
+)
+def test_an_account_that_is_blocked_for_what_it_sent_is_not_the_rows_fault(why: str) -> None:
+    assert list(found_in(*[Verdict(Kind.REJECTED, why)] * REJECTIONS).pause_reasons) == [1]
 
 
 def test_before_any_answer_every_message_counts() -> None:
@@ -97,7 +132,7 @@ def test_before_any_answer_every_message_counts() -> None:
 def test_rejections_before_a_restart_count_and_their_message_is_not_known() -> None:
     stored = NO_STREAK.as_stored(4)
     assert list(found_in(OTHER, before=stored).pause_reasons) == [1]
-    assert Streak(4, "as before", (7,)).as_stored(0) == NO_STREAK
+    assert Streak(4, "as before", failed_jobs=(7,)).as_stored(0) == NO_STREAK
 
 
 def test_a_row_that_is_rejected_again_after_the_batch_was_resumed_fails() -> None:
@@ -114,7 +149,7 @@ def test_a_row_that_is_rejected_again_after_the_batch_was_resumed_fails() -> Non
 def test_every_batch_has_a_streak_of_its_own_and_a_call_for_none_has_none() -> None:
     found = find_systematic(
         [ended(n, REJECTED, batch=(None, 1, 2)[n % 3]) for n in range(3 * REJECTIONS - 3)],
-        lambda batch: Streak(1, "", (99,)) if batch == 2 else NO_STREAK,
+        lambda batch: Streak(1, failed_jobs=(99,)) if batch == 2 else NO_STREAK,
         lambda _batch: True,
         NOW,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -103,14 +104,12 @@ def statements(folder: Path, number: int, *, batches: int = 1) -> tuple[int, int
 
     Each call takes as long as any other, so those that start together end together.
     """
-    turns: list[int] = []
-
-    def note(statement: str, _values: object) -> None:
-        if statement.startswith("BEGIN"):
-            turns.append(0)
-        turns[-1] += 1
+    turns: Counter[int] = Counter()
 
     async def story(world: World) -> None:
+        def note(_statement: str, _values: object) -> None:
+            turns[world.database._writes] += 1
+
         for each in range(batches):
             await world.queue(number, name=f"letters {each}", reuse_answers=True)
         with watched(world.database._writer.sync_engine, note):
@@ -120,4 +119,4 @@ def statements(folder: Path, number: int, *, batches: int = 1) -> tuple[int, int
     folder.mkdir()
     simulate(folder, story, latency_ms=(500, 500), calls_per_day=None)
     together = "SELECT count(*) FROM calls GROUP BY reserved_at_ms ORDER BY 1 DESC LIMIT 1"
-    return rows(folder / "queue.db", together)[0][0], max(turns)
+    return rows(folder / "queue.db", together)[0][0], max(turns.values())

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import openpyxl
@@ -286,6 +287,67 @@ def test_standard_input_that_cannot_be_kept_is_told(monkeypatch: pytest.MonkeyPa
     with pytest.raises(InputError, match="cannot be copied") as caught:
         find_inputs([Path("-")], stdin=io.BytesIO(b"a\n1\n"))
     assert caught.value.remedy == "save it to a file first, and name that file"
+
+
+def test_a_pipe_is_read_as_what_its_name_or_its_beginning_says(tmp_path: Path) -> None:
+    for name, content in [("in.tsv", "a,b\n1\n"), ("pipe", '{"a,b":"1"}')]:
+        pipe = tmp_path / name
+        os.mkfifo(pipe)
+        writer = Thread(target=pipe.write_text, args=(content,))
+        writer.start()
+        (path,) = find_inputs([pipe])
+        writer.join()
+        assert rows(check(path)) == [{"a,b": "1"}]
+
+
+def test_an_open_file_of_the_process_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text(TABLE)
+    with (tmp_path / "data").open() as first, (tmp_path / "data").open() as second:
+        first.readline()
+        names = [Path(f"/dev/fd/{file.fileno()}") for file in (second, first)]
+        found = find_inputs([tmp_path / "data", *names])
+    assert [path.name for path in found] == ["data", "stdin.csv", "stdin.csv"]
+    assert found[1].read_text() == TABLE
+
+
+def test_a_folder_is_the_dataset_that_spark_wrote_into_it(tmp_path: Path) -> None:
+    """Without its markers and checksums; its empty parts are told."""
+    folder = tmp_path / "out.csv"
+    for name, content in {
+        "lang=en/part-1.csv": "a\n1\n",
+        "lang=__HIVE_DEFAULT_PARTITION__/part-0.csv": "a\n2\n",
+        "lang=en/part-2.csv": "",
+        "lang=en/.part-1.csv.crc": "crc",
+        "_SUCCESS": "",
+        "_temporary/part-1.csv": "a\n3\n",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    found = check(find_inputs([folder]))
+    assert rows(found) == [{"a": "2", "lang": None}, {"a": "1", "lang": "en"}]
+    assert "part-2.csv: the file is empty" in found.remarks[-1]
+    assert len(find_inputs([folder / "*" / "*"])) == 4
+
+
+@pytest.mark.parametrize(
+    ("files", "what", "remedy"),
+    [
+        (["a.csv", "b.json"], "files of several kinds (.csv, .json)", "*.csv"),
+        (["a.csv", "README"], "files of several kinds (no suffix, .csv)", "*.csv"),
+        (["_SUCCESS"], "the folder holds no file", "check the path"),
+        (["_delta_log/0.json", "a.parquet"], "a table of Delta Lake", "export it"),
+    ],
+)
+def test_a_folder_that_is_not_one_dataset_is_told(
+    tmp_path: Path, files: list[str], what: str, remedy: str
+) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("a\n1\n")
+    with pytest.raises(InputError) as caught:
+        find_inputs([tmp_path])
+    assert what in caught.value.what
+    assert remedy in str(caught.value.remedy)
 
 
 def test_standard_input_that_is_empty_or_not_alone_is_refused() -> None:

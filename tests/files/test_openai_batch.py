@@ -165,6 +165,26 @@ def test_a_line_that_cannot_be_sent_is_told(
     assert str(error.remedy).startswith("write each line as the OpenAI Batch API requires")
 
 
+@pytest.mark.parametrize(
+    ("line", "house"),
+    [
+        ('{"custom_id":"a","params":{"model":"m","max_tokens":9,"messages":[]}}', "Anthropic"),
+        ('{"custom_id":"a","body":{"messages":[]}}', "Mistral"),
+        ('{"key":"a","request":{"contents":[]}}', "Gemini"),
+        ('{"recordId":"a","modelInput":{}}', "Bedrock"),
+        ('{"id":"b","custom_id":"a","response":{"status_code":200}}', "results of a batch"),
+        ('{"messages":[{"role":"user","content":"x"}]}', "fine-tuning"),
+    ],
+)
+def test_the_format_of_another_house_is_named(tmp_path: Path, line: str, house: str) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_text(f"{line}\n")
+    with pytest.raises(InputError, match=house) as caught:
+        check_requests(path)
+    assert caught.value.where == f"{path}:1"
+    assert "as the OpenAI Batch API requires" in str(caught.value.remedy)
+
+
 def test_lines_without_a_key_are_told_with_all_others(tmp_path: Path) -> None:
     lacking = {key: value for key, value in asked(3).items() if key != "body"}
     error = refused(write(tmp_path / "in.jsonl", asked(1), "{", asked(1), lacking))

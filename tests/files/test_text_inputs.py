@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from runner import exact_json
 from runner.errors import InputError
 from runner.files import ReadOptions, check, read_rows
-from runner.files.readers.text_source import _ListLines
+from runner.files.readers.json_layout import ValueLines
 
 CHINESE = "编号,评论\n1,酒店很好\n2,“不错”、下次还来。\n"
 
@@ -219,7 +219,7 @@ def test_a_list_is_read_the_same_in_pieces_of_any_size(items: list[object], size
     for indent in (None, 1):
         source = Dribble(json.dumps(items, indent=indent, ensure_ascii=False).encode())
         source.size = size
-        lines = _ListLines(source, Path("rows.json"))
+        lines = ValueLines(source, Path("rows.json"), outer=1)
         found = b"".join(iter(lines.read, b""))
         assert [json.loads(line) for line in found.splitlines() if line.strip()] == items
 
@@ -297,7 +297,7 @@ def test_a_header_is_not_suspected(tmp_path: Path, header: str) -> None:
         ("a.csv", b"SQLite format 3\0\x10", "the file is an SQLite database", "export"),
         ("a.csv", b'{"id": 1, "text": "a"}\n', "the file is JSON", ".jsonl"),
         ("a.tsv", b'[\n {\n "text": "a"}]\n', "the file is JSON", ".jsonl"),
-        ("a.csv", b"id,text\r1,a\r", "a carriage return stands alone", "line ends"),
+        ("a.csv", b"id,text\n1,a\r2,b\n", "a carriage return stands alone", "put quotes"),
     ],
 )
 def test_what_the_file_is_instead_is_told(
@@ -306,6 +306,77 @@ def test_what_the_file_is_instead_is_told(
     error = refused(write(tmp_path, name, data))
     assert what in error.what
     assert remedy in (error.remedy or "")
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_cells_of_a_csv_file_may_be_separated_by_other_signs(
+    tmp_path: Path, separator: str, encoding: str
+) -> None:
+    """As R's ``write.csv2``, Excel's Unicode text and ``fwrite(sep = "|")`` write them."""
+    lines = [['"id"', '"text"'], ["1,5", '"a; ""b""\t|"'], ["2", "c, d"]]
+    text = "".join(separator.join(line) + "\r\n" for line in lines)
+    path = write(tmp_path, "rows.csv", text.encode(encoding))
+    assert rows(path) == [{"id": "1,5", "text": 'a; "b"\t|'}, {"id": "2", "text": "c, d"}]
+    assert check(path).remarks[-1].startswith("rows.csv: read with ")
+
+
+@pytest.mark.parametrize("name", ["a; b", "a|b"])
+def test_a_single_column_that_the_prompt_reads_is_one(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, "rows.csv", f"{name}\n1\n")
+    assert check(path, required=frozenset({name})).columns == (name,)
+    assert rows(write(tmp_path, "rows.csv", f'"{name}"\n1\n')) == [{name: "1"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.csv", 'id,text\r1,"a\rb\nc"\r2,d\r', [("1", "a\rb\nc"), ("2", "d")]),
+        ("a.csv", '"i""d";text\r1;a\r\r2;b', [("1", "a"), ("2", "b")]),
+        ("a.tsv", 'id\ttext\r1\t"a\r2\tb\r', [("1", '"a'), ("2", "b")]),
+        ("a.jsonl", '{"id":1}\r{"id":2}\r', [(1,), (2,)]),
+        ("a.json", '[\r{"id":1},\r{"id":2}]', [(1,), (2,)]),
+        ("a.csv", "id,text\r\r\n1,a\r\r\n", [("1", "a")]),
+    ],
+)
+def test_carriage_returns_alone_may_end_lines(
+    tmp_path: Path, name: str, text: str, expected: list[tuple[object, ...]]
+) -> None:
+    path = write(tmp_path, name, text)
+    assert [tuple(row.values()) for row in rows(path)] == expected
+    is_told = any("carriage returns as line ends" in remark for remark in check(path).remarks)
+    assert is_told == ("\r\r\n" not in text and not name.endswith(".json"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "remark"),
+    [
+        ("a.csv", "id,text\n1,\\N\n", r"cells hold \N, which databases write for null"),
+        ("a.tsv", "id\ttext\n\\N\ta\n", r"cells hold \N, which databases write for null"),
+        ("a.csv", "id,text\n1,a\n\ufeffid,text\n2,b\n", "the header stands again on line 3"),
+        ("a.csv", "id,text\n1,a\nid,text\nid,text\n", "the header stands again on line 3"),
+    ],
+)
+def test_cells_that_are_probably_not_what_they_say_are_told(
+    tmp_path: Path, name: str, text: str, remark: str
+) -> None:
+    path = write(tmp_path, name, text)
+    [told] = check(path).remarks
+    assert remark in told
+    assert len(rows(path)) == text.count("\n") - 1
+
+
+def test_row_names_without_a_name_have_a_remedy(tmp_path: Path) -> None:
+    """As R's ``write.table`` writes them, while a single row with more cells is a broken one."""
+    error = refused(write(tmp_path, "a.csv", '"text","n"\n"1","a",1.5\n"2","b",2\n'))
+    assert "col.names = NA" in str(error.remedy)
+    error = refused(write(tmp_path, "a.csv", "text,n\na,1\na,1,2\n"))
+    assert "put quotes around cells" in str(error.remedy)
+
+
+def test_a_broken_line_is_counted_by_carriage_returns(tmp_path: Path) -> None:
+    error = refused(write(tmp_path, "a.csv", "id,text\r1,a\r2\r"))
+    assert str(error.where).endswith("a.csv:3")
 
 
 @pytest.mark.parametrize("name", ["<id>", "{x}", "[id]", "%PDF", "version", "<html-id>"])

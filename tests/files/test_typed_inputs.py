@@ -5,13 +5,15 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 from zipfile import ZipFile
 
 import openpyxl
+import pandas as pd
 import pyarrow as pa
 import pytest
 import zstandard
-from pyarrow import parquet
+from pyarrow import ipc, parquet
 
 from runner.errors import InputError
 from runner.files import ReadOptions, check, read_rows
@@ -247,3 +249,51 @@ def test_an_empty_cell_of_any_workbook_is_null_and_a_text_stays_as_it_is(tmp_pat
     )
     found = [json.loads(row) for row in read_rows(check(path))]
     assert found == [{"a": None, "b": "_x0041_"}, {"a": 3, "b": None}]
+
+
+def test_values_that_python_has_no_type_for_are_texts(tmp_path: Path) -> None:
+    """Infinities, UUIDs, calendar intervals, and the dictionaries of Polars."""
+    inf, uuid = float("inf"), "12345678-1234-5678-1234-567812345678"
+    interval = pa.MonthDayNano([1, 2, 3_500_000_000])
+    words = pa.array(["x", None], pa.string_view())
+    table = pa.table(
+        {
+            "inf": [inf, -inf],
+            "list": [[inf, float("nan")], None],
+            "uuid": pa.array([UUID(uuid).bytes, None], pa.uuid()),
+            "interval": pa.array([interval, None]),
+            "word": pa.DictionaryArray.from_arrays(pa.array([0, 1], pa.uint32()), words),
+        }
+    )
+    path = tmp_path / "rows.arrow"
+    with ipc.new_stream(path, table.schema) as stream:
+        stream.write_table(table)
+    first, second = (json.loads(row) for row in read_rows(check(path)))
+    assert first == {
+        "inf": "Infinity",
+        "list": ["Infinity", None],
+        "uuid": uuid,
+        "interval": "P1M2DT3.5S",
+        "word": "x",
+    }
+    assert second == {**dict.fromkeys(first), "inf": "-Infinity"}
+
+
+def test_columns_whose_stored_values_mean_nothing_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    kind = {"ARROW:extension:name": "pandas.period", "ARROW:extension:metadata": '{"freq": "M"}'}
+    field = pa.field("when", pa.int64(), metadata=kind)
+    parquet.write_table(pa.table([pa.array([648])], schema=pa.schema([field])), path)
+    with pytest.raises(InputError, match='"when" holds periods of pandas') as caught:
+        check(path)
+    assert "astype" in str(caught.value.remedy)
+    pd.DataFrame({"when": pd.period_range("2024-01", periods=2, freq="M")}).to_parquet(path)
+    with pytest.raises(InputError, match='"when" holds periods of pandas'):
+        check(path)
+
+
+def test_the_first_version_of_feather_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "rows.feather"
+    path.write_bytes(b"FEA1" + bytes(40))
+    with pytest.raises(InputError, match="the first version of Feather"):
+        check(path)

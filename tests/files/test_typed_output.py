@@ -281,10 +281,23 @@ def test_looking_whether_an_extra_is_there_does_not_load_it(tmp_path: Path) -> N
 
 def test_parquet_in_is_parquet_out(tmp_path: Path) -> None:
     before = tmp_path / "in.parquet"
-    table = pa.table({"n": [1, 2], "o": [{"x": 1.5}, {"x": None}], "l": [["a"], []]})
+    inf = float("inf")
+    table = pa.table(
+        {
+            "n": [1, 2],
+            "o": [{"x": 1.5}, {"x": None}],
+            "l": [["a"], []],
+            "f": pa.array([inf, -inf], pa.float32()),
+            "fs": [[inf, 0.5], None],
+            "u": pa.array([b"1234567890abcdef", None], pa.uuid()),
+            "d": pa.array(["x", "y"]).dictionary_encode(),
+        }
+    )
     parquet.write_table(table, before)
     found = check(before)
-    with open_output(tmp_path / "out.parquet", found.columns, ()) as out:
+    with open_output(tmp_path / "out.parquet", found.columns, (), source=before) as out:
         for row in read_rows(found):
             out.write(row, ())
-    assert parquet.read_table(tmp_path / "out.parquet").to_pylist() == table.to_pylist()
+    after = parquet.read_table(tmp_path / "out.parquet")
+    assert after.to_pylist() == table.to_pylist()
+    assert after.schema.types == table.schema.types

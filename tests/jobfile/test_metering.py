@@ -70,6 +70,7 @@ ATTACKS = {
     "slice x": "{{ [1]|slice(10**9)|first }}",
     "tojson": "{{ [[1]]|tojson(indent=10**9) }}",
     "round": "{{ 2.5|round(10**9, 'ceil') }}",
+    "round negative": "{{ 12345|round(-10**9) }}",
     "round0": "{{ 2.5|round(10**7, 'floor') }}",
     "expandtabs": "{{ '\t'.expandtabs(10**9) }}",
     "translate": "{{ ('a'*1000000).translate({97: 'b' * 1000000}) }}",
@@ -128,6 +129,21 @@ def test_a_template_that_does_too_much_is_refused_soon_and_takes_little_memory(
 def most_memory() -> int:
     """The most memory that this process has had so far, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        ("{% if a %}b{% endif %}" * 9_999, "more than 2,000 statements"),
+        ("{% set x = 1 %}" * 50_000, "more than 2,000 statements"),
+        ("{{ " + "9" * 10_000 + " }}", "a number that is too long"),
+    ],
+)
+def test_a_template_that_cannot_be_compiled_soon_is_refused(source: str, what: str) -> None:
+    started = time.process_time()
+    with pytest.raises(TemplateSyntaxError, match=what):
+        compile_template(source)
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize(

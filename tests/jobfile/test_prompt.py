@@ -6,6 +6,7 @@ import pytest
 
 from runner.errors import JobFileError
 from runner.jobfile import InvalidReply, Prompt, parse
+from runner.jobfile.render import Templates
 
 LABELS = '[answer]\nkind = "label"\nlabels = ["good", "bad"]\n'
 
@@ -134,3 +135,10 @@ def test_rendering_leaves_the_row_as_it_was() -> None:
 def test_a_row_that_leaves_nothing_to_ask_is_refused_before_a_call_is_spent() -> None:
     with pytest.raises(JobFileError, match="empty for this row"):
         rendered("{{ text }}", text=" ")
+
+
+@pytest.mark.parametrize(
+    ("source", "text"), [(r"{{ '\ud83d' }}!", "\ufffd!"), (r"{{ '\ud83d\ude00' }}ü", "😀ü")]
+)
+def test_half_of_a_character_in_a_template_is_replaced(source: str, text: str) -> None:
+    assert Templates("job", {"user": source}).render("user", {}) == text

@@ -47,6 +47,12 @@ EXPLODING = {
     "many parts": {"anyOf": [{"const": number} for number in range(20_000)]},
     "many references": {"items": [{"$ref": "#/$defs/a"}] * 20_000, "$defs": {"a": True}},
     "a long one": {"enum": [{"a": number} for number in range(200_000)]},
+    "many truths": {"prefixItems": [True] * 100_000},
+    "a tower": json.loads('{"if":true,"then":' * 400 + "true" + "}" * 400),
+    "an old draft": {
+        "$schema": "http://json-schema.org/draft-03/schema#",
+        "properties": {"a": {"type": "string"}},
+    },
     "a deep one": json.loads('{"not":' * 120 + "true" + "}" * 120),
     "minItems": {"type": "array", "minItems": 10**9},
     "minLength": {"properties": {"a": {"type": "string", "minLength": 10**30}}},

@@ -64,6 +64,11 @@ def at(text: str) -> int:
         ("250us", 1),
         ("250\u00b5s", 1),
         ("12ns", 1),
+        ("PT30S", 30 * S),
+        ("PT1M30.5S", 90_500),
+        ("P1DT2H", DAY_MS + 2 * H),
+        ("00:00:30", 30 * S),
+        ("1:01:30.5", H + 90_500),
     ],
 )
 def test_a_duration_is_read_to_the_millisecond(text: str, ms: int) -> None:
@@ -75,6 +80,7 @@ def test_a_duration_is_read_to_the_millisecond(text: str, ms: int) -> None:
     [
         *("", " ", "1", "s", "1 s", "1m 2s", "-1s", "+1s", ".5s", "1.s", "1e3s", "nans", "infs"),
         *("3s2m", "1s1s", "1S", "1w", "1y", "1s,", "1s\n", "\u0661s", "\u00a01s", "1:30"),
+        *("P", "PT", "P1M", "P1Y", "PT1S1M", "pt1s", "0:60:00", "0:00:60"),
         *("401d", "9999999999999999s", "999999999999999d", "0." + "1" * 5000 + "s"),
     ],
 )
@@ -254,6 +260,16 @@ WAITS = {
     "1小时后重试": H,
     "请等待60秒": 60 * S,
     "1分30秒之后重新尝试": 90 * S,
+    "Retry in about 30 seconds": 30 * S,
+    "The next call is allowed in 2m": 2 * M,
+    "Please back off for 30 s": 30 * S,
+    "Too many calls. Cooldown: 45s": 45 * S,
+    "Slow down and retry 30s later": 30 * S,
+    "再过30秒重试": 30 * S,
+    "30秒後に再試行してください": 30 * S,
+    '{"message": "slow", "retry_after": 64.5}': 64_500,
+    "retryAfterMs=1500": 1_500,
+    "retry_after: 2026-11-16 17:30:06": None,
     # No wait, or none that is sure
     "": None,
     "try again later": None,
@@ -279,6 +295,11 @@ MOMENTS = {
     "resets 2026-11-16T09:30:00Z": 90 * M,
     "available again after 2026-11-16T09:30:00.5+00:00.": 90 * M + 500,
     "Please try again after 2026-11-16 09:30 UTC": 90 * M,
+    "2026-11-16 17:30:06 后恢复": 90 * M + 6 * S,
+    "It will reset at Mon, 16 Nov 2026 09:30:00 GMT": 90 * M,
+    "Resets at 1794821400": 90 * M,
+    "reset_at=1794821400000": 90 * M,
+    "wait for 17948214001 tokens": None,
     "created at 2026-11-16 17:30:06": None,
     "reset at 2026-13-45 17:30:06": None,
     "": None,

@@ -415,6 +415,20 @@ def test_a_wait_that_is_shorter_than_the_reset_of_a_bucket_wins(
     assert heard.counts["calls_per_day"] == Count(None, 0, 3_000_000)
 
 
+@pytest.mark.parametrize(
+    ("error", "wait_ms"),
+    [
+        ({"error": {"message": "busy", "retry_after": 12.5}}, 12_500),
+        ({"message": "You are limited", "retry_after": "12"}, 12_000),
+        ({"error": {"message": "busy", "retry_after_ms": 1500}}, 1_500),
+        ({"retry_after": 12}, 12_000),
+    ],
+)
+def test_the_wait_in_a_field_of_an_error_is_heard(error: Any, wait_ms: int) -> None:
+    verdict = ask(lambda _request: httpx.Response(429, json=error)).verdict
+    assert verdict.wait_ms == wait_ms
+
+
 def test_the_wait_of_googles_retry_info_is_heard() -> None:
     details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "30s"}]
 

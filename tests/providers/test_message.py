@@ -35,6 +35,18 @@ def reply(choice: Any, **more: Any) -> Any:
         ("content_filter", Finish.FILTERED),
         ("SAFETY", Finish.FILTERED),
         ("sensitive", Finish.FILTERED),
+        ("stop_delimiter", Finish.WHOLE),
+        ("COMPLETE", Finish.WHOLE),
+        ("<|im_end|>", Finish.WHOLE),
+        ("limit", Finish.CUT),
+        ("ERROR_LIMIT", Finish.CUT),
+        ("thinking_budget", Finish.CUT),
+        ("repetition", Finish.CUT),
+        ("contentFilter", Finish.FILTERED),
+        ("ERROR_TOXIC", Finish.FILTERED),
+        ("data-inspection-failed", Finish.FILTERED),
+        ("risk_control", Finish.FILTERED),
+        ("LANGUAGE", Finish.FILTERED),
     ],
 )
 def test_how_an_answer_ended_is_read(reason: Any, finish: Finish) -> None:
@@ -57,7 +69,14 @@ def test_how_an_answer_ended_is_read_under_every_name(fields: Any, finish: Finis
     assert reply({"message": {"content": "yes"}, **fields}).finish is finish
 
 
-@pytest.mark.parametrize("reason", ["error", "network_error", "insufficient_system_resource"])
+@pytest.mark.parametrize(
+    "reason",
+    [
+        *("error", "network_error", "insufficient_system_resource", "server_error", "time_limit"),
+        *("OTHER", "USER_CANCEL", "UNEXPECTED_TOOL_CALL", "engine_overloaded", "preempted"),
+        *("timeout", "failed", "interrupted", "kv_cache_exhausted", "MALFORMED_FUNCTION_CALL"),
+    ],
+)
 def test_an_answer_that_the_provider_calls_failed_is_a_fault(reason: str) -> None:
     found = reply({"finish_reason": reason, "message": {"content": "half of"}})
     assert classify(found, ()).kind is Kind.TRANSIENT
@@ -113,6 +132,52 @@ def test_a_message_without_text_is_named_or_its_arguments_are_read(
     found = reply({"message": message})
     assert found.content == content
     assert lacks in found.lacks
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": "I cannot\nhelp", "refusal": "I cannot\nhelp"},
+        {"content": [{"type": "refusal", "refusal": "I cannot help"}]},
+        {
+            "content": [
+                {"type": "text", "text": "yes"},
+                {"type": "refusal", "refusal": "I cannot help"},
+            ]
+        },
+    ],
+)
+def test_words_of_refusal_are_no_answer(message: Any) -> None:
+    found = reply({"message": message})
+    assert (found.content, found.lacks) == ("", "the model refuses to answer: I cannot help")
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ([{"type": "text", "text": "ye"}, {"type": "output_text", "text": "s"}], "yes"),
+        ([{"text": "yes"}], "yes"),
+        ([{"type": "text", "text": {"value": "yes", "annotations": []}}], "yes"),
+        ({"type": "text", "text": "yes"}, "yes"),
+        ([{"type": "reasoning_text", "text": "no"}, {"type": "text", "text": "yes"}], "yes"),
+        ([{"type": "summary_text", "text": "no"}, {"type": "text", "text": "yes"}], "yes"),
+        ([{"type": "tool_use", "text": "no"}, {"type": "text", "text": "yes"}], "yes"),
+        ([{"thought": True, "text": "no"}, {"text": "yes"}], "yes"),
+        ([{"type": "thinking", "thinking": "no"}], ""),
+        ([{"type": "text", "text": 3}], ""),
+        ([{"type": "place", "text": "Rome"}], '[{"type":"place","text":"Rome"}]'),
+        ({"text": "yes"}, '{"text":"yes"}'),
+        ([], ""),
+    ],
+)
+def test_only_parts_of_text_are_the_answer(content: Any, text: str) -> None:
+    assert reply({"message": {"content": content}}).content == text
+
+
+def test_of_several_answers_the_one_numbered_first_is_read() -> None:
+    two = [{"index": 1, "message": {"content": "no"}}, {"index": 0, "message": {"content": "yes"}}]
+    assert read_reply(200, {}, orjson.dumps({"choices": two})).content == "yes"
+    assert read_reply(200, {}, orjson.dumps({"choices": two[:1]})).content == "no"
 
 
 def test_the_text_of_a_completion_is_its_answer() -> None:

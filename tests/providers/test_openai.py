@@ -166,3 +166,40 @@ def test_a_stream_that_was_cut_off_is_no_answer() -> None:
 def test_an_error_inside_a_stream_is_the_reply() -> None:
     reply = read_reply(200, {}, stream(chunk("po"), {"error": {"code": "E1", "message": "busy"}}))
     assert (reply.code, reply.message, reply.content) == ("E1", "busy", None)
+
+
+CHAT: Any = {"choices": [{"message": {"content": 0.10}, "finish_reason": "stop"}]}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"code": 0, "msg": "success", "data": CHAT},
+        {"code": 200, "success": True, "message": "ok", "output": CHAT},
+        {"result": CHAT, "success": True, "errors": [], "messages": []},
+        json.dumps(CHAT),
+    ],
+)
+def test_an_answer_in_a_gateways_wrapping_is_one(reply: Any) -> None:
+    body = json.dumps(reply).replace("0.1", "0.12345678901234567890").encode()
+    assert read_reply(200, {}, body).content == "0.12345678901234567890"
+
+
+def test_the_usage_beside_a_wrapped_answer_is_read() -> None:
+    reply = {"output": CHAT, "usage": {"input_tokens": 3, "output_tokens": 1}}
+    found = read_reply(200, {}, orjson.dumps(reply))
+    assert (found.prompt_tokens, found.completion_tokens) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"code": 40001, "msg": "invalid parameter", "data": None},
+        {"code": 40001, "msg": "invalid parameter", "data": {"choices": []}},
+        {"error": {"message": "invalid parameter", "code": 40001}, "data": CHAT},
+    ],
+)
+def test_an_error_in_a_wrapping_is_told(reply: Any) -> None:
+    found = read_reply(200, {}, orjson.dumps(reply))
+    assert (found.code, found.message) == ("40001", "invalid parameter")
+    assert read_reply(200, {}, b'"{} {"').message.startswith("not JSON")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+from urllib.parse import quote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +22,8 @@ TOKEN = "sk-test-0123456789-abcdefghijklmnop"  # noqa: S105 - nobody's
         (f"no such key: {TOKEN[:20]}…", "no such key: [token]…"),
         (f"…{TOKEN[-18:]} is unknown", "…[token] is unknown"),
         (f"key {TOKEN[5:24]}***", "key [token]***"),
+        (TOKEN.upper(), "[token]"),
+        (f"İ {TOKEN.title()} İ", "İ [token] İ"),
         ("keys begin with sk-test-", "keys begin with sk-test-"),
         ("", ""),
     ],
@@ -26,6 +31,24 @@ TOKEN = "sk-test-0123456789-abcdefghijklmnop"  # noqa: S105 - nobody's
 def test_the_token_and_long_parts_of_it_are_removed(said: str, cleaned: str) -> None:
     assert Redaction(TOKEN).text(said) == cleaned
     assert Redaction(TOKEN).body(said.encode()) == cleaned.encode()
+
+
+@pytest.mark.parametrize("before", ["", ":", "me:", "Bearer ", "some user:"])
+def test_no_long_part_of_the_token_is_left_in_base64(before: str) -> None:
+    encoded = base64.b64encode(f"{before}{TOKEN}".encode()).decode()
+    cleaned = Redaction(TOKEN).body(f"Basic {encoded} is bad".encode()).decode()
+    assert cleaned.startswith("Basic ")
+    assert cleaned.endswith(" is bad")
+    assert not any(encoded[at : at + 16] in cleaned for at in range(8, len(encoded) - 20))
+
+
+def test_the_token_is_removed_however_its_characters_are_escaped() -> None:
+    odd = "ms+1234/5678=90:ab"
+    for token in (TOKEN, odd):
+        everywhere = "".join(f"%{ord(char):02X}" for char in token)
+        in_json = "".join(f"\\u{ord(char):04X}" for char in token)
+        for spelled in (everywhere, quote(token, safe=""), in_json):
+            assert Redaction(token).body(f"to /{spelled}/x".encode()) == b"to /[token]/x"
 
 
 @given(st.text(), st.integers(0, len(TOKEN)), st.integers(0, len(TOKEN)), st.text())

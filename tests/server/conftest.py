@@ -219,4 +219,4 @@ async def _serve(
                     stop()
 
             tasks.start_soon(stop_when_over)
-            await serve(midnight, LOCAL, 0, ready=listening, signals=False, on_start=stops.append)
+            await serve(midnight, LOCAL, 0, ready=listening, attended=False, on_start=stops.append)

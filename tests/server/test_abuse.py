@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from pathlib import Path
@@ -136,6 +137,25 @@ def test_connections_that_bring_no_request_are_closed_and_others_are_not(
             pass
 
 
+@pytest.mark.parametrize("endless", [b"X-A: a\r\n", b"a"], ids=["headers", "a header"])
+def test_an_endless_head_of_a_request_is_refused(served: Served, endless: bytes) -> None:
+    begun = b"GET /v1/models HTTP/1.1\r\nX-B: "
+    with connected(served, begun) as one, pytest.raises(ConnectionError):
+        one.sendall(endless * 10_000_000)
+
+
+def test_a_head_of_many_headers_is_read_and_the_next_is_bounded_anew(served: Served) -> None:
+    large = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nX-B: " + b"a" * 40_000
+    with connected(served) as one:
+        for _ in range(3):
+            one.sendall(large + b"\r\n\r\n")
+            assert one.recv(100).startswith(b"HTTP/1.1 200")
+            one.settimeout(0.5)
+            with contextlib.suppress(TimeoutError):
+                while one.recv(65_536):
+                    pass
+
+
 def test_where_connections_are_few_those_without_a_request_give_way(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,7 +200,7 @@ def test_two_servers_cannot_have_one_port(served: Served, tmp_path: Path) -> Non
             cwd=tmp_path,
         )
         async with open_application(settings, environ={"MY_TOKEN": "x"}) as midnight:
-            await serve(midnight, "127.0.0.1", port, ready=print, signals=False)
+            await serve(midnight, "127.0.0.1", port, ready=print, attended=False)
 
     with pytest.raises(ConfigError, match="cannot listen"):
         anyio.run(main)
@@ -193,7 +213,7 @@ def test_beyond_this_machine_a_key_is_needed(serving: Serving) -> None:
     with serving() as served:
 
         async def beyond() -> None:
-            await serve(served.application, "0.0.0.0", 0, ready=print, signals=False)  # noqa: S104
+            await serve(served.application, "0.0.0.0", 0, ready=print, attended=False)  # noqa: S104
 
         with pytest.raises(ConfigError, match="only clients with a key"):
             served.do(beyond)

@@ -25,7 +25,7 @@ def test_a_report_tells_what_each_client_has_spent(serving: Serving) -> None:
         while [state for _, state in served.ledger()] != ["done"] * 3:
             assert time.monotonic() < until
             time.sleep(0.05)
-        found = served.do(served.application.ledger_report, ReportQuery(by=(Grouping.CLIENT,)))
+        found = served.do(served.application.ledger.report, ReportQuery(by=(Grouping.CLIENT,)))
     lines = {line.labels["client"]: line.figures for line in found.lines}
     assert {name: one.calls for name, one in lines.items()} == {"ada": 2, "bob": 1}
     assert all(one.answered == one.calls and not one.wasted for one in lines.values())

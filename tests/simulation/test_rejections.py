@@ -10,9 +10,11 @@ import pytest
 
 from runner.core.demand import Rules
 from runner.core.ending import Ending
+from runner.core.gate import MINUTE_MS
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.engine.run import RunOptions
+from runner.errors import UnauthorisedError
 from runner.store import batch_updates
 from tests.support.world import World, simulate
 
@@ -96,6 +98,44 @@ def test_a_batch_that_is_resumed_although_nothing_has_changed_stops_again_and_ro
         assert failed[0] == 0
         assert failed[-1] == 8
         assert await world.defects() == []
+
+    simulate(tmp_path, story)
+
+
+def refused_account(_number: int) -> httpx.Response:
+    return httpx.Response(401, json={"error": {"message": "invalid token"}})
+
+
+@pytest.mark.parametrize("at_once", [1, 8])
+def test_an_account_that_is_refused_for_a_moment_goes_on(tmp_path: Path, at_once: int) -> None:
+    async def story(world: World) -> None:
+        batch, refused_since = await world.queue(60), list[int]()
+
+        def script(number: int) -> httpx.Response:
+            if number > 20:
+                refused_since.append(world.clock.now())
+            ends = refused_since[0] + 20_000 if refused_since else 0
+            return refused_account(number) if world.clock.now() < ends else answered()
+
+        provider = Provider(script)
+        assert await drain(world, provider, at_once) is Ending.DONE
+        assert (await world.batch(batch)).counts.succeeded == 60
+        assert await world.defects() == []
+
+    simulate(tmp_path, story)
+
+
+def test_an_account_that_stays_refused_ends_the_run_within_a_minute(tmp_path: Path) -> None:
+    provider = Provider(lambda n: answered() if n <= 20 else refused_account(n))
+
+    async def story(world: World) -> None:
+        batch, began = await world.queue(60), world.clock.now()
+        with pytest.raises(UnauthorisedError):
+            await drain(world, provider, 1)
+        assert world.clock.now() - began < 3 * MINUTE_MS
+        assert provider.calls <= 24
+        counts = (await world.batch(batch)).counts
+        assert (counts.ready, counts.failed) == (40, 0)
 
     simulate(tmp_path, story)
 

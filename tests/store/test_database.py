@@ -1,17 +1,22 @@
 """Transactions: whole, apart from one another; and who has written is known."""
 
+import asyncio
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import anyio
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from runner.errors import StoreError
+from runner.store.damage import DamageError
 from runner.store.database import Database
 from runner.store.opening import open_database
 from runner.store.sqlite import table_names
+from runner.store.statement import Statement, defer_writes
 from runner.store.tables import batches
 from tests.store.kit import Store, submit
 
@@ -75,6 +80,44 @@ def test_a_cancelled_transaction_is_still_committed_whole(store: Store) -> None:
     assert store.one("SELECT rows_loaded FROM batch_counts") == 10
 
 
+# Takes a tenth of a second, and has a row that is still to be read then.
+COUNTING = """UPDATE batches SET priority = (
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500000)
+    SELECT max(i) FROM n) RETURNING id"""
+
+
+def test_a_task_that_is_cancelled_changes_nothing_and_the_next_one_writes(path: Path) -> None:
+    """By asyncio, as on Ctrl-C or after a time-out: no shield of anyio's keeps that off.
+
+    The errors are kept, and with them what their frames refer to.
+    """
+    kept: list[object] = []
+
+    async def count(database: Database, began: anyio.Event) -> None:
+        async with database.write() as connection:
+            await submit(connection)
+            began.set()
+            await connection.execute(text(COUNTING))
+
+    async def main() -> None:
+        async with open_database(path) as database:
+            for _ in range(3):
+                began = anyio.Event()
+                counting = asyncio.create_task(count(database, began))
+                await began.wait()
+                await anyio.sleep(0.02)  # until the statement runs, in a thread
+                counting.cancel()
+                with pytest.raises(asyncio.CancelledError) as caught:
+                    await counting
+                kept.append(caught)
+            async with database.write() as connection:
+                await submit(connection)
+
+    anyio.run(main)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM batches").fetchall() == [(1,)]
+
+
 # ---- who has written
 
 
@@ -82,7 +125,7 @@ async def revision_of(database: Database) -> tuple[int, int]:
     """Write something, and tell the revision as the writer sees it."""
     async with database.write() as connection:
         await touch(connection)
-        return await database.revision(connection)
+        return database.revision(connection)
 
 
 async def touch(connection: AsyncConnection) -> None:
@@ -134,7 +177,7 @@ def test_a_writer_knows_of_another_task_that_waited_while_it_wrote(store: Store)
         async with anyio.create_task_group() as tasks, database.write() as connection:
             tasks.start_soon(revision_of, database)
             await anyio.wait_all_tasks_blocked()
-            revisions.append(await database.revision(connection))
+            revisions.append(database.revision(connection))
         assert not is_next(revisions[0], await revision_of(database))
 
     store.run(main)
@@ -177,3 +220,62 @@ def test_what_a_process_left_half_done_when_it_made_the_file_is_undone_before_it
 async def names_in(database: Database) -> set[str]:
     async with database.read() as connection:
         return await table_names(connection)
+
+
+# ---- writes that travel with the next statement
+
+MORE = Statement(update(batches).values(priority=batches.c.priority + bindparam("more")))
+NONE = Statement(update(batches).where(batches.c.id == bindparam("id")).values(priority=7))
+IMPOSSIBLE = Statement(update(batches).values(state=bindparam("state")))
+
+
+async def queued(database: Database) -> None:
+    async with database.write() as connection:
+        await submit(connection, 1)
+
+
+def test_a_deferred_write_is_seen_by_the_next_read_and_committed(store: Store) -> None:
+    async def main(database: Database) -> None:
+        await queued(database)
+        async with database.write() as connection:
+            defer_writes(connection)
+            await MORE.run(connection, [{"more": 2}])
+            assert await connection.scalar(select(batches.c.priority)) == 2
+            await MORE.run(connection, [{"more": 3}, {"more": 4}])
+
+    store.run(main)
+    assert store.one("SELECT priority FROM batches") == 9
+
+
+@pytest.mark.parametrize("error", ["of the body", "of the write"])
+def test_a_transaction_with_deferred_writes_that_fails_changes_nothing(
+    store: Store, error: str
+) -> None:
+    async def main(database: Database) -> None:
+        await queued(database)
+        with pytest.raises(Exception, match=r"halfway|CHECK"):  # noqa: PT012 - a transaction
+            async with database.write() as connection:
+                defer_writes(connection)
+                await MORE.run(connection, [{"more": 2}])
+                if error == "of the body":
+                    raise ValueError("halfway")
+                await IMPOSSIBLE.run(connection, [{"state": "none"}])
+        async with database.write() as connection:
+            await MORE.run(connection, [{"more": 5}])
+
+    store.run(main)
+    assert store.one("SELECT priority FROM batches") == 5
+
+
+def test_a_deferred_write_that_finds_too_few_rows_fails_its_transaction(store: Store) -> None:
+    async def main(database: Database) -> None:
+        await queued(database)
+        with pytest.raises(StoreError, match="not there"):  # noqa: PT012 - a transaction
+            async with database.write() as connection:
+                defer_writes(connection)
+                missing = DamageError("a batch is not there")
+                await MORE.run(connection, [{"more": 2}], missing=missing)
+                await NONE.run(connection, [{"id": 99}], missing=missing)
+
+    store.run(main)
+    assert store.one("SELECT priority FROM batches") == 0

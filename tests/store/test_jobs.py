@@ -10,7 +10,7 @@ from runner.core.settlement import CallJob
 from runner.core.states import Counts
 from runner.core.tries import Tries
 from runner.errors import StoreError
-from runner.store import batch_rows, jobs, results
+from runner.store import batch_rows, jobs, results, retries
 from runner.store.counts import Changes
 from runner.store.database import Database
 from runner.store.jobs import ReadyJob
@@ -139,8 +139,8 @@ def test_failed_jobs_start_afresh_when_they_are_retried(store: Store) -> None:
         await open_gates(connection, batch)
         await settle(connection, *map(asked_again, await start(connection, batch, 3)))
         await settle(connection, *map(failed, await start(connection, batch, 3)))
-        assert await results.retry_failed(connection, batch) == 3
-        assert await results.retry_failed(connection, batch) == 0
+        assert await retries.retry_failed(connection, batch) == 3
+        assert await retries.retry_failed(connection, batch) == 0
         assert await batch_rows.failures(connection, batch, 10) == []
         assert await jobs.read_invalid_replies(connection, [2, 3, 4]) == {}
         again = await start(connection, batch, 3)
@@ -155,7 +155,7 @@ def test_retrying_one_batch_leaves_the_failures_of_another(store: Store) -> None
         for digest, model in (("first", "a"), ("second", "b")):
             batch = await submit(connection, 2, digest=digest, model=model)
             await settle(connection, failed(await start_one(connection, batch)))
-        assert await results.retry_failed(connection, batch) == 1
+        assert await retries.retry_failed(connection, batch) == 1
 
     store.play(scene)
     assert store.rows("SELECT job_id FROM results") == [(1,)]

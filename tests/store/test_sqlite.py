@@ -4,9 +4,10 @@ import resource
 import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import bindparam, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.errors import (
@@ -18,13 +19,15 @@ from runner.errors import (
     StoreError,
     UnavailableError,
 )
-from runner.store import batches, image_tasks, jobs, results, windows
+from runner.store import batches, image_tasks, jobs, retries, tables, windows
 from runner.store import sqlite as dialect
 from runner.store import sqlite_errors as errors
 from runner.store.batches import Batch
 from runner.store.counts import Changes
 from runner.store.database import Database
 from runner.store.rescue import rescue
+from runner.store.sqlite_driver import DriverConnection
+from runner.store.statement import Statement, defer_writes
 from tests.store.kit import (
     ACCOUNT,
     NOON,
@@ -41,6 +44,7 @@ from tests.store.releases import raw
 from tests.support.statements import watched
 
 BIG = "x" * 100_000
+MORE = Statement(update(tables.batches).values(priority=bindparam("more")))
 
 
 def test_a_commit_survives_a_power_cut(sqlite_store: SqliteStore) -> None:
@@ -52,6 +56,30 @@ def test_a_commit_survives_a_power_cut(sqlite_store: SqliteStore) -> None:
             assert await connection.scalar(text("PRAGMA journal_mode")) == "wal"
 
     sqlite_store.run(main)
+
+
+def test_a_transaction_of_deferred_writes_takes_one_round_trip_to_the_thread(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trips: list[object] = []
+    send = DriverConnection._send
+
+    async def counted(self: DriverConnection, fn: Callable[..., Any], *args: Any) -> Any:
+        trips.append(fn)
+        return await send(self, fn, *args)
+
+    async def main(database: Database) -> None:
+        async with database.write() as connection:
+            await submit(connection, 1)
+        monkeypatch.setattr(DriverConnection, "_send", counted)
+        async with database.write() as connection:
+            defer_writes(connection)
+            await MORE.run(connection, [{"more": 2}])
+            await MORE.run(connection, [{"more": 3}])
+        monkeypatch.undo()
+
+    SqliteStore(path, inline=False).run(main)
+    assert len(trips) == 1, "to commit"
 
 
 # ---- errors, by their codes
@@ -241,7 +269,7 @@ SCENES: dict[str, Callable[[AsyncConnection, Batch], Awaitable[object]]] = {
     "jobs_waiting (due_at_ms": lambda c, _b: jobs.promote(c, NOON, Changes()),
     "INDEX jobs_waiting": lambda c, _b: jobs.next_due(c),
     "jobs_running (runner_id=": lambda c, _b: rescue(c, OURS, NOON),
-    "jobs_failed": results.retry_failed,
+    "jobs_failed": retries.retry_failed,
     "calls_reserved (runner_id=": lambda c, _b: rescue(c, OURS, NOON),
     "windows_reserved": lambda c, _b: windows.reserved_windows(c),
     "windows_latest": lambda c, _b: windows.latest_windows(c, [ACCOUNT]),

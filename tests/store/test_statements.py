@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.packing import Packing
 from runner.core.retry import Accept, Fail, Reask, Release, RetryAt, SplitPack, Succeed
 from runner.core.settlement import Call, Settlement
-from runner.store import image_tasks, results, reuse
+from runner.store import image_tasks, retries, reuse
 from runner.store.batches import Batch
 from runner.store.counts import Changes
 from runner.store.database import Database
@@ -51,7 +51,7 @@ def mixed(calls: Sequence[Call]) -> list[Settlement]:
 
 async def fail_and_retry(connection: AsyncConnection, batch: Batch, calls: list[Call]) -> None:
     await settle(connection, *map(failed, calls))
-    await results.retry_failed(connection, batch)
+    await retries.retry_failed(connection, batch)
 
 
 async def settle_and_promote(connection: AsyncConnection, _b: Batch, calls: list[Call]) -> None:

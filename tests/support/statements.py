@@ -26,9 +26,11 @@ def watched(engine: Engine, note: Callable[[str, Any], None]) -> Iterator[None]:
         if connection.engine.sync_engine is engine:
             note(text, values)
 
-    async def run(connection: AsyncConnection, text: str, rows: Any) -> int:
+    async def run(
+        connection: AsyncConnection, text: str, rows: Any, missing: Exception | None
+    ) -> None:
         noted(connection, text, rows[0])
-        return await driver.run(connection, text, rows)
+        await driver.run(connection, text, rows, missing)
 
     async def fetch(connection: AsyncConnection, text: str, values: Any) -> Any:
         noted(connection, text, values)

@@ -112,6 +112,7 @@ class World:
         max_concurrency: int = 32,
         account_concurrency: int | None = None,
         drain_s: float = 30.0,
+        most_failed: float = 1.0,
         clock: Clock | None = None,
         **wishes: Any,
     ) -> AsyncIterator[Engine]:
@@ -139,7 +140,7 @@ class World:
                 )
                 for name in accounts
             ]
-            options = EngineOptions(max_concurrency, drain_s)
+            options = EngineOptions(max_concurrency, drain_s, most_failed=most_failed)
             engine = Engine(self.database, endpoints, clock or self.clock, options, Random(seed))
             async with engine.running():
                 yield engine

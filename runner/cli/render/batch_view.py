@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from runner.app import reasons
 from runner.app.profile import Profile
-from runner.cli import as_json
 from runner.cli.render.layout import facts, table
 from runner.core.window import Unit
 from runner.jobfile import JobFile
@@ -20,22 +17,6 @@ from runner.wording import fmt, words
 
 BAR = 24
 LONGEST_PROMPT = 400
-
-
-def as_object(profile: Profile) -> dict[str, Any]:
-    """Returns the profile as a JSON object."""
-    return as_json.batch(profile.batch) | {
-        "replaces": [each.id for each in profile.replaces],
-        "job": profile.jobfile.model_dump(mode="json", by_alias=True, exclude_defaults=True),
-        "parts": [{"name": part.part, "left": part.left} for part in profile.family[1:]],
-        "answers": [{"answer": answer, "rows": number} for answer, number in profile.answers],
-        "failures": [
-            {"cause": each.error, "rows": each.count, "example": each.example}
-            for each in profile.causes
-        ],
-        "calls": sum(day.calls for day in profile.days),
-        "tokens": _tokens(profile),
-    }
 
 
 def profile(details: Profile, command: str, now: int) -> RenderableType:
@@ -99,7 +80,7 @@ def _outcome_facts(details: Profile, now: int) -> list[tuple[str, str]]:
         else ""
     )
     calls = fmt.number(sum(day.calls for day in details.days))
-    tokens = _tokens(details)
+    tokens = details.tokens
     paid = [day.credits for day in details.days if day.credits is not None]
     pairs = [
         (_("state"), state_in_words(batch)),
@@ -128,11 +109,6 @@ def state_in_words(batch: Batch) -> str:
         return _("done")
     state = words.BATCH_STATES[batch.state]
     return f"{state}: {reasons.translated(batch.pause_reason)}" if batch.pause_reason else state
-
-
-def _tokens(details: Profile) -> int | None:
-    known = [day.tokens for day in details.days if day.tokens is not None]
-    return sum(known) if known else None
 
 
 def _answers(details: Profile) -> RenderableType:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from runner.app.pruning import Pruned
 from runner.language import _
 from runner.wording import fmt
-
-
-def as_object(pruned: Pruned) -> dict[str, Any]:
-    """Returns a JSON object; `bytes_freed` is null if the database could not shrink now."""
-    return {"deleted": [batch.id for batch in pruned.batches], "bytes_freed": pruned.bytes_freed}
 
 
 def deleted(pruned: Pruned, *, dry_run: bool = False) -> RenderableType:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runner import exact_json
 from runner.app.difference import Difference
 from runner.cli.render.layout import table
 from runner.language import _
@@ -15,31 +12,6 @@ from runner.wording import fmt
 
 MOST_CHANGES = 15
 NO_ANSWER = _("(no answer)")
-
-
-def as_object(difference: Difference) -> dict[str, Any]:
-    """Returns a JSON object; an answer is null if there is none."""
-    return {
-        "first": difference.first.id,
-        "second": difference.second.id,
-        "same": difference.same,
-        "changed": difference.changed,
-        "only_first": difference.only_first,
-        "only_second": difference.only_second,
-        "changes": [
-            {"before": before, "after": after, "rows": number}
-            for (before, after), number in difference.changes.most_common()
-        ],
-        "examples": [
-            {
-                "row": example.number,
-                "before": example.before,
-                "after": example.after,
-                "input": exact_json.loads(example.row),
-            }
-            for example in difference.examples
-        ],
-    }
 
 
 def difference(compared: Difference) -> RenderableType:

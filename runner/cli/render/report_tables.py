@@ -9,8 +9,6 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from runner import invocation
-from runner.app import report_words
-from runner.app.report_words import LABELS, OUTCOMES
 from runner.app.reporting import Grouping, Report, ReportLine
 from runner.cli.render import report_pictures
 from runner.cli.render.layout import table
@@ -18,7 +16,8 @@ from runner.core.window import Unit
 from runner.language import _
 from runner.store.batches import Batch
 from runner.store.reports import DayReport
-from runner.wording import fmt
+from runner.wording import fmt, report_words
+from runner.wording.report_words import LABELS, OUTCOMES
 
 LAST = {"credits": _("Credits"), "left": _("Left"), "spent": _("Spent")}
 NEEDED = ("answered",)

@@ -10,15 +10,13 @@ from rich.console import Console
 
 from runner.cli.render.run_view import RunView, RunViewer
 from runner.clock import moment
-from runner.core.demand import WaitCause, Waiting
+from runner.core.demand import PASSING, Waiting
 from runner.core.gate import ParkReason
 from runner.engine.progress import Progress
 from runner.language import _
 from runner.wording import fmt, messages, wait_messages
 
 PROGRESS_EVERY_MS = 30_000
-# These change with every call; the regular progress line covers them.
-PASSING = frozenset({WaitCause.IN_FLIGHT, WaitCause.CONCURRENCY, WaitCause.RATE})
 # Shorter waits are not logged: they may follow every call.
 SHORT_WAIT_MS = 15_000
 # Without a network these alternate all night: each is logged once until new rows are finished.

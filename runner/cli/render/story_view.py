@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runner import exact_json
 from runner.app import reasons
 from runner.app.story import KeptAnswer, RowStory
 from runner.core.states import CallState, JobState
@@ -17,70 +14,6 @@ from runner.store.stories import CallRecord, JobStory
 from runner.wording import calls, fmt, messages
 
 Prompt = tuple[tuple[str, str], ...]
-
-
-def as_object(story: RowStory) -> dict[str, Any]:
-    """Returns a JSON object: the row, its prompt, and the history of each of its jobs."""
-    return {
-        "batch": story.batch.id,
-        "row": story.number,
-        "input": exact_json.loads(story.row),
-        "prompt": _messages(story.prompt),
-        "jobs": [_job_object(part, each, story.kept.get(part)) for part, each in story.parts],
-        "reviews": [_review_object(each) for each in story.reviews],
-    }
-
-
-def _review_object(review: Review) -> dict[str, Any]:
-    taken_back = review.taken_back_at
-    return {
-        "answer": review.answer,
-        "reviewer": review.reviewer,
-        "reviewed_at": fmt.iso(review.reviewed_at),
-        "taken_back_at": None if taken_back is None else fmt.iso(taken_back),
-    }
-
-
-def _messages(prompt: Prompt) -> list[dict[str, str]]:
-    return [{"role": role, "content": content} for role, content in prompt]
-
-
-def _kept_object(kept: KeptAnswer) -> dict[str, Any]:
-    return {
-        "batch": kept.batch_id,
-        "asked_the_same": kept.same,
-        "prompt": _messages(kept.prompt) or None,
-    }
-
-
-def _job_object(part: str, job: JobStory, kept: KeptAnswer | None) -> dict[str, Any]:
-    return {
-        "part": part or None,
-        "state": job.state,
-        "answer": job.answer,
-        "error": job.error,
-        "reused": job.reused,
-        "kept_from": None if kept is None else _kept_object(kept),
-        "recorded_at": None if job.recorded_at is None else fmt.iso(job.recorded_at),
-        "calls": [
-            {
-                "id": call.id,
-                "account": call.account,
-                "model": call.model,
-                "verdict": call.state.value,
-                "status": call.status,
-                "error": call.error or None,
-                "rows": call.rows_asked,
-                "prompt_tokens": call.prompt_tokens,
-                "completion_tokens": call.completion_tokens,
-                "started_at": fmt.iso(call.reserved_at),
-                "ended_at": None if call.settled_at is None else fmt.iso(call.settled_at),
-                "reply": call.reply,
-                "why_not": call.reason,
-            }
-            for call in job.calls
-        ],
-    }
 
 
 def story(details: RowStory, now: int) -> RenderableType:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from datetime import MAXYEAR, UTC, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -32,13 +34,37 @@ def to_values(column: Any) -> list[Any]:
     """
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
-        return to_values(column.storage)
+        stored = to_values(column.storage)
+        return _uuids(stored) if isinstance(kind, pa.UuidType) else stored
     if pa.types.is_dictionary(kind):
-        return to_values(column.dictionary_decode())
+        return _decoded(column)
     if reader := _reader(kind):
         return reader(column)
     values: list[Any] = column.to_pylist()
     return values
+
+
+def _uuids(values: Sequence[bytes | None]) -> list[str | None]:
+    return [None if value is None else str(UUID(bytes=value)) for value in values]
+
+
+def _decoded(column: Any) -> list[Any]:
+    """Returns the values of a column with a dictionary."""
+    try:
+        return to_values(column.dictionary_decode())
+    except pa.ArrowNotImplementedError:  # such as a dictionary of `string_view`, from Polars
+        values = column.dictionary
+        return [None if at is None else values[at].as_py() for at in column.indices.to_pylist()]
+
+
+def _intervals(column: Any) -> list[str | None]:
+    """Returns calendar intervals as ISO 8601 texts, such as ``P1M2DT3.5S``."""
+    return [None if value is None else _interval_text(*value) for value in column.to_pylist()]
+
+
+def _interval_text(months: int, days: int, nanoseconds: int) -> str:
+    seconds = f"{Decimal(nanoseconds).scaleb(-9):.9f}".rstrip("0").rstrip(".")
+    return f"P{months}M{days}DT{seconds}S"
 
 
 def _reader(kind: Any) -> Callable[[Any], list[Any]] | None:
@@ -48,6 +74,8 @@ def _reader(kind: Any) -> Callable[[Any], list[Any]] | None:
         return _moments
     if types.is_time(kind) or types.is_duration(kind):
         return _times
+    if types.is_interval(kind):
+        return _intervals
     if types.is_struct(kind):
         return _objects
     if types.is_map(kind):

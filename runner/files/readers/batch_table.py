@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ from runner.files.input_errors import header_error, named_columns
 from runner.files.readers.arrow_values import to_values
 from runner.files.readers.typed_json import to_json_text
 from runner.language import _
+
+_PERIOD = "pandas.period"
+_EXTENSION = b"ARROW:extension:name"  # of a type that is known only where pandas is loaded
 
 
 class BatchTable:
@@ -58,16 +61,27 @@ class BatchTable:
         """Returns the number of a row at or before `start`, and the batches from that row on."""
         raise NotImplementedError
 
-    def _name_columns(self, names: Sequence[str]) -> None:
+    def _name_columns(self, schema: pa.Schema) -> None:
         """Sets the columns' names.
 
         Raises:
-            InputError: Two names are equal.
+            InputError: Two names are equal, or a column holds periods of pandas, which are stored
+                as numbers that mean nothing without their frequency.
         """
-        self.columns, remarks = named_columns(names)
+        for field in schema:
+            if _extension_of(field) == _PERIOD:
+                raise self._unreadable(field.name, _("periods of pandas"), "astype(str)")
+        self.columns, remarks = named_columns(schema.names)
         self.remarks = tuple(f"{self._path.name}: {remark}" for remark in remarks)
         if fault := header_error(self.columns):
             raise InputError(fault, where=str(self._path), remedy=_("rename the columns"))
+
+    def _unreadable(self, name: str, noun: str, call: str) -> InputError:
+        what = _('the column "{name}" holds {noun}, which cannot be read').format(
+            name=name, noun=noun
+        )
+        remedy = _("write it as text, with {call}, or leave it out").format(call=call)
+        return InputError(what, where=str(self._path), remedy=remedy)
 
     def _values(self, batch: pa.RecordBatch) -> list[list[Any]]:
         """Returns the values of each column as Python objects.
@@ -101,6 +115,13 @@ class BatchTable:
                 else str(self._path)
             )
             raise InputError(what, where=where, remedy=_("write it again")) from error
+
+
+def _extension_of(field: Any) -> str:
+    """Returns the name of a field's extension type; empty if it has none."""
+    if isinstance(field.type, pa.BaseExtensionType):
+        return str(field.type.extension_name)
+    return str((field.metadata or {}).get(_EXTENSION, b""), "utf-8")
 
 
 def _brief(error: Exception) -> str:

@@ -18,11 +18,16 @@ class CalamineTable(ExcelTable):
         return (cell or None) if isinstance(cell, str) else plain(cell)
 
     def _sheet_rows(self, file: BinaryIO) -> Iterator[Sequence[Any]]:
-        from python_calamine import CalamineError, CalamineWorkbook  # an extra
+        from python_calamine import (  # an extra
+            CalamineError,
+            CalamineWorkbook,
+            SheetVisibleEnum,
+        )
 
         try:
             book = CalamineWorkbook.from_filelike(file)
-            sheet = book.get_sheet_by_index(self._chosen(book.sheet_names))
+            visible = [sheet.visible == SheetVisibleEnum.Visible for sheet in book.sheets_metadata]
+            sheet = book.get_sheet_by_index(self._chosen(book.sheet_names, visible))
             self.all = sheet.height
             yield from sheet.to_python(skip_empty_area=False)
         except CalamineError as error:

@@ -19,7 +19,11 @@ _NEEDS_QUOTES = re.compile(r'[\t"\n\r,]|^$')  # Excel also quotes cells with com
 MAX_CELL = 1 << 26
 """The longest cell, in characters."""
 
+_DATABASE_NULL = r"\N"
 _LONE_RETURN = gettext_noop("a carriage return stands alone outside quotes")
+_SEPARATORS = (";", "\t", "|")
+# The first line end outside quotes. Some programs write two carriage returns and a line feed.
+_FIRST_LINE_END = re.compile(rb'(?:[^"\r\n]|"[^"]*")*(\r*\n|\r)')
 _SEPARATOR_LINE = re.compile(r"sep=.?", re.IGNORECASE | re.DOTALL)
 
 
@@ -52,21 +56,32 @@ def has_plain_quotes(lines: Iterable[str]) -> bool:
     return False
 
 
-def has_semicolons(lines: Iterable[str], required: Collection[str]) -> bool:
-    """Whether semicolons separate the cells of a CSV file, as Excel writes them in many locales.
+def other_separator(lines: Iterable[str], required: Collection[str]) -> str | None:
+    """Returns the character that separates the cells of a CSV file; None for a comma.
 
-    This is so if the header, split at commas, is a single cell that is not a required column.
+    It is another one if the header, split at commas, is a single cell that is not a required
+    column. Excel writes semicolons in many locales.
     """
-    for line in lines:
-        if not line.strip():
-            continue
-        try:
-            by_comma = next(csv.reader([line], strict=True))
-            by_semicolon = next(csv.reader([line], delimiter=";", strict=True))
-        except csv.Error:
-            return False
-        return len(by_comma) == 1 < len(by_semicolon) and by_comma[0] not in required
-    return False
+    header = next((line for line in lines if line.strip()), "")
+    try:
+        by_comma = next(csv.reader([header]), [])
+        cells = {sign: len(next(csv.reader([header], delimiter=sign))) for sign in _SEPARATORS}
+    except csv.Error:
+        return None
+    separator = max(_SEPARATORS, key=cells.__getitem__)
+    if len(by_comma) == 1 < cells[separator] and by_comma[0] not in required:
+        return separator
+    return None
+
+
+def ends_with_returns(head: bytes) -> bool:
+    """Whether carriage returns alone end the lines, as Excel for the Mac writes them.
+
+    Args:
+        head: The beginning of the file.
+    """
+    found = _FIRST_LINE_END.match(head)
+    return found is not None and found[1] == b"\r"
 
 
 def _recorded(lines: Iterable[str], raw: list[str]) -> Iterator[str]:
@@ -94,6 +109,9 @@ class CsvTable:
         header_error: The error in the header, or None.
         header_remedy: The advice about that error.
         remarks: The assumptions made about the header, for the user.
+        has_database_nulls: Whether `validate` has read a cell that databases write for null.
+        repeated_header: The line on which `validate` has read the header again; 0 if on none.
+        has_row_names: Whether `validate` has read a row with one cell more than the header.
     """
 
     def __init__(self, lines: Iterable[str], delimiter: str, *, plain: bool = False) -> None:
@@ -105,6 +123,10 @@ class CsvTable:
         self.header_error: str | None = None
         self.header_remedy = _("correct the header")
         self.remarks: tuple[str, ...] = ()
+        self.has_database_nulls = False
+        self.repeated_header = 0
+        self.has_row_names = False
+        self._header: list[str] = []
         try:
             header = next((cells for cells in self._reader if _has_text(cells)), [])
         except csv.Error as error:
@@ -116,6 +138,7 @@ class CsvTable:
             self.header_error = _("this is Excel's sep= line")
             self.header_remedy = _("leave it out")
             return
+        self._header = header
         self.columns, self.remarks = named_columns(header)
         self.header_error = header_error(self.columns)
 
@@ -126,11 +149,16 @@ class CsvTable:
 
     def validate(self, report: ReportError) -> Iterator[None]:
         """Yields once for each valid row, and reports each invalid one."""
-        width = len(self.columns)
+        width, header = len(self.columns), self._header
         for first_line, cells in self._rows(report):
             if len(cells) == width:
+                if _DATABASE_NULL in cells:
+                    self.has_database_nulls = True
+                if cells[-1] == header[-1] and _is_header(cells, header):
+                    self.repeated_header = self.repeated_header or first_line
                 yield None
             elif _has_text(cells):
+                self.has_row_names = self.has_row_names or len(cells) == width + 1
                 what = ngettext(
                     "{number} cell, where the header has {width}",
                     "{number} cells, where the header has {width}",
@@ -170,6 +198,11 @@ class CsvTable:
                 report(first_line, _reason(error))
             else:
                 return
+
+
+def _is_header(cells: list[str], header: list[str]) -> bool:
+    """Whether a row is the header again, as after ``cat``, perhaps with a byte order mark."""
+    return [cells[0].removeprefix("\ufeff"), *cells[1:]] == header
 
 
 def _has_text(cells: list[str]) -> bool:

@@ -18,12 +18,14 @@ import openpyxl
 
 from runner.errors import InputError
 from runner.files.input_errors import header_error, named_columns, unusable
+from runner.files.readers.sheet_xml import inspect
 from runner.files.readers.typed_json import to_json_text
 from runner.language import _
 
 # Excel's escape for a character that XML cannot contain (ECMA-376, 22.4.2.4, ST_Xstring).
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 _NO_DATE = re.compile(r"Cell (\w+) is marked as a date but the serial value (\S+) is outside")
+_MOST_SHOWN = 3  # ranges
 _MAX_WHOLE = 1e21  # floats from here on are written with an exponent
 # The errors that openpyxl raises for a file that is damaged or not a workbook.
 _OPENPYXL_ERRORS = (
@@ -104,8 +106,10 @@ class ExcelTable:
             with warnings.catch_warnings():  # warnings about styles do not matter here
                 warnings.simplefilter("ignore")
                 book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-                chosen = self._chosen([sheet.title for sheet in book.worksheets])
-                sheet: Any = book.worksheets[chosen]
+                names = [sheet.title for sheet in book.worksheets]
+                visible = [sheet.sheet_state == "visible" for sheet in book.worksheets]
+                sheet: Any = book.worksheets[self._chosen(names, visible)]
+                self._inspect(sheet)
                 self.all = sheet.max_row or 0
                 sheet.reset_dimensions()  # some programs write wrong dimensions
             rows = sheet.iter_rows(values_only=True)
@@ -120,20 +124,40 @@ class ExcelTable:
             )
             raise InputError(what, where=where, remedy=_("save it again")) from error
 
-    def _chosen(self, names: Sequence[str]) -> int:
-        """Returns the index of the sheet to read.
+    def _inspect(self, sheet: Any) -> None:
+        """Tells merged cells, whose value only the first of them has.
+
+        Raises:
+            InputError: A cell has a formula without a value, which would be read as empty.
+        """
+        with sheet._get_source() as xml:  # noqa: SLF001 - nothing else gives the XML
+            uncalculated, merged = inspect(xml)
+        if uncalculated:
+            what = _("the formula in the cell {cell} was never calculated")
+            remedy = _("open the file in Excel or LibreOffice, and save it")
+            shown = what.format(cell=uncalculated)
+            raise InputError(shown, where=str(self._path), remedy=remedy)
+        if merged:
+            remark = _("{file}: cells are merged ({ranges}); only the first of them has the value")
+            shown = ", ".join(merged[:_MOST_SHOWN]) + ", …" * (len(merged) > _MOST_SHOWN)
+            self.remarks += (remark.format(file=self._path.name, ranges=shown),)
+
+    def _chosen(self, names: Sequence[str], visible: Sequence[bool]) -> int:
+        """Returns the index of the sheet to read: by default the first one that is not hidden.
 
         Raises:
             InputError: There is no sheet with the given name or number.
         """
         if self._sheet is None:
+            first = visible.index(True) if True in visible else 0
             if len(names) > 1:
-                rest = ", ".join(f'"{name}"' for name in names[1:])
+                rest = ", ".join(f'"{name}"' for at, name in enumerate(names) if at != first)
                 remark = _(
                     '{file}: the sheet "{name}" is read, and not {rest}; --sheet names another'
                 )
-                self.remarks = (remark.format(file=self._path.name, name=names[0], rest=rest),)
-            return 0
+                shown = remark.format(file=self._path.name, name=names[first], rest=rest)
+                self.remarks += (shown,)
+            return first
         if self._sheet in names:
             return names.index(self._sheet)
         if self._sheet.isdecimal() and 0 < int(self._sheet) <= len(names):

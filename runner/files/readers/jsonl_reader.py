@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -17,6 +18,10 @@ MAX_COLUMNS = 10_000
 """The most different keys in all rows together; more would fill the memory."""
 
 _MAX_DEPTH = 200  # orjson can write values that are nested up to 254 deep
+
+# What Python and many other programs write for floats that JSON does not have. A whole string is
+# matched first, and kept.
+_CONSTANT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|(?<![\w.])(?:(NaN)|([-+]?)Infinity)(?![\w.])')
 
 RowCheck = Callable[[dict[str, Any]], str | None]
 """Called with the values of a row; returns the error in it, or None."""
@@ -39,12 +44,16 @@ class JsonLines:
 
     Attributes:
         line: The number of the last line read by `validate`.
+        has_constants: Whether `validate` has read a NaN or an infinity.
+        wrapper: The key of a list of objects in an invalid row, which may be the rows meant.
     """
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines = lines
         self._columns: dict[str, None] = {}
         self.line = 0
+        self.has_constants = False
+        self.wrapper: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -71,24 +80,59 @@ class JsonLines:
             if not text:
                 continue
             row, error = _parse(text)
+            if error and row_check is None and (standard := _standard(text)) != text:
+                row, error = _parse(standard)
+                self.has_constants = True
             if not row.keys() <= columns:
                 self._add_columns(row)
             error = error or _key_error(row, required)
             if not error and row_check:
                 error = row_check(row)
             if error:
+                self.wrapper = self.wrapper or _wrapper(row)
                 report(number, error)
             else:
                 yield None
 
     def json_rows(self, start: int) -> Iterator[str]:
-        """Yields the text of each row from number `start`, stripped."""
-        return islice(filter(None, map(str.strip, self._lines)), start, None)
+        """Yields the text of each row from number `start`, stripped.
+
+        NaN becomes null, and an infinity the text ``Infinity``.
+        """
+        return islice(map(_standard, filter(None, map(str.strip, self._lines))), start, None)
 
     def _add_columns(self, row: dict[str, Any]) -> None:
         self._columns.update(dict.fromkeys(row))
         if len(self._columns) > MAX_COLUMNS:
             raise TooManyColumnsError
+
+
+def _wrapper(row: dict[str, Any]) -> str | None:
+    """Returns the only key whose value is a list of objects, as in ``{"data": [{…}, …]}``."""
+    lists = [key for key, value in row.items() if isinstance(value, list) and value]
+    keys = [key for key in lists if all(isinstance(item, dict) for item in row[key])]
+    return keys[0] if len(keys) == 1 else None
+
+
+def is_object(text: bytes) -> bool:
+    """Whether bytes are a whole JSON object."""
+    try:
+        return isinstance(orjson.loads(text), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _standard(text: str) -> str:
+    """Returns a line with NaN and infinities replaced by values that JSON has."""
+    if "NaN" not in text and "Infinity" not in text:
+        return text
+    return _CONSTANT.sub(_replacement, text)
+
+
+def _replacement(found: re.Match[str]) -> str:
+    if found[1]:
+        return "null"
+    return found[0] if found[2] is None else f'"{found[2].replace("+", "")}Infinity"'
 
 
 def _parse(text: str) -> tuple[dict[str, Any], str | None]:

@@ -22,9 +22,11 @@ class ParquetTable(BatchTable):
         super().__init__(path, _("a Parquet file"))
         with self._as_input_errors():
             self._file = parquet.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
-            names = self._file.schema_arrow.names
         self.all = self._file.metadata.num_rows
-        self._name_columns(names)
+        self._name_columns(self._file.schema_arrow)
+        for column in map(self._file.schema.column, range(len(self._file.schema))):
+            if column.converted_type == "INTERVAL":  # Arrow reads it as bytes
+                raise self._unreadable(column.path, _("intervals"), "CAST(… AS VARCHAR)")
 
     def _batches(self, start: int, /) -> tuple[int, Iterable[Any]]:
         """Skips the row groups before the one that contains row `start`."""

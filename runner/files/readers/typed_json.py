@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
@@ -19,13 +20,16 @@ def to_json_text(row: Mapping[str, Any]) -> str:
     """Returns the JSON text of a row.
 
     Times and dates become ISO 8601, decimals become texts with all their digits, an image becomes
-    a `data:` URL, other bytes become base64, and NaN becomes null.
+    a `data:` URL, other bytes become base64, NaN becomes null, and an infinity
+    the text ``Infinity``.
 
     Raises:
         ValueError: A value cannot be written as JSON.
     """
     try:
-        return orjson.dumps(row, default=_plain, option=_ANY_KEY).decode()
+        text = orjson.dumps(row, default=_plain, option=_ANY_KEY).decode()
+        # orjson writes infinities as null.
+        return _spelled(row) if "null" in text and _has_infinity(row) else text
     except orjson.JSONEncodeError:  # an integer beyond 64 bits, or an unsupported value
         return _spelled(row)
 
@@ -38,7 +42,17 @@ def _spelled(row: Mapping[str, Any]) -> str:
         raise ValueError(str(error)) from error
 
 
+def _has_infinity(value: Any) -> bool:
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return isinstance(value, float) and math.isinf(value)
+    return any(map(_has_infinity, value))
+
+
 def _leaf(value: Any) -> str:
+    if isinstance(value, float) and math.isinf(value):
+        return '"Infinity"' if value > 0 else '"-Infinity"'
     return orjson.dumps(value, default=_plain, option=_ANY_KEY).decode()
 
 

@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -38,6 +39,8 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
     for is_kind, read in _SCALARS:
         if is_kind(kind):
             return read
+    if isinstance(kind, pa.UuidType):
+        return lambda text: UUID(text).bytes
     if pa.types.is_struct(kind):
         return _struct(kind)
     if pa.types.is_map(kind):
@@ -52,6 +55,10 @@ def _same(value: Any) -> Any:
 
 def _duration(text: str) -> timedelta:
     return timedelta(microseconds=int(Decimal(text.removeprefix("PT").removesuffix("S")) * 10**6))
+
+
+def _float(value: Any) -> Any:
+    return float(value) if value in ("Infinity", "-Infinity") else value
 
 
 def _bytes(text: str) -> bytes:
@@ -89,6 +96,7 @@ _SCALARS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Any]], ...] = (
     (pa.types.is_time, time.fromisoformat),
     (pa.types.is_duration, _duration),
     (pa.types.is_decimal, Decimal),
+    (pa.types.is_floating, _float),
     (pa.types.is_binary, _bytes),
     (pa.types.is_large_binary, _bytes),
     (pa.types.is_fixed_size_binary, _bytes),

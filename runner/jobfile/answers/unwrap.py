@@ -7,31 +7,39 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-# Models mark their thinking in many ways: <think>, [THINK], <seed:think>, <|begin_of_thought|>,
-# ◁think▷, <|START_THINKING|>, 【思考】. Opening and closing brackets need not match.
-_BRACKETS_OF_TAG = "<\\[{(【◁＜«", ">\\]})】▷＞»"
+# Models mark their thinking in many ways: <think>, [THINK], <seed:think>, <longcat_think>,
+# <|begin_of_thought|>, ◁think▷, <|START_THINKING|>, 【思考】, <think> escaped for a web page, or
+# with the full-width bars of DeepSeek's marks. Opening and closing brackets need not match.
+_CLOSERS = ">\\]})】▷＞»"
+_OPEN, _CLOSE = r"(?:[<\[{(【◁＜«]|&lt;)", f"(?:[{_CLOSERS}]|&gt;)"
+_OPENERS = frozenset("<[{(【◁＜«&")
 _WORD = (
-    r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reasoning_content|reflection|analysis|scratchpad"
-    r"|inner_monologue|ant_?thinking|思考|思考过程)"
+    r"(?:(?:[a-z]{2,12}[:_]|ant|deep|long)?(?:think(?:ing)?|thoughts?)|reason(?:ing)?|reflection"
+    r"|analysis|scratchpad|inner_monologue|思考|思考过程)(?:[ _▁]?(?:process|content|block))?"
 )
-_OPEN, _CLOSE = _BRACKETS_OF_TAG
-_OPENERS = frozenset("<[{(【◁＜«")
-_REST = rf"(?:\s[^<{_CLOSE}]{{0,60}})?\|?[{_CLOSE}]"  # attributes, and the end of the tag
+_REST = rf"(?:\s[^<&{_CLOSERS}]{{0,60}})?[|｜]?{_CLOSE}"  # attributes, and the end of the tag
 _BEGINS = (
-    rf"[{_OPEN}]\|?\s*(?:seed:|(?:begin|start)(?:[_ ]of)?[_ ])?{_WORD}{_REST}|<unused94>thought\b"
+    rf"{_OPEN}[|｜]?\s*(?:(?:begin|start)(?:[_ ▁]of)?[_ ▁])?{_WORD}{_REST}|<unused94>thought\b"
 )
 _ENDS = (
-    rf"[{_OPEN}]\|?\s*(?:/\s*(?:seed:)?|end(?:[_ ]of)?[_ ]){_WORD}{_REST}"
+    rf"{_OPEN}[|｜]?\s*(?:/\s*|end(?:[_ ▁]of)?[_ ▁]){_WORD}{_REST}|{_OPEN}{_WORD}\s?/{_CLOSE}"
     r"|<unused95>|\.\.\.done thinking\."  # MedGemma; Ollama
 )
 _OPENING = re.compile(rf"\s*(?:{_BEGINS})", re.IGNORECASE)
 _ANY_OPENING = re.compile(_BEGINS, re.IGNORECASE)
 _CLOSING = re.compile(_ENDS, re.IGNORECASE)
+_ANY_TAG = re.compile(rf"(?P<end>{_ENDS})|{_BEGINS}", re.IGNORECASE)
+_FENCED_THINKING = re.compile(
+    r"\s*(```|~~~)(?:think(?:ing)?|thoughts?|reasoning)[ \t]*\n", re.IGNORECASE
+)
 # Some models divide a reply into channels; the answer follows the mark of the final channel.
 _CHANNELS = re.compile(r"<\|channel\|?>")
 _FINAL = re.compile(
     r"<\|channel\|>\s*final\b[^<]{0,80}<\|message\|>|<channel\|>"  # gpt-oss, Gemma
 )
+# The same when a server removes the marks but not the names of the channels.
+_BARE_ANALYSIS = re.compile(r"\s*analysis(?=[A-Z\"“]|[^\x00-\x7f])")
+_BARE_FINAL = "assistantfinal"
 # Marks before and after the answer that follows the thinking.
 _MARKS_OF_ANSWER = re.compile(r"\A\s*<\|(?:START_RESPONSE|begin_of_solution)\|>")
 _MARKS_OF_END = re.compile(r"<\|(?:return|end|im_end|eot_id|END_RESPONSE|end_of_solution)\|>\s*\Z")
@@ -39,7 +47,8 @@ _TAGGED = re.compile(
     r"\A\s*<(answer|response|final|output)>(.*)</\1>\s*\Z", re.DOTALL | re.IGNORECASE
 )
 # A reply with thinking begins with a bracket, or contains one of these.
-_TRACES = ("/", "end_", "END_", "<unused95>", "done thinking")
+_TRACES = ("/", "end_", "END_", "｜end", "<unused95>", "done thinking")
+_BARE_STARTS = ("analysis", "```", "~~~")
 _FENCE = re.compile(r"(```|~~~)[\w+#-]*[ \t]*\n")
 _NOUNS = (
     "label|labels|answer|answers|category|class|classification|sentiment|result|output|rating|"
@@ -100,17 +109,45 @@ def prose_of(text: str) -> str | None:
             return _without_frame(text[start:]) if start else text.strip()
         if opening is None and (start or _ANY_OPENING.search(text, start, closing.start())):
             return _without_frame(text[start:]) if start else text.strip()
-        start = closing.end()
+        start = _end_of_thinking(text, start if opening is None else opening.end(), closing.end())
+
+
+def _end_of_thinking(text: str, start: int, end: int) -> int:
+    """Returns the end of the thinking that begins before `start`, and may contain other thinking.
+
+    Its first closing tag ends at `end`.
+    """
+    depth = 1
+    for tag in _ANY_TAG.finditer(text, start):
+        depth += -1 if tag["end"] else 1
+        if tag["end"]:
+            end = tag.end()
+        if depth == 0:
+            break
+    return end
 
 
 def _may_think(text: str) -> bool:
     """Whether a reply may contain thinking or frame marks; this shortcut spares most the search."""
     bare = text.lstrip()
-    return bare[:1] in _OPENERS or any(trace in bare for trace in _TRACES)
+    return (
+        bare[:1] in _OPENERS
+        or bare.startswith(_BARE_STARTS)
+        or any(trace in bare for trace in _TRACES)
+    )
 
 
 def _without_marks(text: str) -> str | None:
-    """Returns the final channel of a reply; None when a reply in channels lacks a final one."""
+    """Returns the final channel of a reply, or what follows a code block of thinking.
+
+    It is None when a reply in channels lacks a final one, or when the block does not end.
+    """
+    if _BARE_ANALYSIS.match(text):
+        _, mark, last = text.rpartition(_BARE_FINAL)
+        return last if mark else None
+    if fence := _FENCED_THINKING.match(text):
+        _, mark, rest = text[fence.end() - 1 :].partition(f"\n{fence[1]}")
+        return rest if mark else None
     if not text.lstrip().startswith("<|") or not _CHANNELS.search(text):
         return text
     *_, last = _FINAL.split(text)

@@ -65,6 +65,11 @@ def _of_width(parts: Sequence[Any]) -> int:
     return sum(min(max(number, 0), _MOST) for number in numbers)
 
 
+def _of_power(parts: Sequence[Any]) -> int:
+    """Estimates ``round``, which computes a power of ten."""
+    return 100 * _of_width([abs(part) for part in parts[1:] if isinstance(part, int)])
+
+
 def _of_lines(parts: Sequence[Any]) -> int:
     return _lines(parts[0]) * (_of_width(parts) + _texts(parts[1:]))
 
@@ -155,7 +160,7 @@ _GROWTH: dict[str, Callable[[Sequence[Any]], int]] = {
     "rjust": _of_width,
     "zfill": _of_width,
     "to_bytes": _of_width,
-    "round": lambda parts: 100 * _of_width(parts[1:]),
+    "round": _of_power,
     "indent": _of_lines,
     "expandtabs": _of_tabs,
     "join": _of_join,

@@ -12,16 +12,16 @@ from starlette.responses import Response
 
 from runner.app.application import Application
 from runner.app.live import LiveOverview
-from runner.app.report_page import days_chart, hours_chart
-from runner.app.report_words import OUTCOMES
 from runner.app.reporting import Report
 from runner.core.gate import ParkReason
 from runner.core.window import Unit, Window
+from runner.drawing.report_page import days_chart, hours_chart
 from runner.language import _
 from runner.server.dashboard.live import Cached, Fragment
 from runner.server.dashboard.pages import render, show
 from runner.server.dashboard.visits import Visit
 from runner.wording import messages, shown_windows
+from runner.wording.report_words import OUTCOMES
 
 _MOST_DAYS = 60
 _ADD_UP_EVERY_S = 600.0
@@ -33,7 +33,7 @@ class AccountPages:
     def __init__(self, midnight: Application, live: LiveOverview) -> None:
         self._midnight = midnight
         self._live = live
-        self._report = Cached(lambda: midnight.latest_days(_MOST_DAYS))
+        self._report = Cached(lambda: midnight.ledger.latest_days(_MOST_DAYS))
 
     async def accounts(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """Shows every window, with the source of each limit."""
@@ -47,7 +47,7 @@ class AccountPages:
     async def work(self) -> None:
         """Updates the totals of ended calls in the background, until cancelled."""
         while True:
-            await self._midnight.add_up_calls()
+            await self._midnight.ledger.add_up()
             await anyio.sleep(_ADD_UP_EVERY_S)
 
     async def _accounts(self, report: Report | None) -> Fragment:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from runner.app.live import Overview
 from runner.app.responses import BatchStatus
-from runner.core.demand import WaitCause
+from runner.core.demand import PASSING
 from runner.core.states import BatchState
 from runner.engine.progress import Progress
 from runner.server.dashboard.live import Fragment
@@ -14,8 +14,6 @@ from runner.server.dashboard.pages import render
 from runner.store.batches import Batch
 from runner.wording import fmt, messages, remarks, shown_windows, wait_messages
 
-# Momentary wait reasons while other calls are in flight.
-PASSING = frozenset({WaitCause.IN_FLIGHT, WaitCause.CONCURRENCY, WaitCause.RATE})
 _RECENT = 5
 _OPEN = (BatchState.LOADING, BatchState.ACTIVE, BatchState.PAUSED)
 

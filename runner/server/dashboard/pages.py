@@ -13,12 +13,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from runner.app import reasons
-from runner.app.report_words import OUTCOMES
 from runner.core.window import NEVER
 from runner.language import LANGUAGE, _, gettext_noop
 from runner.server.dashboard import live
 from runner.server.dashboard.live import Fragment
 from runner.wording import calls, fmt, messages, words
+from runner.wording.report_words import OUTCOMES
 
 ROOT = "/dashboard"
 HERE = Path(__file__).parent
@@ -64,6 +64,12 @@ _ENVIRONMENT.globals |= {
     "told_reason": reasons.translated,
     "language": (LANGUAGE or "en").replace("_", "-"),
 }
+
+
+def compile_templates() -> None:
+    """Compiles all templates, which takes half a second in all; otherwise the first page waits."""
+    for name in _ENVIRONMENT.list_templates():
+        _ENVIRONMENT.get_template(name)
 
 
 def render(template: str, **values: Any) -> str:

@@ -156,7 +156,7 @@ class ReviewPages:
             raise NotFoundError(_("there is no such batch"))
         try:
             reviewer = self._name_of(visit) or reviewer_named(name or None)
-            return await self._midnight.reviewing(await self._midnight.batch(str(number)), reviewer)
+            return await self._midnight.reviewing(await self._midnight.get(number), reviewer)
         except ConfigError as error:
             raise InputError(error.what, remedy=error.remedy) from error
 

@@ -11,8 +11,9 @@ import pytest
 from support.files import settings, write_job, write_rows
 
 from runner.app.rehearsal import Rehearsal, configured_simulator, rehearse
-from runner.app.report_page import OUTCOMES
 from runner.app.submission import check_submission
+from runner.drawing.report_page import page
+from runner.wording.report_words import OUTCOMES
 
 START = 1_767_571_200_000  # 2026-01-05 08:00 in UTC+8
 SVG = "{http://www.w3.org/2000/svg}"
@@ -51,7 +52,7 @@ def test_the_calls_that_are_drawn_are_those_of_the_ledger_and_the_provider(
     week: Rehearsal,
 ) -> None:
     drawn: dict[str, Counter[str]] = {}
-    for text, value in told(drawings(week.page)["Calls per day, by what they came to"]):
+    for text, value in told(drawings(page(week.report))["Calls per day, by what they came to"]):
         day, _, rest = text.partition(": ")
         drawn.setdefault(day, Counter())[rest.split(" ", 1)[1].replace(" ", "_")] += int(value)
     assert {day: sum(parts.values()) for day, parts in drawn.items()} == {
@@ -73,7 +74,7 @@ def test_the_calls_that_are_drawn_are_those_of_the_ledger_and_the_provider(
 
 
 def test_hours_rows_and_tokens_add_up_to_the_same(week: Rehearsal) -> None:
-    drawn = drawings(week.page)
+    drawn = drawings(page(week.report))
     hours: Counter[str] = Counter()
     for text, value in told(drawn["Calls by hour"]):
         hours[text[:10]] += int(value)
@@ -86,7 +87,7 @@ def test_hours_rows_and_tokens_add_up_to_the_same(week: Rehearsal) -> None:
 
 
 def test_the_table_says_what_the_charts_draw(week: Rehearsal) -> None:
-    rows = re.findall(r"<tr>(.*?)</tr>", week.page.partition("<table>")[2], re.DOTALL)
+    rows = re.findall(r"<tr>(.*?)</tr>", page(week.report).partition("<table>")[2], re.DOTALL)
     cells = [[re.sub("<.*?>", "", c) for c in re.findall(r"<t[dh]>.*?</t[dh]>", r)] for r in rows]
     head, *lines, total = cells
     place = head.index("calls")
@@ -105,8 +106,8 @@ def test_a_page_needs_no_network_and_no_script(week: Rehearsal) -> None:
             self.seen.add(tag)
             assert not {"src", "href"} & {name for name, _ in attrs}
 
-    Tags().feed(week.page)
+    Tags().feed(page(week.report))
     assert not Tags.seen & {"script", "link", "img", "iframe"}
-    assert "url(" not in week.page
-    assert "prefers-color-scheme: dark" in week.page
-    assert 'name="viewport"' in week.page
+    assert "url(" not in page(week.report)
+    assert "prefers-color-scheme: dark" in page(week.report)
+    assert 'name="viewport"' in page(week.report)

@@ -1,4 +1,4 @@
-"""Windows, balances and other account data as JSON objects; see as_json.py."""
+"""Windows, balances and other account data as JSON objects; see queue_json.py."""
 
 from __future__ import annotations
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from html import escape
 
-from runner.app import charts, quality_page, report_words
-from runner.app.charts import Stack
-from runner.app.quality import Quality
-from runner.app.report_words import LABELS, OUTCOMES
+from runner.app.full_report import FullReport
 from runner.app.reporting import Report, ReportLine
+from runner.clock import moment
+from runner.drawing import charts, quality_sections
+from runner.drawing.charts import Stack
 from runner.language import _
+from runner.wording import report_words
+from runner.wording.report_words import LABELS, OUTCOMES
 
 _MOST_DAYS = 60
 _STYLE = """
@@ -40,35 +41,16 @@ section { break-inside: avoid; }
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Extras:
-    """The sections of a page beside the ledger.
-
-    Attributes:
-        models: The ledger by model.
-        reasons: The reasons of failed and refused calls, with their numbers.
-        answers: The most frequent answers by batch, with their numbers of rows.
-        quality: The quality of the answers, in a report of one batch.
-        finish: The forecast end of the queue (ms since the epoch), and its number of rows; None if
-            nothing is queued or there is no forecast.
-    """
-
-    models: Sequence[ReportLine] = ()
-    reasons: Sequence[tuple[str, int]] = ()
-    answers: Sequence[tuple[str, Sequence[tuple[str, int]]]] = ()
-    finish: tuple[int, int] | None = None
-    quality: Quality | None = None
-
-
-def page(report: Report, extras: Extras, made_at: datetime) -> str:
+def page(full: FullReport) -> str:
     """Returns the page as a complete HTML document."""
+    report = full.report
     batch = report.wanted.batch
     subject = (
         _("{name} (batch {id})").format(name=batch.name, id=batch.id) if batch else _("Calls spent")
     )
     parts = [
         f"<h1>{escape(subject)}</h1>",
-        f"<p>{escape(_span(report))}; made {made_at:%Y-%m-%d %H:%M}</p>",
+        f"<p>{escape(_span(report))}; made {moment(full.made_at):%Y-%m-%d %H:%M}</p>",
         _cards(report),
     ]
     zones = "".join(f"<p>{escape(line)}</p>" for line in report_words.zones(report.zones))
@@ -76,22 +58,24 @@ def page(report: Report, extras: Extras, made_at: datetime) -> str:
         parts += [
             _chart(_("Calls per day"), partial(days_chart, report), _legend()),
             _chart(_("Calls by hour of the provider's day"), partial(hours_chart, report), zones),
-            _chart(_("Rows done"), partial(_rows, report, extras)),
+            _chart(_("Rows done"), partial(_rows, report, full.finish)),
             _latency(report),
             _chart(_("Tokens per day"), partial(_tokens, report)),
         ]
-    if extras.models:
-        pairs = [(line.labels.get("model", ""), line.figures.calls) for line in extras.models]
+    if full.models:
+        pairs = [(line.labels.get("model", ""), line.figures.calls) for line in full.models]
         parts.append(bars_section(_("Calls per model"), pairs, "series"))
-    if extras.reasons:
-        parts.append(bars_section(_("Why calls came to nothing"), extras.reasons, "failed"))
-    for name, answers in extras.answers:
+    if full.reasons:
+        parts.append(bars_section(_("Why calls came to nothing"), full.reasons, "failed"))
+    for name, answers in full.answers:
         title = _("Answers of {name}").format(name=name)
         parts.append(bars_section(title, answers, "answered"))
-    if extras.quality is not None:
-        if extras.quality.labels:
-            parts.append(bars_section(_("Answers"), extras.quality.labels, "answered"))
-        parts += [_section(title, shown) for title, shown in quality_page.sections(extras.quality)]
+    if full.quality is not None:
+        if full.quality.labels:
+            parts.append(bars_section(_("Answers"), full.quality.labels, "answered"))
+        parts += [
+            _section(title, shown) for title, shown in quality_sections.sections(full.quality)
+        ]
     parts.append(_section(_("Figures"), _table(report)))
     return _document(subject, "".join(parts))
 
@@ -178,7 +162,7 @@ def hours_chart(report: Report, width: int = charts.WIDE) -> str:
     return charts.heat_map(list(report.hours.items())[-_MOST_DAYS:], _("Calls by hour"), width)
 
 
-def _rows(report: Report, extras: Extras, width: int) -> str:
+def _rows(report: Report, finish: tuple[int, int] | None, width: int) -> str:
     points, done = [], 0
     for day, lines in _by_day(report):
         done += sum(line.figures.rows for line in lines)
@@ -186,11 +170,10 @@ def _rows(report: Report, extras: Extras, width: int) -> str:
             (_noon(day), float(done), _("{day}: {done:,} rows done").format(day=day, done=done))
         )
     forecast = None
-    if extras.finish is not None:
-        at, left = extras.finish
-        moment = datetime.fromtimestamp(at / 1000).astimezone()
+    if finish is not None:
+        at, left = finish
         label = _("{moment:%Y-%m-%d}: {done:,} rows, if all goes on as it does").format(
-            moment=moment, done=done + left
+            moment=moment(at), done=done + left
         )
         forecast = (max(at / 1000, points[-1][0]), float(done + left), label)
     return charts.curve(points, _("Rows done over time"), forecast=forecast, width=width)

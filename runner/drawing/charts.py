@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from runner.app.report_words import OUTCOMES
 from runner.language import _
+from runner.wording.report_words import OUTCOMES
 
 WIDE, NARROW = 720, 358
 """The widths of a chart: on a desktop, and on a phone of 390 pixels."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.app.charts import Stack, bars, curve, heat_map, nice_top, stacked_bars
+from runner.drawing.charts import Stack, bars, curve, heat_map, nice_top, stacked_bars
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -11,25 +11,24 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
-import anyio
-
 from runner import invocation
 from runner.app import publishing
 from runner.app.catalogue import Catalogue
 from runner.app.events import EventFinder
 from runner.app.notifying import Notifier
-from runner.app.outputs import OutputKeeper, WrittenOutput, with_output
+from runner.app.outputs import OutputKeeper, with_output
 from runner.app.publishing import Publisher
 from runner.app.responses import QuotaLine
 from runner.app.sent_events import SentEvents
-from runner.core.states import BatchState
+from runner.core.ending import WaitsFor
 from runner.engine.run import RunOptions
 from runner.errors import RunnerError
 from runner.settings import DEFAULT, Settings
 from runner.store.batches import Batch
+from runner.threads import beside
 
 
-class Attendance:
+class RunServices:
     """The services of one run, which started at `since` (ms since the epoch)."""
 
     def __init__(
@@ -48,9 +47,9 @@ class Attendance:
         self._database = catalogue.database_path
 
     @asynccontextmanager
-    async def watching(
+    async def running(
         self, options: RunOptions, touched: Collection[int], *, attended: bool
-    ) -> AsyncIterator[tuple[RunOptions, list[WrittenOutput]]]:
+    ) -> AsyncIterator[tuple[RunOptions, OutputKeeper]]:
         """Provides the services while the block runs.
 
         Args:
@@ -59,8 +58,8 @@ class Attendance:
             attended: Whether a person has started the run; False: a Python program has.
 
         Yields:
-            The options to run with, whose watcher feeds the services; and the list of written
-            output files, which is filled at the end.
+            The options to run with, whose watcher feeds the services; and the keeper of the output
+            files, which writes them for the last time when the block ends.
         """
         if not attended:
             async with self._outputs_kept(options, touched) as prepared:
@@ -79,76 +78,54 @@ class Attendance:
 
     @asynccontextmanager
     async def _notified(self, options: RunOptions) -> AsyncIterator[RunOptions]:
-        """Pauses batches that fail too often, and sends notifications.
-
-        Yields the options with the notifier as the watcher.
-        """
+        """Sends notifications; yields the options with the notifier as the watcher."""
         notifier = Notifier(
-            EventFinder(
-                int(self._settings.run.max_failed.removesuffix("%")) / 100,
-                _options(self._settings),
-                options.wait,
-            ),
+            EventFinder(_options(self._settings), options.waits_for >= WaitsFor.ALLOWANCE),
             self._settings.notify,
             self._environ,
             SentEvents(publishing.folder(self._database) / "sent-events"),
-            lambda batch, reason: self._catalogue.set_state(batch, BatchState.PAUSED, reason),
             self._catalogue.batches,
             self._quota,
             options.watcher,
         )
-        failure: Exception | None = None
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(notifier.work)
-            try:
+        try:
+            async with beside(notifier.work):
                 yield replace(options, watcher=notifier)
-            except Exception as error:  # noqa: BLE001 - raised below, in no group
-                failure = error
-            tasks.cancel_scope.cancel()
-        await notifier.finish(failure)
-        if failure is not None:
-            raise failure
+        except Exception as error:
+            await notifier.finish(error)
+            raise
+        await notifier.finish()
 
     @asynccontextmanager
     async def _outputs_kept(
         self, options: RunOptions, touched: Collection[int]
-    ) -> AsyncIterator[tuple[RunOptions, list[WrittenOutput]]]:
+    ) -> AsyncIterator[tuple[RunOptions, OutputKeeper]]:
         """Writes the output files of the batches during the run and at its end.
 
-        Yields the options with the keeper as the watcher, and the list of written files, which is
-        filled at the end.
+        Yields the options with the keeper as the watcher, and the keeper.
         """
-        written: list[WrittenOutput] = []
-        has_outputs = any(b.output for b in await self._catalogue.batches() if b.id in touched)
-        if options.only is not None and not has_outputs:
-            yield options, written
-            return
+        before = await self._catalogue.batches()
+        done_before = {batch.id for batch in before if batch.done}
+        has_outputs = any(batch.output for batch in before if batch.id in touched)
 
         async def find() -> list[Batch]:
-            new = [
-                b
-                for b in await self._catalogue.batches()
-                if options.only or b.id not in done_before
-            ]
-            return with_output(new, options.only)
+            if options.only is not None:
+                every = await self._catalogue.batches() if has_outputs else []
+            else:
+                every = [b for b in await self._catalogue.batches() if b.id not in done_before]
+            return with_output(every, options.only)
 
-        done_before = {b.id for b in await self._catalogue.batches() if b.done}
         keeper = OutputKeeper(
             find, self._catalogue.family, self._catalogue.write_output, options.watcher
         )
-        failure: Exception | None = None
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(keeper.keep_up)
-            try:
-                yield replace(options, watcher=keeper), written
-            except Exception as error:  # noqa: BLE001 - raised below, in no group
-                failure = error
-            tasks.cancel_scope.cancel()
-        if failure is not None:
+        try:
+            async with beside(keeper.keep_up):
+                yield replace(options, watcher=keeper), keeper
+        except Exception:
             with suppress(RunnerError):  # the run reports what is wrong with the database
                 await keeper.write_changed()
-            raise failure
-        written += await keeper.write_changed()
+            raise
+        await keeper.write_changed()
 
 
 def _options(settings: Settings) -> tuple[invocation.Option, ...]:

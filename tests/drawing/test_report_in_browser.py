@@ -12,6 +12,7 @@ from support.files import settings, write_job, write_rows
 
 from runner.app.rehearsal import Rehearsal, configured_simulator, rehearse
 from runner.app.submission import check_submission
+from runner.drawing import report_page
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core")
@@ -51,7 +52,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
 @pytest.fixture(scope="module")
 def browser(seen: Rehearsal) -> Iterator[Any]:
     """A browser; `seen` goes first, since either has an event loop that bears no other."""
-    assert seen.page
+    assert seen.report
     with sync_api.sync_playwright() as playwright:
         made = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
         yield made
@@ -60,7 +61,7 @@ def browser(seen: Rehearsal) -> Iterator[Any]:
 
 @pytest.fixture(params=[PHONE, DESK])
 def page(browser: Any, seen: Rehearsal, tmp_path: Path, request: pytest.FixtureRequest) -> Any:
-    (tmp_path / "report.html").write_text(seen.page)
+    (tmp_path / "report.html").write_text(report_page.page(seen.report))
     made = browser.new_page(viewport={"width": request.param, "height": 900})
     made.goto((tmp_path / "report.html").as_uri())
     yield made

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runner import exact_json
-from runner.cli import account_json
+from runner.cli.json import account_json
 from runner.wording.fmt import iso
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The simulator's configuration and statistics as JSON objects; see as_json.py."""
+"""The simulator's configuration and statistics as JSON objects; see queue_json.py."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from runner.cli import account_json, as_json, simulator_json
+from runner.cli.json import account_json, queue_json, simulator_json
 from runner.wording.fmt import iso
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def share_of(day: DayReport) -> float | None:
 
 def rehearsal(result: Rehearsal, real_s: float) -> dict[str, Any]:
     """Returns a rehearsal."""
-    return as_json.ran(result.ran, ()) | {
+    return queue_json.ran(result.ran, ()) | {
         "days": [day(each) for each in result.days],
         "provider": simulator_json.stats(result.provider),
         "started_at": iso(result.started_at),
