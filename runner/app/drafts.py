@@ -7,7 +7,8 @@ progress. They do the same as `midnight plan`, `try` and `submit`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
@@ -45,6 +46,7 @@ class Activity(StrEnum):
     """The operation in progress for a draft."""
 
     NOTHING = ""
+    RECEIVING = gettext_noop("receiving")
     CHECKING = gettext_noop("reading")
     PLANNING = gettext_noop("reckoning")
     TRYING = gettext_noop("trying")
@@ -216,23 +218,33 @@ class Drafts:
         Raises:
             InputError: An operation is in progress.
         """
-        self.require_idle(draft)
+        self._require_idle(draft)
         del self._drafts[draft.id]
         await self.folders.remove(draft.folder)
 
-    def require_idle(self, draft: Draft) -> None:
-        """Checks that no operation is in progress for a draft.
+    @contextmanager
+    def receiving(self, draft: Draft) -> Iterator[None]:
+        """Keeps a draft from other operations while the block replaces its files.
 
         Raises:
-            InputError: One is in progress.
+            InputError: An operation is in progress.
         """
+        self._require_idle(draft)
+        draft.doing, draft.idle = Activity.RECEIVING, anyio.Event()
+        try:
+            yield
+        finally:
+            draft.doing = Activity.NOTHING
+            draft.idle.set()
+
+    def _require_idle(self, draft: Draft) -> None:
         if draft.doing:
             raise InputError(
                 f"{draft.dataset}: {_(draft.doing)}", remedy=_("wait until that is done")
             )
 
     def _start(self, draft: Draft, work: Callable[[Draft], Awaitable[None]]) -> None:
-        self.require_idle(draft)
+        self._require_idle(draft)
         if self._tasks is None:
             raise InputError(_("the server is starting"), remedy=_("try again in a moment"))
         draft.doing, draft.idle = Activity.CHECKING, anyio.Event()

@@ -84,17 +84,17 @@ class SubmissionPages:
         """Replaces the job file or the dataset of a draft."""
         del keyed
         draft = self._draft(request)
-        self._drafts.require_idle(draft)
-        try:
-            form = await _read(request, draft.folder, allow)
-            if form is None:
-                return _gone()
-            await in_thread(_replace, draft, form)
-        except (InputError, Problem) as error:
-            draft.problem, draft.problem_field = _as_input_error(error), Field.DATASET
-            return _to(draft)
-        finally:
-            _remove_parts(draft.folder)
+        with self._drafts.receiving(draft):
+            try:
+                form = await _read(request, draft.folder, allow)
+                if form is None:
+                    return _gone()
+                await in_thread(_replace, draft, form)
+            except (InputError, Problem) as error:
+                draft.problem, draft.problem_field = _as_input_error(error), Field.DATASET
+                return _to(draft)
+            finally:
+                _remove_parts(draft.folder)
         self._drafts.check(draft)
         return _to(draft)
 

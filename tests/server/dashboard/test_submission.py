@@ -269,6 +269,30 @@ def test_an_upload_that_breaks_off_leaves_nothing(served: Served, http: httpx.Cl
         time.sleep(0.01)
 
 
+def test_a_dataset_is_replaced_by_one_at_a_time(served: Served, http: httpx.Client) -> None:
+    url, page = settled(http, hand_in(http, text=JOB))
+    token = csrf(page)
+    cookie = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
+    body = (
+        f'--x\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n{token}\r\n'
+        '--x\r\nContent-Disposition: form-data; name="dataset"; filename="a.csv"\r\n\r\ntext\n'
+    ).encode()
+    port = int(served.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=3) as one:
+        lines = [f"POST {url} HTTP/1.1", "Host: localhost", f"Cookie: {cookie}"]
+        lines += ["Content-Length: 5000000", "Content-Type: multipart/form-data; boundary=x"]
+        one.sendall("\r\n".join([*lines, "", ""]).encode() + body + b"row\n" * 10_000)
+        until = time.monotonic() + 5
+        while "Receiving" not in http.get(url).text:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        files = [("dataset", ("other.csv", "text\nfine\n"))]
+        assert http.post(url, data={"csrf": token}, files=files).status_code == 400
+        assert http.post(f"{url}/start", data={"csrf": token}).status_code == 400
+    _, page = settled(http, http.get(url))
+    assert facts(page)["rows"] == "7"
+
+
 def test_what_nobody_starts_is_removed_after_an_hour_and_what_is_started_stays(
     served: Served, http: httpx.Client
 ) -> None:
