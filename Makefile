@@ -1,7 +1,8 @@
 # make demo   set up, then rehearse the main job: no token, no network, nothing spent
 # make test   set up, then the checks and the tests: a few minutes
 # make slow   the simulations of many days that `make test` leaves out; a change lands with both
-# make nightly  a real small model under llama.cpp, 300 injected faults, the longest runs: an hour
+# make nightly  a real small model under llama.cpp, 300 injected faults, the longest runs and more
+#             repetitions: an hour
 # make docs   build the pages into build/site, which needs no network to be read
 # make reference  write docs/reference anew, from the program
 # make pictures   draw docs/pictures anew: the terminal, from real runs, the drawings, and the
@@ -15,9 +16,13 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PEERS  := .venv-bench
 JOBS   ?= auto
+PYTEST  = $(BIN)/pytest -n $(JOBS) --dist worksteal
+
+# The tests start the program hundreds of times: it is compiled once, and not by each process.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow nightly docs reference pictures messages bench bench-quick clean
+.PHONY: help demo test checks core slow nightly docs reference pictures messages bench bench-quick clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -28,21 +33,27 @@ demo: $(VENV)/installed
 		--calls-per-day 120 --output build/labels.csv
 	@echo "" && head -n 4 build/labels.csv
 
+# mypy uses one processor for half a minute: meanwhile the core is tested on the others.
 test: $(VENV)/ready-to-test
+	$(MAKE) --no-print-directory --jobs=2 checks core
+	$(PYTEST) tests --ignore tests/core -m "not slow and not nightly"
+
+checks: $(VENV)/ready-to-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests/core -n $(JOBS) --cov --cov-report=term:skip-covered
-	$(BIN)/pytest tests -n $(JOBS) --ignore tests/core -m "not slow and not nightly"
+	$(BIN)/mypy
+
+core: $(VENV)/ready-to-test
+	$(PYTEST) tests/core --cov --cov-report=term:skip-covered
 
 slow: $(VENV)/ready-to-test
-	$(BIN)/pytest tests -n $(JOBS) -m "slow and not nightly"
-	MIDNIGHT_FAULTS=20 $(BIN)/pytest tests/faults/test_injected.py -n $(JOBS)
+	$(PYTEST) tests --ignore tests/core -m "slow and not nightly"
 
 nightly: $(VENV)/ready-to-test
 	$(BIN)/pytest tests -m nightly
-	MIDNIGHT_FAULTS=300 $(BIN)/pytest tests/faults/test_injected.py -n $(JOBS)
+	KILLS=50 MIDNIGHT_FAULTS=300 $(PYTEST) tests/faults tests/e2e/test_kill.py
+	MIDNIGHT_FUZZ=1000 $(PYTEST) tests/files/test_differential.py
 
 docs: $(VENV)/ready-for-docs
 	$(BIN)/python tools/docs/reference.py --check

@@ -39,6 +39,7 @@ from runner.app.engine_host import OnStart
 from runner.app.planning import make_plan
 from runner.app.quality import Quality
 from runner.app.rows import RowResult, results
+from runner.core.ending import WaitsFor
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.engine.progress import Watcher
@@ -329,10 +330,10 @@ class Midnight:
             reporter = ProgressReporter(batch.family, tell, watcher)
             watcher, on_start = reporter, reporter.on_start(on_start)
         if not batch.done:
+            waits = WaitsFor.ALLOWANCE if wait else WaitsFor.CALLS
             run_pace = Pace(pace) if pace is not None else None if wait else Pace.ASAP
-            await self._program.run(
-                only=batch.stored, wait=wait, pace=run_pace, watcher=watcher, on_start=on_start
-            )
+            run = partial(self._program.run, watcher=watcher, on_start=on_start)
+            await run(only=batch.stored, waits_for=waits, pace=run_pace)
         if reporter is None:
             return
         if reporter.failure is None:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from runner.app import accounts
 from runner.app.catalogue import Catalogue
@@ -21,6 +21,7 @@ from runner.app.responses import QuotaLine, RunResult, Status, Submitted
 from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
 from runner.app.status import StatusReader
 from runner.clock import Clock, SystemClock
+from runner.core.ending import Ending, WaitsFor
 from runner.core.forecast import Forecast
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from runner.app.reporting import ReportQuery
     from runner.app.submission import Checked, OnProgress
     from runner.app.suggestions import Suggestion
-    from runner.core.ending import Ending
     from runner.engine.call import Observer
     from runner.engine.progress import Progress, Watcher
     from runner.engine.run import RunOptions
@@ -146,7 +146,7 @@ class Application(Catalogue):
         self,
         *,
         only: Batch | None = None,
-        wait: bool | Literal["forever"] = True,
+        waits_for: WaitsFor = WaitsFor.ALLOWANCE,
         pace: Pace | None = None,
         watcher: Watcher | None = None,
         attended: bool = False,
@@ -159,12 +159,12 @@ class Application(Catalogue):
 
         Args:
             only: The batch to process, with its parts; None for all.
-            wait: Whether to sleep until the reset; ``forever``: also wait for new batches.
+            waits_for: What to wait for when no call can be made.
             pace: How to spend a day's budget; by default as configured.
             watcher: Called with the progress.
             attended: Whether a person has started the run. SIGINT and SIGTERM then stop it, a
-                second one at once; it waits for paused batches to be resumed, publishes its
-                progress to other processes, and sends notifications.
+                second one at once; it publishes its progress to other processes, and sends
+                notifications.
             patience_ms: The longest time without a finished row; None: no limit.
             forecasts: Whether the progress has a forecast.
             observer: Called with the request and the reply of each call.
@@ -182,9 +182,7 @@ class Application(Catalogue):
         options = RunOptions(
             only=chosen,
             rules=accounts.rules_for(self.settings, pace),
-            wait=bool(wait),
-            hold=bool(wait) and attended,
-            forever=wait == "forever",
+            waits_for=waits_for,
             held=tuple(b for b in in_play if _is_held(b) and b.id not in unserved),
             patience_ms=patience_ms,
             forecasts=forecasts,
@@ -223,7 +221,8 @@ class Application(Catalogue):
         """
         from runner.engine.run import RunOptions  # only a run needs it
 
-        options = RunOptions(rules=accounts.rules_for(self.settings), lasting=True, watcher=watcher)
+        rules = accounts.rules_for(self.settings)
+        options = RunOptions(rules=rules, waits_for=WaitsFor.CLIENTS, watcher=watcher)
         return (await self._drain(options, (), {}, on_start, attended=attended)).ending
 
     async def watched(self) -> list[Progress]:

@@ -201,11 +201,17 @@ class Catalogue:
 
         return await story(self._database.read, await self.family(batch), number)
 
-    async def review_counts(self, batch: Batch) -> ReviewCounts:
-        """Returns how many rows of `batch` need a review, and how many failures have one."""
+    async def review_counts(self, of: Sequence[Batch]) -> dict[int, ReviewCounts]:
+        """Returns how many rows of each batch need a review, and how many failures have one."""
         from runner.app.review_rows import review_counts  # only at the end of a run
 
-        return await review_counts(self._database.read, await self.family(batch))
+        parts: dict[int | None, list[Batch]] = {}
+        for batch in await self.batches():
+            parts.setdefault(batch.part_of, []).append(batch)
+        return {
+            batch.id: await review_counts(self._database.read, [batch, *parts.get(batch.id, ())])
+            for batch in of
+        }
 
     async def reviewing(self, batch: Batch, reviewer: str, *, reopens: bool = False) -> Reviewing:
         """Returns a review of the rows of `batch` by `reviewer`.
@@ -314,15 +320,15 @@ class Catalogue:
 
     async def retry(self, batch: Batch, cause: FailureGroup | None = None) -> int:
         """Queues failed rows again, all or those of one cause; returns how many."""
-        from runner.store import results  # only to retry
+        from runner.store import retries  # only to retry
 
         async with self._database.write() as connection:
             if cause is None:
-                return await results.retry_family(connection, batch.id)
+                return await retries.retry_family(connection, batch.id)
             for part in await batches.parts_of(connection, batch.id):
                 if part.state is BatchState.PAUSED:
                     await batch_updates.set_batch_state(connection, part.id, BatchState.ACTIVE)
-            return await results.retry_jobs(connection, cause.job_ids)
+            return await retries.retry_jobs(connection, cause.job_ids)
 
     async def set_state(self, batch: Batch, state: BatchState, reason: str = "") -> Batch:
         """Pauses, resumes or cancels `batch` and its parts; rows in flight finish."""

@@ -172,9 +172,9 @@ class Notifier:
             return
         every = await self.batches()
         wholes = {batch.part_of or batch.id for batch in every if batch.id in gone}
+        finished = wholes - {batch.part_of or batch.id for batch in every if not batch.done}
         for batch in every:
-            family = [part for part in every if batch.id in (part.id, part.part_of)]
-            if batch.id in wholes and not batch.is_trial and all(part.done for part in family):
+            if batch.id in finished and not batch.is_trial:
                 event = done(batch, at)
                 self._events.setdefault(event.key, event)
         self._seen_batches &= present

@@ -21,7 +21,7 @@ from runner.app.submission import Checked, OnProgress, unseen_progress
 from runner.core.states import BatchState
 from runner.errors import NotFoundError
 from runner.language import _
-from runner.store import batch_updates, batches, enqueue, results, reuse, reviews
+from runner.store import batch_updates, batches, enqueue, retries, reuse, reviews
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
 from runner.threads import both, in_thread
@@ -129,7 +129,7 @@ async def submit(
         await _activate(connection, batch, old, by_row=policy.retry_failed)
         retried = 0
         if policy.retry_failed and old is None:
-            retried = await results.retry_family(connection, batch.id)
+            retried = await retries.retry_family(connection, batch.id)
         return Queued(await _reread(connection, batch), created, old, retried)
 
 

@@ -75,12 +75,15 @@ async def review_counts(reading: Reading, family: Sequence[Batch]) -> ReviewCoun
     whole = family[0]
     if whole.rows > MOST_COUNTED or not all(part.done for part in family):
         return ReviewCounts()
-    if JobFile.from_json(whole.job_json).job.kind != "chat":
+    job = JobFile.from_json(whole.job_json).job
+    if job.kind != "chat":
         return ReviewCounts()
     answered = 0
     if whole.reviews_made:
         async with reading() as connection:
             answered = await reviews.count_answered_failures(connection, whole)
+    if len(family) == 1 and not job.gold and not whole.counts.failed:
+        return ReviewCounts(answered=answered)  # nothing marks any of its rows
     return ReviewCounts(len((await find(reading, family)).left), answered)
 
 

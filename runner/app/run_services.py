@@ -20,6 +20,7 @@ from runner.app.outputs import OutputKeeper, with_output
 from runner.app.publishing import Publisher
 from runner.app.responses import QuotaLine
 from runner.app.sent_events import SentEvents
+from runner.core.ending import WaitsFor
 from runner.engine.run import RunOptions
 from runner.errors import RunnerError
 from runner.settings import DEFAULT, Settings
@@ -79,7 +80,7 @@ class RunServices:
     async def _notified(self, options: RunOptions) -> AsyncIterator[RunOptions]:
         """Sends notifications; yields the options with the notifier as the watcher."""
         notifier = Notifier(
-            EventFinder(_options(self._settings), options.wait),
+            EventFinder(_options(self._settings), options.waits_for >= WaitsFor.ALLOWANCE),
             self._settings.notify,
             self._environ,
             SentEvents(publishing.folder(self._database) / "sent-events"),

@@ -16,6 +16,7 @@ from runner.app.application import Application
 from runner.app.images import with_image_folder
 from runner.app.responses import RunResult
 from runner.app.submission import Checked
+from runner.core.ending import WaitsFor
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.engine.call import CallTrace
@@ -79,7 +80,7 @@ async def run_trial(midnight: Application, checked: Checked, *, attended: bool =
     try:
         ran = await midnight.run(
             only=batch,
-            wait=False,
+            waits_for=WaitsFor.CALLS,
             pace=Pace.ASAP,
             attended=attended,
             patience_ms=PATIENCE_MS,

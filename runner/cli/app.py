@@ -149,10 +149,8 @@ def main(args: Sequence[str]) -> int:
     except BrokenPipeError:
         _mute_stdout()
         return exit_codes.PIPE_CLOSED
-    except BaseExceptionGroup as group:  # several tasks failed
-        return _report_group(group, args)
-    except Exception as error:  # noqa: BLE001 - the last place to report it without a traceback
-        return _report(error, args)
+    except (BaseExceptionGroup, Exception) as error:  # noqa: BLE001 - reported without a traceback
+        return _report_anyhow(error, args)
     finally:
         invocation.remember()  # what this process does next is not subject to these options
     return code
@@ -185,6 +183,17 @@ def _translated(error: Exception) -> RunnerError:
 
         what = retold(what, COMPLAINTS)
     return RunnerError(what, remedy=f"{path} --help")
+
+
+def _report_anyhow(error: BaseException, args: Sequence[str]) -> int:
+    """Reports an error, also while the system lets no module be loaded; returns the exit code."""
+    try:
+        if isinstance(error, BaseExceptionGroup):  # several tasks failed
+            return _report_group(error, args)
+        return _report(error, args)
+    except (OSError, ImportError) as failure:
+        place = _("run it again with -vv for the traceback")
+        return _report_error(_refusal(failure, place), args)
 
 
 def _report(error: BaseException, args: Sequence[str]) -> int:
@@ -239,14 +248,17 @@ def _report_refusal(error: OSError, args: Sequence[str], *, logged: bool = False
     from runner import logs  # seldom needed
 
     names = [str(name) for name in (error.filename, error.filename2) if name is not None]
-    what = _("the system refuses this ({reason})").format(
-        reason=error.strerror or type(error).__name__
-    )
-    place = _traced(error, args, logged=logged)
-    remedy = _("check the disk and its permissions, and run it again; {place}").format(place=place)
-    where = _(" and ").join(names) or None
-    told = RunnerError(logs.redacted(what), where=where, remedy=remedy)
+    told = _refusal(error, _traced(error, args, logged=logged), _(" and ").join(names) or None)
+    told.what = logs.redacted(told.what)
     return _report_error(told, args)
+
+
+def _refusal(error: OSError | ImportError, place: str, where: str | None = None) -> RunnerError:
+    """Returns what to tell of an error of the system whose traceback is at `place`."""
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    what = _("the system refuses this ({reason})").format(reason=reason)
+    remedy = _("check the disk and its permissions, and run it again; {place}").format(place=place)
+    return RunnerError(what, where=where, remedy=remedy)
 
 
 def _report_defect(error: BaseException, args: Sequence[str], *, logged: bool = False) -> int:

@@ -185,7 +185,7 @@ async def _export(
     with bar(session.err, _("writing {name}").format(name=path.name)) as tick:
         written = midnight.export(batch, path, tick, errors=target.errors, details=target.details)
         rows = await written
-    return batch, rows, (await midnight.review_counts(batch)).answered
+    return batch, rows, (await midnight.review_counts([batch]))[batch.id].answered
 
 
 @app.command(epilog=examples("midnight failures 1 --limit 50"))

@@ -17,6 +17,7 @@ from runner.cli.output_target import OutputTarget
 from runner.cli.session import Session, print_json
 from runner.cli.submit_action import check, submit
 from runner.clock import SystemClock
+from runner.core.ending import WaitsFor
 from runner.core.pacing import Pace
 from runner.errors import ConfigError
 from runner.language import _
@@ -81,6 +82,13 @@ class RunRequest:
             remedy = _("{both}, or use: {command}").format(both=both, command=retry)
             raise ConfigError(what, where="run", remedy=remedy)
 
+    @property
+    def waits_for(self) -> WaitsFor:
+        """What the run waits for when no call can be made."""
+        if self.forever:
+            return WaitsFor.WORK
+        return WaitsFor.CALLS if self.no_wait else WaitsFor.PEOPLE
+
     def to_argv(self) -> list[str | Path]:
         """Returns the arguments that repeat the same command."""
         job = self.job.to_argv() if self.job else []
@@ -129,16 +137,13 @@ async def _run(
     with watching(session.err, midnight) as watcher:
         ran = await midnight.run(
             only=only,
-            wait="forever" if request.forever else not request.no_wait,
+            waits_for=request.waits_for,
             pace=request.effective_pace,
             watcher=watcher,
             attended=True,
         )
-    reviews = {
-        batch.id: await midnight.review_counts(batch)
-        for batch in ran.batches
-        if batch.done and batch.part_of is None
-    }
+    finished = [batch for batch in ran.batches if batch.done and batch.part_of is None]
+    reviews = await midnight.review_counts(finished) if finished else {}
     return RunReport(ran, await _windows(midnight, ran), reviews)
 
 

@@ -15,6 +15,11 @@ WAITS_MS = (1_000, 2_000, 5_000, 10_000)
 # are at least LATER_GAPS gaps.
 FIRST_GAPS = 4
 LATER_GAPS = 2
+# Where refused calls count, too (HAProxy's http_req_rate), a limit that is not above FEW a minute
+# stays exceeded by these trials alone. So after TRIALS of them nothing is sent for a whole minute.
+FEW = 12
+TRIALS = 10
+SILENCE_MS = 65_000
 # Limits are per second, ten seconds or minute: a wait ends when such a window ends.
 WINDOWS_MS = (1_000, 10_000, 60_000)
 WINDOW_MARGIN_MS = 100
@@ -25,7 +30,7 @@ BELIEVED = 3
 # answer may take a minute.
 LEAST_PATIENCE_MS = 250
 DELAYS = 4
-# More refusals in a row than throttling explains: with the waits above, about 100 s.
+# More refusals in a row than throttling explains: with the waits above, about two minutes.
 EXHAUSTED = 14
 
 
@@ -40,6 +45,7 @@ class Backoff(NamedTuple):
         tried_at: When the call that probes the route was sent.
         over: Whether the last refusal belonged to a backoff that has ended.
         seen: Whether there has been a backoff before.
+        few: Whether hardly more calls were accepted before it than are made in it.
     """
 
     refusals: int = 0
@@ -48,11 +54,22 @@ class Backoff(NamedTuple):
     tried_at: int = 0
     over: bool = False
     seen: bool = False
+    few: bool = False
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether there were more refusals than throttling explains."""
+        return self.refusals >= (TRIALS + 1 if self.few else EXHAUSTED)
+
+    @property
+    def was_silent(self) -> bool:
+        """Whether a window that its own trials kept exceeded explains how long it lasted."""
+        return self.few and self.refusals >= TRIALS
 
 
-def begun(backoff: Backoff, now: int) -> Backoff:
-    """Returns a backoff with its first refusal."""
-    return backoff._replace(refusals=1, began_at=now, over=True)
+def begun(backoff: Backoff, accepted: int, now: int) -> Backoff:
+    """Returns a backoff with its first refusal, after so many accepted calls."""
+    return backoff._replace(refusals=1, began_at=now, over=True, few=accepted <= FEW)
 
 
 def ended(backoff: Backoff) -> Backoff:
@@ -74,7 +91,10 @@ def wait(
     """
     if named_ms is not None and backoff.refusals <= BELIEVED:
         return backoff._replace(unsure_ms=WAITS_MS[0]), now + named_ms
-    until = now + max(named_ms or 0, _own_wait(backoff.refusals - 1, gap_ms))
+    own = _own_wait(backoff.refusals - 1, gap_ms)
+    if backoff.few and backoff.refusals == TRIALS:
+        own = SILENCE_MS
+    until = now + max(named_ms or 0, own)
     for window in WINDOWS_MS:
         end = cycle_at + window + WINDOW_MARGIN_MS
         if named_ms is None and now + WINDOW_MARGIN_MS < end < until:

@@ -16,22 +16,24 @@ first line that applies decides which one:
 A burst of refusals counts once: among the calls that were sent before the first refusal came, each
 further refusal subtracts one from the accepted calls, and the decision is made again.
 
+Refusals may also come at random, whatever the load; random_refusals.py tells which.
+
 All functions are pure, `(state, event, now) -> state`. Moments are whole milliseconds of one
-monotonic clock. The states are named tuples: one is replaced at every turn of the engine, which
-costs a third of the time that a frozen dataclass does.
+monotonic clock. The state is in controller_state.py.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from runner.core import backoff as backoffs
 from runner.core import in_flight as flights
+from runner.core import load_trial as trials
+from runner.core import random_refusals as randoms
 from runner.core import start_rate as rates
 from runner.core.backoff import Backoff
-from runner.core.in_flight import InFlight
+from runner.core.controller_state import NEVER, Controller, Cut, Tally
 from runner.core.start_rate import Cycle, StartRate
 
 # The refusals of a burst come within this time, in which no call starts.
@@ -48,85 +50,6 @@ SPREAD = 1.25
 # Their largest number in flight is evidence only if this many calls were accepted.
 TELLING = 8
 TELLING_BESIDE = 3
-_NEVER = 1 << 60
-
-
-class Tally(NamedTuple):
-    """Counts of accepted calls: a call counts as accepted until it is refused.
-
-    Times without demand are excluded, by moving the moments at which counting began.
-
-    Attributes:
-        since: When the last refusal came, or the first call started; None before that.
-        admitted: The number of calls accepted since then.
-        cycle_at: When the last backoff ended, or the first call started.
-        cycle: The number of calls accepted since then.
-        free_at: Since when another call could have been in flight; `_NEVER` when none could.
-        paced: Whether the last start had waited for the rate, not for room.
-        beside: The number of calls in flight with the last start, itself included.
-        most: The largest such number of the starts before it, since the last refusal.
-    """
-
-    since: int | None = None
-    admitted: int = 0
-    cycle_at: int = 0
-    cycle: int = 0
-    free_at: int = _NEVER
-    paced: bool = False
-    beside: int = 0
-    most: int = 0
-
-
-class Cut(NamedTuple):
-    """The last refusal that counted, and the state before it.
-
-    Attributes:
-        at: When it came.
-        admitted: The number of calls accepted since the refusal before.
-        ms: The time since that refusal, in ms.
-        beside: The number of other calls in flight.
-        before: The state before it.
-    """
-
-    at: int = -1
-    admitted: int = 0
-    ms: int = 1
-    beside: int = 0
-    before: Controller | None = None
-
-
-class Controller(NamedTuple):
-    """The state of a route between two events.
-
-    Attributes:
-        in_flight: The search for the number of calls in flight.
-        usual_ms: The duration of a call in ms, smoothed.
-        tally: The counts of accepted calls.
-        rate: The search for the start rate; None while the rate is not what limits calls.
-        hold_until: No call starts before this moment.
-        refusal_ms: The duration of a refusal in ms: a decaying maximum.
-        backoff: The consecutive refusals, if every call is refused.
-        cut: The last refusal that counted.
-    """
-
-    in_flight: InFlight
-    usual_ms: float = 0.0
-    tally: Tally = Tally()
-    rate: StartRate | None = None
-    hold_until: int = 0
-    refusal_ms: int = 0
-    backoff: Backoff = Backoff()
-    cut: Cut = Cut()
-
-    @property
-    def allowed(self) -> int:
-        """The number of calls that may be in flight."""
-        return 1 if self.backoff.refusals else self.in_flight.number
-
-    @property
-    def per_second(self) -> float | None:
-        """The number of calls that may start in a second; None if that does not limit them."""
-        return self.rate.rate * 1_000 if self.rate and self.tally.paced else None
 
 
 def new(start: int, ceiling: int) -> Controller:
@@ -158,14 +81,14 @@ def started(c: Controller, count: int, now: int, in_flight: int) -> Controller:
     if c.backoff.refusals:
         c = _tried(c, now)
     t, rate, paced = c.tally, c.rate, False
-    ready_at = max(t.free_at, c.hold_until) if t.free_at < _NEVER else now
+    ready_at = max(t.free_at, c.hold_until) if t.free_at < NEVER else now
     if rate is not None:
         paced = rate.next_at >= ready_at and now - rate.next_at <= TURN_MS
         ready_at = max(ready_at, int(rate.next_at))
         rate = rates.started(rate, count, now, bound=paced and not c.in_flight.spread)
     idle = max(0, now - ready_at - TURN_MS)
     since, cycle_at = (now, now) if t.since is None else (t.since + idle, t.cycle_at + idle)
-    free_at = now if in_flight < c.in_flight.number else _NEVER
+    free_at = now if in_flight < c.in_flight.number else NEVER
     admitted, cycle, most = t.admitted + count, t.cycle + count, max(t.most, t.beside)
     tally = Tally(since, admitted, cycle_at, cycle, free_at, paced, in_flight, most)
     return Controller(c.in_flight, c.usual_ms, tally, rate, *c[4:])
@@ -183,6 +106,8 @@ def answered(c: Controller, sent: Sequence[int], now: int, in_flight: int) -> Co
     usual_ms = c.usual_ms + weight * (mean - c.usual_ms)
     if c.backoff.refusals and max(sent) > c.cut.at:
         c = _recovered(c, max(sent))
+    if c.random.trial is not None and randoms.is_over(c.random.trial, c.tally.admitted):
+        c = trials.kept(c, now)
     f, tally = c.in_flight, c.tally
     full = in_flight + answers >= allowed
     if (full or f.spread) and not c.backoff.refusals:
@@ -218,7 +143,8 @@ def throttled(
     hold_until = max(c.hold_until, now + (wait_ms or 0))
     c = c._replace(tally=tally, hold_until=hold_until)
     if sent_at > c.cut.at:
-        c = _cut(c, sent_at, wait_ms, now, in_flight)
+        c, is_random = (c, False) if c.backoff.refusals else trials.refused(c, wait_ms, now)
+        c = c if is_random else _cut(c, sent_at, wait_ms, now, in_flight)
     elif not c.backoff.refusals and c.cut.before is not None:
         c = _cut_again(c, c.cut.before, wait_ms, now)
     if in_flight < c.in_flight.number and now < c.tally.free_at:
@@ -231,7 +157,7 @@ def exhausted(c: Controller) -> bool:
 
     The caller then parks the model or the account. The first call after that is one more trial.
     """
-    return c.backoff.refusals >= backoffs.EXHAUSTED
+    return c.backoff.is_exhausted
 
 
 def _cut(c: Controller, sent_at: int, wait_ms: int | None, now: int, in_flight: int) -> Controller:
@@ -239,6 +165,7 @@ def _cut(c: Controller, sent_at: int, wait_ms: int | None, now: int, in_flight: 
     t = c.tally
     ms = max(1, now - (now if t.since is None else t.since))
     before = c._replace(cut=Cut())  # otherwise every state would keep all earlier ones alive
+    c = c._replace(random=randoms.after_cut(c.random))
     c = c._replace(
         cut=Cut(now, max(0, t.admitted - 1), ms, in_flight, before),
         tally=t._replace(since=now, admitted=0, beside=0, most=0),
@@ -254,18 +181,28 @@ def _cut(c: Controller, sent_at: int, wait_ms: int | None, now: int, in_flight: 
 def _cut_again(c: Controller, before: Controller, wait_ms: int | None, now: int) -> Controller:
     """Returns the state after one more refusal of the same burst."""
     cut = c.cut._replace(admitted=c.cut.admitted - 1, beside=c.cut.beside - 1)
-    c = c._replace(in_flight=before.in_flight, rate=before.rate, backoff=before.backoff, cut=cut)
+    c = c._replace(
+        in_flight=before.in_flight,
+        rate=before.rate,
+        backoff=before.backoff,
+        cut=cut,
+        random=randoms.after_cut(before.random),
+        before_trial=None,
+    )
     return _decided(c, wait_ms, now)
 
 
 def _decided(c: Controller, wait_ms: int | None, now: int) -> Controller:
     """Returns the state with one limit lowered, by the table in the module's docstring."""
     f, rate, cut = c.in_flight, c.rate, c.cut
+    weight = 0.0 if wait_ms is not None else trials.suspicion(c)
     if f.spread:
         c = c._replace(in_flight=flights.refused(f, cut.beside), rate=None)
     elif _is_backoff(c, wait_ms):
         f = flights.undisturbed(f) if c.tally.cycle > 0 else flights.restarted(f)
-        return _waiting(c._replace(in_flight=f), backoffs.begun(c.backoff, now), wait_ms, now)
+        random = c.random if cut.admitted > 0 else randoms.explained(c.random)
+        c = c._replace(in_flight=f, random=random)
+        return _waiting(c, backoffs.begun(c.backoff, c.tally.cycle, now), wait_ms, now)
     elif rate is not None and (c.tally.paced or c.backoff.over) and not _outnumbered(c):
         c = c._replace(rate=_slower(c, rate, now))
     elif f.wall is None and rate is None and c.usual_ms and cut.beside < MOST_SPREAD:
@@ -280,7 +217,7 @@ def _decided(c: Controller, wait_ms: int | None, now: int) -> Controller:
         more = f.number / max(1.0, c.usual_ms) / let_in - 1  # as many as were in flight: Little
         learned = rates.learned(let_in, max(1 / (cut.admitted + 1), more), now)
         c = c._replace(in_flight=flights.without_wall(f), rate=learned)
-    return c._replace(backoff=c.backoff._replace(over=False))
+    return trials.suspected(c._replace(backoff=c.backoff._replace(over=False)), weight, now)
 
 
 def _is_backoff(c: Controller, wait_ms: int | None) -> bool:
@@ -330,7 +267,8 @@ def _recovered(c: Controller, sent_at: int) -> Controller:
     t, d, f, rate = c.tally, c.backoff, c.in_flight, c.rate
     ms, backoff_ms = max(1, sent_at - t.cycle_at), max(0, sent_at - d.began_at)
     if t.cycle > 1:
-        cycle = Cycle(t.cycle - 1, ms, backoff_ms, min(ms, d.unsure_ms))
+        unsure_ms = min(ms, d.unsure_ms)
+        cycle = Cycle(t.cycle - 1, ms, backoff_ms, unsure_ms, is_window=d.was_silent)
         rate = rates.resumed(rate, cycle, sent_at, first=not d.seen)
     if rate is not None and (backoff_ms < rates.OUTAGE_MS or not flights.is_sure(f)):
         f = flights.without_wall(f)

@@ -129,3 +129,7 @@ class Waiting:
     why: str
     until: int | None
     window: Window | None = None
+
+    def of(self, key: int) -> Waiting:
+        """Returns the same reason for another demand."""
+        return Waiting(key, self.cause, self.why, self.until, self.window)

@@ -7,7 +7,7 @@ the reply may mean yesterday's allowance. The effect of a doubt on a window is i
 from __future__ import annotations
 
 from runner.core import gate as gates
-from runner.core.gate import Gate, ParkReason
+from runner.core.gate import MOST_REFUSALS, Gate, ParkReason
 from runner.core.period import Calendar
 from runner.core.verdict import ANSWERED, Kind, Verdict
 from runner.core.window import Count, Source, Window
@@ -31,7 +31,8 @@ def is_doubtful(
     """Whether a reply says that an allowance is spent although much of it should be left.
 
     A probe a minute later then decides. If it is refused, too, the reply is believed; if it is
-    answered, the reply was wrong, and so is a header of the probe that says the same.
+    answered, the reply was wrong, and so is a header of the probe that says the same. Beyond a
+    limit that was learned, a refusal is believed where the probe might be one too many.
     """
     left, limit = window.remaining, window.limit
     if left is None or limit is None or not isinstance(window.period, Calendar):
@@ -45,6 +46,8 @@ def is_doubtful(
     if verdict.kind in ANSWERED:
         return count is not None and not _shows_yesterday(window, count, now, probe=probe)
     refused = verdict.kind is Kind.SPENT and concerns(verdict, window)
+    if window.is_retried and window.refused + 2 > MOST_REFUSALS:
+        return False
     asked_again = probe and _was_refused(window.gate, count)
     return refused and not (asked_again or unanswered(window) or _may_be_late(window, now))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from runner.core.demand import WaitCause, Waiting
 from runner.core.gate import ParkReason
@@ -24,6 +24,16 @@ _LONG = frozenset(
         WaitCause.DAILY,
     }
 )
+
+
+class WaitsFor(IntEnum):
+    """What a run waits for when it can make no call; each includes those before it."""
+
+    CALLS = 1  # those in flight and their retries: it ends when the allowance is spent
+    ALLOWANCE = 2  # the next reset: it ends when nothing is left to do
+    PEOPLE = 3  # who resume the batches that they have paused
+    WORK = 4  # new batches: it ends when it is stopped, or every account is refused
+    CLIENTS = 5  # of the server: it ends when it is stopped
 
 
 class Ending(StrEnum):

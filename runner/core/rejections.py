@@ -30,6 +30,7 @@ _OF_THE_ROW = re.compile(
     r"|inappropriate|sensitive|unsafe|prohibited|harmful|safety|risk.?control",
     re.IGNORECASE,
 )
+_OF_THE_ACCOUNT = re.compile(r"\baccount\b|账号|账户", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,11 @@ def find_systematic(
     return Rejections(streaks, settled, reasons, requeued)
 
 
+def is_about_row(why: str) -> bool:
+    """Whether a rejection is about the length or the contents of its row, and not of all."""
+    return bool(_OF_THE_ROW.search(why)) and not _OF_THE_ACCOUNT.search(why)
+
+
 def _by_batch(settlements: Iterable[Settlement]) -> dict[int, list[Settlement]]:
     by_batch: dict[int, list[Settlement]] = {}
     for settlement in settlements:
@@ -137,7 +143,7 @@ def _extended(
         verdict = settlement.outcome.verdict
         if verdict.kind is Kind.DONE:
             streak, rejected = NO_STREAK, []
-        elif verdict.kind is Kind.REJECTED and (any_pattern or not _OF_THE_ROW.search(verdict.why)):
+        elif verdict.kind is Kind.REJECTED and (any_pattern or not is_about_row(verdict.why)):
             streak = streak.extended(pattern_of(verdict.why), any_pattern=any_pattern)
             rejected.append(settlement)
     return streak, rejected

@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from runner.core import controller
-from runner.core.controller import Controller
+from runner.core.controller_state import Controller
 from runner.core.period import Calendar
 from runner.core.verdict import Scope
 from runner.core.window import ONE_CALL, Cost, Unit, Window

@@ -7,7 +7,8 @@ go first, then the order is by priority and by share. A demand that must wait ne
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from operator import attrgetter
 
 from runner.core import controller, pacing, quota
@@ -110,11 +111,22 @@ class _Turn:
         self._now = now
         self._fitting: dict[tuple[Route, ...], bool] = {}
         self._refusals: dict[tuple[Route, bool, Rules, bool], Waiting] = {}
+        self._waits: dict[tuple[tuple[Route, ...], Rotate, Rules, bool], Waiting] = {}
 
     def decide(self, demand: Demand) -> Start | Waiting:
         """Returns the decision on one demand."""
         if (waiting := self.held_back(demand)) is not None:
             return waiting
+        alike = (demand.routes, demand.rotate, demand.rules, demand.interactive)
+        if (known := self._waits.get(alike)) is not None:
+            return known.of(demand.key)
+        decision = self._by_routes(demand)
+        if isinstance(decision, Waiting):
+            self._waits[alike] = decision
+        return decision
+
+    def _by_routes(self, demand: Demand) -> Start | Waiting:
+        """Returns the decision on a demand that nothing holds back, by its routes."""
         waits: list[Waiting] = []
         for route in self._in_order(demand):
             decision = self.through(route, demand)
@@ -144,7 +156,7 @@ class _Turn:
         """Returns the decision on `demand` by one route."""
         key = (route, self._fits(demand), demand.rules, demand.interactive)
         if (known := self._refusals.get(key)) is not None:
-            return replace(known, key=demand.key)
+            return known.of(demand.key)
         decision = self._through(route, demand)
         if isinstance(decision, Waiting):
             self._refusals[key] = decision
@@ -237,11 +249,19 @@ class _Turn:
         if (known := self._fitting.get(demand.routes)) is not None:
             return known
         routes = set(demand.routes)
-        calls = sum(each.calls for each in self._demands if not routes.isdisjoint(each.routes))
-        busy = {route for each in self._demands for route in each.routes}
+        calls = sum(n for other, n in self._calls.items() if not routes.isdisjoint(other))
+        busy = {route for other in self._calls for route in other}
         room = room_of({route: self._state.routes[route] for route in routes}, busy)
         fits = self._fitting[demand.routes] = room is None or calls <= room
         return fits
+
+    @cached_property
+    def _calls(self) -> dict[tuple[Route, ...], int]:
+        """The number of calls that the demands with the same routes still need."""
+        calls: dict[tuple[Route, ...], int] = {}
+        for demand in self._demands:
+            calls[demand.routes] = calls.get(demand.routes, 0) + demand.calls
+        return calls
 
     def _in_order(self, demand: Demand) -> Sequence[Route]:
         """Returns the routes of `demand` in the order in which they are tried."""

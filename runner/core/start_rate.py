@@ -114,6 +114,15 @@ def refused(r: StartRate, admitted: int, ms: int, now: int, *, dry: bool) -> Sta
     return learned(held, step, now, r.span)
 
 
+def doubted(r: StartRate, share: float) -> StartRate:
+    """Returns the state after a refusal that may be one of the random ones, a `share` of starts.
+
+    It takes back half of the proof that such a refusal comes in, so that a rate at which twice as
+    many are refused is never held.
+    """
+    return r._replace(proof=max(0, r.proof - int(0.5 / share))) if share else r
+
+
 class Cycle(NamedTuple):
     """The time from the end of one backoff to the end of the next.
 
@@ -122,12 +131,14 @@ class Cycle(NamedTuple):
         ms: The duration.
         backoff_ms: The part of it that was the backoff.
         unsure_ms: How long before the end the backoff may have ended unnoticed, without calls.
+        is_window: Whether it can only have been a window that the backoff itself kept exceeded.
     """
 
     admitted: int
     ms: int
     backoff_ms: int
     unsure_ms: int
+    is_window: bool = False
 
 
 def resumed(r: StartRate | None, cycle: Cycle, now: int, *, first: bool) -> StartRate:
@@ -156,6 +167,8 @@ def _was_outage(cycle: Cycle, good_ms: int, *, known: bool, first: bool) -> bool
     A fixed window that is used up is closed for most of the cycle, unless its rate is known.
     """
     backoff_ms = cycle.backoff_ms
+    if cycle.is_window:
+        return False
     if backoff_ms > WINDOW_MS:
         return True
     long_before = good_ms >= LONG_BEFORE * backoff_ms

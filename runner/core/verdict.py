@@ -206,9 +206,9 @@ def succeeded(status: int) -> bool:
     return 200 <= status < 300  # noqa: PLR2004
 
 
-def _redirects(status: int) -> bool:
-    """Whether a gateway or a login page has answered; the request may well be right."""
-    return 300 <= status < 400  # noqa: PLR2004
+def _is_answered_elsewhere(status: int) -> bool:
+    """Whether the status is of a redirect or of a protocol: the request may well be right."""
+    return status < 200 or 300 <= status < 400  # noqa: PLR2004
 
 
 def _of_success(reply: Reply) -> Verdict:
@@ -257,7 +257,7 @@ def _of_status(reply: Reply, why: str) -> Verdict:
             return Verdict(Kind.GONE, why, remedy="check the model's name and the base URL")
         case status if status in _PASSING or status >= 500:  # noqa: PLR2004
             return Verdict(Kind.TRANSIENT, why)
-        case status if succeeded(status) or _redirects(status):
+        case status if succeeded(status) or _is_answered_elsewhere(status):
             return Verdict(Kind.TRANSIENT, why)
         case _:
             return Verdict(Kind.REJECTED, why)

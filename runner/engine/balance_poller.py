@@ -105,6 +105,8 @@ class BalancePoller:
         while (left_ms := self._ask_at - self._clock.now()) > 0:
             with anyio.move_on_after(min(max(self._clock.tick_s, REST_S), left_ms / 1000)):
                 await self._hurried.wait()
+                # It may have been set before the poll failed; a set event would end every wait.
+                self._hurried = anyio.Event()
 
     async def _poll(self, rule: Quota) -> Verdict | None:
         """Asks for the balance and stores it; returns a verdict if the token is refused."""

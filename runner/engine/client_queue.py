@@ -90,6 +90,12 @@ class ClientQueue:
                 del self._groups[group.client, group.models]
         return demands
 
+    def next_deadline(self) -> int | None:
+        """Returns when the next waiting request has waited long enough; None if none will have."""
+        now = self._now()
+        untils = (each.until for group in self._groups.values() for each in group.waiting)
+        return min((until for until in untils if until > now), default=None)
+
     def names(self) -> dict[int, str]:
         """Returns the client by the key of a demand."""
         return {group.key: group.client for group in self._groups.values()}
@@ -163,7 +169,7 @@ class ClientQueue:
 
 def _is_refused(reason: Waiting | None, until: int, now: int) -> bool:
     """Whether a request is refused; without a reason no call can start for any client."""
-    return is_refused(reason, until) if reason is not None else until < now
+    return is_refused(reason, until) if reason is not None else until <= now
 
 
 def _refuse(requests: deque[ClientRequest], why: str) -> None:

@@ -3,10 +3,8 @@
 A turn of the loop settles all calls that have ended and admits all that may start, in one
 transaction; while it is committed, more calls end. Every decision is in the database before it is
 acted on, so the process may die at any point. Runs, pollers and clients only send events to the
-engine, which alone writes.
-
-The calls run in a task group around the loop: when the loop ends, calls in flight may still finish,
-up to a deadline, and are settled.
+engine, which alone admits and settles calls. Calls in flight may finish when the loop ends, up to a
+deadline, since they run in a task group around it.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ import anyio
 
 from runner.clock import Clock
 from runner.core.demand import Rules
-from runner.core.ending import Ending
+from runner.core.ending import Ending, WaitsFor
 from runner.core.selection import Wait
 from runner.engine import event_log
 from runner.engine.account_pool import AccountPool
@@ -54,7 +52,7 @@ log = logging.getLogger(__name__)
 
 # The longest wait of the first call for the balances; later ones are applied when they come.
 FIRST_POLL_S = 5.0
-LONGEST_JITTER_MS = 3_000
+LONGEST_JITTER_MS = 3_000  # after a reset, every process waits for its own short time
 # The longest time between two turns, after which the state is checked and shown again.
 LONGEST_SLEEP_S = 45.0
 
@@ -107,16 +105,14 @@ class Engine:
         failure: Exception | None = None
         try:
             async with runners.registered(self._database, self._clock.now) as runner_id:
-                # After a reset every process waits for its own short time.
+                database, accounts = self._database, self._accounts
                 jitter_ms = round(self._random.random() * LONGEST_JITTER_MS)
                 bounds = Bounds(self._options, jitter_ms, lambda: self._provider_clock.is_sure)
                 scheduler = Scheduler(
-                    self._database, self._accounts, self._clients, bounds, self._random, runner_id
+                    database, accounts, self._clients, bounds, self._random, runner_id
                 )
-                self._reader = QueueReader(
-                    self._database, self._accounts, self._clock.tick_s, runner_id
-                )
-                self._writer = TurnWriter(self._database, scheduler, self._posts, self._now)
+                self._reader = QueueReader(database, accounts, self._clock.tick_s, runner_id)
+                self._writer = TurnWriter(database, scheduler, self._posts, self._now)
                 async with anyio.create_task_group() as pollers:
                     pollers.start_soon(self._images.run, runner_id)
                     self._accounts.start_polling(pollers, self._alarm.ring)
@@ -129,6 +125,8 @@ class Engine:
                             failure = error
                         self._close()
                     pollers.cancel_scope.cancel()
+                if self._unstored is not None:  # so that nothing more is written
+                    raise self._unstored
         except StoreError as error:
             failure = failure or self._unstored or error
         if failure := failure or self._unstored:
@@ -163,8 +161,11 @@ class Engine:
         self._alarm.ring()
 
     def stop(self, run: Run) -> None:
-        """Stops `run`: no call starts for it, and it ends with its last call, or at a deadline."""
-        if run.options.lasting:
+        """Stops `run`: no call starts for it, nor for clients if it is the server's run.
+
+        It ends with its last call, or at a deadline.
+        """
+        if run.options.waits_for is WaitsFor.CLIENTS:
             self._clients.close()
         if not run.stopping:
             event_log.run_stopping(run)
@@ -192,7 +193,8 @@ class Engine:
                 failure = defect(error)
             self._closing, self._admitting = True, False
             deadline = min(self._deadline, anyio.current_time() + self._options.drain_s)
-            drained = drain(self._calls, self._settle_ended, self._alarm, self._trouble, deadline)
+            settle = lambda: self._write(self._memory)  # noqa: E731 - no call may start now
+            drained = drain(self._calls, settle, self._alarm, self._trouble, deadline)
             failure = await drained or failure
             self._calls.give_up()
             if self._calls.ended and (failure or self._trouble.what):
@@ -256,8 +258,7 @@ class Engine:
         """Whether something must be stored, even if no call can start, or most likely will be."""
         if self._calls.ended or self._posts or (self._clients.has_new and self._admitting):
             return True
-        due = memory.snapshot.next_due
-        return due is not None and due <= self._now()
+        return (due := memory.snapshot.next_due) is not None and due <= self._now()
 
     async def _write(self, memory: Memory) -> Turn:
         """Settles ended calls and admits new ones; adopts the result once it is committed."""
@@ -266,10 +267,6 @@ class Engine:
         for turn, ended in written:
             self._adopt(turn, ended)
         return written[-1][0]
-
-    async def _settle_ended(self) -> None:
-        """Settles ended calls while the engine closes, when no call may start."""
-        await self._write(self._memory)
 
     def _adopt(self, turn: Turn, ended: Sequence[EndedCall]) -> None:
         """Acts on a committed turn: starts its calls, and notifies everybody about ended ones."""
@@ -292,11 +289,11 @@ class Engine:
         self._memory = await self._reader.current(None, self._now())
         await self._accounts.recall_refused_formats(self._database)
         self._accounts.want_prices(scheduler.routes(self._memory))
-        with anyio.move_on_after(FIRST_POLL_S):
-            while not (self._accounts.polled and self._provider_clock.is_settled):
+        clock = self._provider_clock
+        # What cannot be written now is written by the loop, which waits until it can be.
+        with anyio.move_on_after(FIRST_POLL_S), suppress(UnavailableError):
+            while not (self._closing or (self._accounts.polled and clock.is_settled)):
                 self._alarm.arm()
-                if self._closing:
-                    return
                 if self._posts:
                     await self._write(self._memory)
                 else:
@@ -311,10 +308,11 @@ class Engine:
         return memory
 
     async def _sleep(self, until: int | None) -> None:
-        """Sleeps until the alarm rings, another process has written, or `until` comes."""
+        """Sleeps until the alarm rings, another process has written, or the time has come."""
         end = anyio.current_time() + max(self._clock.tick_s, LONGEST_SLEEP_S)
-        if until is not None:
-            end = min(end, anyio.current_time() + (until - self._now()) / 1000)
+        for moment in (until, self._clients.next_deadline()):
+            if moment is not None:
+                end = min(end, anyio.current_time() + (moment - self._now()) / 1000)
         end, memory = min(end, self._runs.next_deadline), self._memory
         while not await self._alarm.rings(min(end - anyio.current_time(), self._clock.tick_s)):
             self._provider_clock.check_jump()

@@ -18,7 +18,7 @@ from runner.core.window import Window
 from runner.engine.memory import Memory
 from runner.engine.snapshot import Snapshot, routes_of
 from runner.providers.account import Account
-from runner.store import batch_updates, results
+from runner.store import batch_updates, retries
 from runner.store.counts import Changes
 
 
@@ -92,7 +92,7 @@ async def pause_rejected(
     for batch_id in rejections.streaks.keys() & batches.keys():
         more = rejections.streaks[batch_id].count - batches[batch_id].calls_rejected
         changes.add(batch_id, "calls_rejected", more)
-    await results.requeue_failed(connection, rejections.requeued, changes)
+    await retries.requeue_failed(connection, rejections.requeued, changes)
     streaks = {**memory.streaks, **rejections.streaks}
     memory = replace(
         memory,

@@ -2,18 +2,25 @@
 
 They are read in the order of the input, many at a time, inside the engine's own transactions. The
 cache is valid until another process writes; then it is cleared.
+
+No job in it has an answer in another batch that it may reuse: such jobs are ended when they are
+read, and later when the answer is recorded.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core import packing
 from runner.core.packing import Packing
-from runner.store import jobs
+from runner.core.retry import Succeed
+from runner.core.settlement import Settlement
+from runner.store import jobs, reuse
 from runner.store.batches import Batch
+from runner.store.counts import Changes
 from runner.store.jobs import ReadyJob
 
 # The number of calls whose jobs are read at once: reading costs more than memory.
@@ -34,6 +41,13 @@ class _Shelf:
         """Returns how many may start; a partial one waits for jobs released by calls in flight."""
         return len(self.packs) - (self.partial and in_flight)
 
+    def remove(self, ended: Collection[int]) -> None:
+        """Discards the packs with jobs that have ended; their other jobs are read again."""
+        left = [pack for pack in self.packs if not any(job.job_id in ended for job in pack)]
+        if len(left) < len(self.packs):
+            self.partial = self.partial and bool(left) and left[-1] is self.packs[-1]
+            self.packs, self.jobs = left, sum(map(len, left))
+
 
 class ReadAhead:
     """The cached packs, by batch."""
@@ -50,20 +64,77 @@ class ReadAhead:
         shelf = self._shelves.get(batch.id)
         return shelf.offered(in_flight=batch.counts.running > 0) if shelf else 0
 
-    async def refill(self, connection: AsyncConnection, batch: Batch, wanted: int) -> bool:
-        """Caches at least `wanted` calls of `batch`, if it has as many; whether it had to read."""
-        shelf = self._shelves.setdefault(batch.id, _Shelf())
-        if self.offered(batch) >= wanted or batch.counts.ready <= shelf.jobs:
-            return False
-        number = max(CALLS_AHEAD, wanted) * batch.packing.most
-        ready = await jobs.read_ready(connection, batch, number)
-        self._shelves[batch.id] = _shelf(ready, batch.packing, all_of_them=len(ready) < number)
-        return True
+    def lacks(self, batch: Batch, calls: int) -> bool:
+        """Whether `batch` has ready jobs that are not cached, and fewer cached calls than `calls`.
 
-    def jobs_at_hand(self, batch: Batch, calls: int | None = None) -> list[int]:
-        """Returns the ids of the jobs of the next cached `calls` of `batch`; None for all calls."""
+        Then it may have more calls than are `offered`.
+        """
         shelf = self._shelves.get(batch.id)
-        return [job.job_id for pack in shelf.packs[:calls] for job in pack] if shelf else []
+        known = shelf.jobs if shelf else 0
+        return batch.counts.ready > known and self.offered(batch) < calls
+
+    async def refill(
+        self,
+        connection: AsyncConnection,
+        whose: Sequence[Batch],
+        calls: int,
+        now: int,
+        changes: Changes,
+    ) -> None:
+        """Caches at least `calls` calls of each batch, if it has as many.
+
+        Args:
+            connection: A connection inside the transaction of the turn.
+            whose: The batches as they were before the turn.
+            calls: The number of calls.
+            now: The present moment (ms since the epoch).
+            changes: The changes of counts in this turn, with those for the jobs that are ended
+                because other batches have their answers.
+        """
+        number, lacking = max(CALLS_AHEAD, calls), list(whose)
+        while lacking:
+            ready = await jobs.read_ready(connection, lacking, number)
+            reusing = [batch.id for batch in lacking if batch.reuse_answers]
+            asking = [job.job_id for batch_id in reusing for job in ready[batch_id]]
+            ended = await reuse.reuse_answers(connection, asking, now, changes)
+            for batch in lacking:
+                found = ready[batch.id]
+                all_of_them = len(found) < number * batch.packing.most
+                left = [job for job in found if job.job_id not in ended]
+                self._shelves[batch.id] = _shelf(left, batch.packing, all_of_them=all_of_them)
+            lacking = [
+                batch
+                for batch in lacking
+                if any(job.job_id in ended for job in ready[batch.id])
+                and self.lacks(changes.applied_to(batch), calls)
+            ]
+
+    async def share_answers(
+        self,
+        connection: AsyncConnection,
+        known: Mapping[int, Batch],
+        settlements: Sequence[Settlement],
+        now: int,
+        changes: Changes,
+    ) -> None:
+        """Ends the cached jobs that ask what `settlements` have answered for another batch."""
+        answered = {
+            outcome.job.job_id: settlement.call.batch_id
+            for settlement in settlements
+            for outcome in settlement.jobs
+            if isinstance(outcome.action, Succeed)
+        }
+        reusing = [
+            batch_id
+            for batch_id, shelf in self._shelves.items()
+            if shelf.packs and batch_id in known and known[batch_id].reuse_answers
+        ]
+        if not answered or not reusing or len({*answered.values(), *reusing}) == 1:
+            return
+        ended = await reuse.share_answers(connection, list(answered), reusing, now, changes)
+        if ended:
+            for batch_id in reusing:
+                self._shelves[batch_id].remove(ended)
 
     def take(self, batch: Batch, number: int) -> list[Pack]:
         """Removes and returns the next `number` packs of `batch`, which must be `offered`."""
@@ -72,11 +143,6 @@ class ReadAhead:
         shelf.jobs -= sum(map(len, taken))
         shelf.partial = shelf.partial and bool(shelf.packs)
         return taken
-
-    def without(self, batch: Batch, job_ids: set[int]) -> None:
-        """Discards the packs of `batch` if any of its jobs has ended."""
-        if job_ids:
-            self._shelves.pop(batch.id, None)
 
 
 def _shelf(ready: list[ReadyJob], packing_: Packing, *, all_of_them: bool) -> _Shelf:

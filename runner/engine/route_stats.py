@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from runner.core import controller
 from runner.core.charging import Outcome
-from runner.core.controller import Controller
+from runner.core.controller_state import Controller
 from runner.core.forecast import USUAL_CALL_MS
 from runner.core.settlement import RouteEvidence
 from runner.core.verdict import Kind

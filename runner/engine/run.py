@@ -1,7 +1,7 @@
 """A run: a request to drain some batches with some options, which waits until it ends.
 
 The engine works for all runs at once. Each ends on its own: when its batches have no work left,
-when it was asked to stop, or when the options say not to wait for what its batches wait for.
+when it was asked to stop, or when it does not wait for what its batches wait for.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from runner.core.demand import Rules, Waiting
-from runner.core.ending import Ending
+from runner.core.ending import Ending, WaitsFor
 from runner.engine.call import Observer
 from runner.engine.progress import Watcher
 from runner.errors import RunnerError
@@ -26,29 +26,22 @@ class RunOptions:
     Attributes:
         only: The ids of the batches to work on; None for all.
         rules: How to spend a day's budget, and at which hours.
-        wait: Whether to sleep until the reset when the allowance is spent.
-        hold: Whether to wait, when only batches that a person has paused are left, until one is
-            resumed.
-        forever: Whether to wait for new batches when no work is left.
+        waits_for: What to wait for when no call can be made.
         held: The batches of the run that a person had paused before it.
         patience_ms: How long to go on while no row ends, in ms; None for ever.
         watcher: Called with the progress from time to time.
         forecasts: Whether the progress includes a forecast.
         observer: Called with the trace of each call.
-        lasting: Whether it goes on without work until it is stopped.
     """
 
     only: frozenset[int] | None = None
     rules: Rules = field(default_factory=Rules)
-    wait: bool = True
-    hold: bool = False
-    forever: bool = False
+    waits_for: WaitsFor = WaitsFor.ALLOWANCE
     held: tuple[Batch, ...] = ()
     patience_ms: int | None = None
     watcher: Watcher | None = None
     forecasts: bool = True
     observer: Observer | None = None
-    lasting: bool = False
 
 
 class Run:
@@ -65,7 +58,8 @@ class Run:
         self.over = anyio.Event()
         self.shown_at = float("-inf")
         self.paused: dict[int, Batch] = {batch.id: batch for batch in options.held}
-        self._met: frozenset[int] = frozenset()
+        self._met: set[int] = set()
+        self.noted_at = float("-inf")  # when it was found out what became of batches that left
         self._left, self._left_since = -1, 0
 
     def covers(self, batch_id: int) -> bool:
@@ -82,21 +76,25 @@ class Run:
     @property
     def is_held(self) -> bool:
         """Whether it waits for batches that a person has paused."""
-        return self.options.hold and any(not b.pause_reason for b in self.paused.values())
+        waits = self.options.waits_for >= WaitsFor.PEOPLE
+        return waits and any(not b.pause_reason for b in self.paused.values())
 
     def end(self, ending: Ending, failure: RunnerError | None = None) -> None:
         """Ends the run, and wakes those who wait for it."""
         self.ending, self.failure = ending, failure
         self.over.set()
 
-    def gone(self, present: Collection[int]) -> list[int]:
-        """Returns the batches that were `present` at the last call and are not any more."""
-        now = frozenset(batch_id for batch_id in present if self.covers(batch_id))
-        gone = sorted(self._met - now)
-        self._met = now
+    def gone(self, present: Collection[int]) -> set[int]:
+        """Returns the batches that were `present` before and are not, until they are `noted`."""
+        now = {batch_id for batch_id in present if self.covers(batch_id)}
+        self._met |= now
         for batch_id in now & self.paused.keys():
             del self.paused[batch_id]
-        return gone
+        return self._met - now
+
+    def noted(self, gone: Collection[int]) -> None:
+        """Forgets batches that are not present any more."""
+        self._met.difference_update(gone)
 
     def stalled(self, own: Sequence[Batch], now: int) -> bool:
         """Whether no row has ended for the run's whole patience."""

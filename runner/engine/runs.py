@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import anyio
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending, ends_run
+from runner.core.ending import Ending, WaitsFor, ends_run
 from runner.core.selection import Wait
 from runner.core.states import BatchState
 from runner.engine import event_log
@@ -24,7 +24,8 @@ from runner.store import batches
 from runner.store.batches import Batch
 from runner.store.database import Database
 
-# The least time between two calls of a watcher while calls are in flight.
+# The least time between two calls of a watcher while calls are in flight, and between two reads of
+# what became of batches.
 SHOW_EVERY_S = 0.25
 
 
@@ -125,7 +126,7 @@ class Runs:
 
         Returns the deadlines of those that ended with calls in flight.
         """
-        await self._note_paused(memory)
+        await self._note_paused(memory, status)
         expired = []
         for run in self:
             if not run.is_known:
@@ -152,13 +153,21 @@ class Runs:
                 run.shown_at = now
                 _show(run, memory, wait, status)
 
-    async def _note_paused(self, memory: Memory) -> None:
-        """Updates the paused batches of each run, by reading those that left the snapshot."""
+    async def _note_paused(self, memory: Memory, status: EngineStatus) -> None:
+        """Updates the paused batches of each run, by reading those that left the snapshot.
+
+        While calls are open, it is done at a limited rate, since batches also leave at their ends.
+        """
         for run in self:
             gone = run.gone(memory.snapshot.batches)
             at_work = any(run.concerns(batch) for batch in memory.snapshot.batches.values())
             if not gone and (not run.paused or at_work):
                 continue
+            now = anyio.current_time()
+            if at_work and status.open_calls and now - run.noted_at < SHOW_EVERY_S:
+                continue
+            run.noted_at = now
+            run.noted(gone)
             async with self._database.read() as connection:
                 stored = await batches.get_batches(connection, {*gone, *run.paused})
             # A resumed batch stays until the engine has read it, or the run would end.
@@ -175,15 +184,16 @@ def _ending(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> Endin
     stalled = run.stalled(own, status.at)
     if run.stopping and anyio.current_time() >= run.deadline:
         return Ending.STOPPED
-    if status.open_calls_of(run) or (run.options.lasting and not run.stopping):
+    waits_for = run.options.waits_for
+    if status.open_calls_of(run) or (waits_for is WaitsFor.CLIENTS and not run.stopping):
         return None
-    if not own and not run.is_held and not run.options.forever:
+    if not own and not run.is_held and waits_for < WaitsFor.WORK:
         return Ending.DONE
     if run.stopping or status.refusal is not None:
         return Ending.STOPPED
     if stalled:
         return Ending.STALLED
-    if not own or run.options.forever:
+    if not own or waits_for >= WaitsFor.WORK:
         return None
     return _worth_waiting(run, status)
 
@@ -195,7 +205,8 @@ def _worth_waiting(run: Run, status: EngineStatus) -> Ending | None:
     if not run.waiting:
         return Ending.STOPPED  # no account serves any of its batches
     now = status.at + status.skew_ms
-    return Ending.SPENT if ends_run(run.waiting, now, wait=run.options.wait) else None
+    wait = run.options.waits_for >= WaitsFor.ALLOWANCE
+    return Ending.SPENT if ends_run(run.waiting, now, wait=wait) else None
 
 
 def _show(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> None:

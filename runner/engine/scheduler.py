@@ -8,7 +8,7 @@ that fails has changed nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -16,35 +16,30 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core import admission, settlement
 from runner.core.admission import Admission, Permit
-from runner.core.demand import Demand, Rules
+from runner.core.demand import Cap, Demand
 from runner.core.retry import RetryAt
 from runner.core.route import Route
-from runner.core.selection import Wait, decide
+from runner.core.selection import State, Wait, decide
 from runner.core.settlement import Call, CallJob, RouteEvidence, Settlement
 from runner.core.verdict import ANSWERED
 from runner.core.window import Window
 from runner.engine.account_pool import AccountPool
 from runner.engine.bounds import Bounds
 from runner.engine.call import EndedCall, PreparedCall, loop_ms, refused_by, settled
-from runner.engine.client_caps import capped
 from runner.engine.client_queue import ClientQueue, is_of_client
-from runner.engine.memory import Memory, Turn, shares_of
+from runner.engine.demands import Demands, RulesOf
+from runner.engine.memory import Memory, Turn
 from runner.engine.pausing import pause_failing, pause_rejected, pause_unserved
 from runner.engine.preparing import Preparer
 from runner.engine.read_ahead import Pack, ReadAhead
-from runner.engine.snapshot import demand_of, read_snapshot, routes_of
-from runner.store import jobs, refused_formats, reuse, windows
+from runner.engine.snapshot import read_snapshot, routes_of
+from runner.store import jobs, refused_formats, windows
 from runner.store.apply import apply, unsettled
 from runner.store.batches import Batch
 from runner.store.counts import Changes
 from runner.store.database import Database
 from runner.store.reserve import reserve
 from runner.store.statement import defer_writes
-
-RulesOf = Callable[[Batch | None], Rules | None]
-"""Returns the rules for the calls of a batch, or of clients (None); None if none may start."""
-
-NOTHING: RulesOf = lambda _batch: None  # noqa: E731 - admits nothing
 
 
 class Scheduler:
@@ -100,10 +95,9 @@ class Scheduler:
         memory = await pause_failing(connection, memory, changes, self._bounds.options.most_failed)
         await refused_formats.keep(connection, refused_by(ended))
         memory, changed = await self._conclude(connection, memory, fresh, now, changes)
-        memory, demands = await self._demands(connection, memory, rules_of, now, changes)
-        memory, demands = await self._capped(connection, memory, demands, now)
-        state = self._bounds.state(memory, self._accounts.accounts, demands, now)
-        admitted = admission.admit(state, demands, now)
+        known = memory.snapshot.batches
+        await self._read_ahead.share_answers(connection, known, settlements, now, changes)
+        memory, demands, admitted = await self._admit(connection, memory, rules_of, now, changes)
         memory, calls, opened = await self._reserve(connection, memory, admitted, now, changes)
         await changes.write(connection)
         await windows.store(connection, stored, changed, opened)
@@ -113,35 +107,10 @@ class Scheduler:
 
     def wait(self, memory: Memory, rules_of: RulesOf, now: int) -> Wait | None:
         """Returns what all demands wait for, from memory alone; None if a call may start."""
-        demands = [
-            demand_of(
-                batch,
-                routes_of(batch.models, self._accounts.accounts),
-                batch.packing.calls(batch.counts.ready),
-                memory.snapshot.next_due,
-                rules,
-            )
-            for batch in memory.snapshot.batches.values()
-            if (rules := rules_of(batch)) is not None
-        ]
-        demands = [*self._of_clients(rules_of), *(demand for demand in demands if demand.routes)]
         caps = {name: cap for name, cap in memory.client_caps.items() if now < (cap.until or now)}
-        demands = capped(demands, self._owners(memory), caps)
-        decision = decide(
-            self._bounds.state(memory, self._accounts.accounts, demands, now), demands, now
-        )
+        demands = self._demands(memory, rules_of).present(Changes(), caps)
+        decision = decide(self._state(memory, demands, now), demands, now)
         return decision if isinstance(decision, Wait) else None
-
-    def _of_clients(self, rules_of: RulesOf) -> list[Demand]:
-        """Returns the demands of clients, if calls may start for them."""
-        demands = self._clients.demands(self._accounts.accounts)
-        return demands if rules_of(None) is not None else []
-
-    def _owners(self, memory: Memory) -> dict[int, str]:
-        """Returns the client of the server by the key of a demand, if it has one."""
-        batches = memory.snapshot.batches.values()
-        of_batches = {batch.id: batch.client for batch in batches if batch.client}
-        return {**of_batches, **self._clients.names()}
 
     def routes(self, memory: Memory) -> set[Route]:
         """Returns every route that the calls of any batch may take."""
@@ -212,77 +181,34 @@ class Scheduler:
         snapshot = replace(snapshot, next_due=next_due).with_windows(changed)
         return replace(memory, snapshot=snapshot), changed
 
-    async def _demands(
+    async def _admit(
         self,
         connection: AsyncConnection,
         memory: Memory,
         rules_of: RulesOf,
         now: int,
         changes: Changes,
-    ) -> tuple[Memory, list[Demand]]:
-        """Returns the demands of clients and batches, with ready jobs read for those with room."""
-        accounts = self._accounts.accounts
+    ) -> tuple[Memory, list[Demand], Admission]:
+        """Admits the calls that may start, once their jobs are read ahead; returns the demands."""
+        wanted = self._demands(memory, rules_of)
+        caps: Mapping[str, Cap] = memory.client_caps
+        client_caps = self._bounds.options.client_caps
+        if client_caps.most:
+            caps = await client_caps.read(connection, wanted.whose, now)
+        memory = replace(memory, shares=wanted.shares, client_caps=caps)
+        while True:
+            demands = wanted.present(changes, caps)
+            admitted = admission.admit(self._state(memory, demands, now), demands, now)
+            if not await wanted.read(connection, admitted, now, changes):
+                return memory, demands, admitted
+
+    def _demands(self, memory: Memory, rules_of: RulesOf) -> Demands:
         free = self._bounds.options.max_concurrency - memory.in_flight
-        wanted = []
-        for batch in memory.snapshot.batches.values():
-            rules = rules_of(batch)
-            if rules is not None and (routes := routes_of(batch.models, accounts)):
-                wanted.append((batch, rules, routes))
-        of_clients = self._of_clients(rules_of)
-        keys = [*(demand.key for demand in of_clients), *(batch.id for batch, _, _ in wanted)]
-        shares = shares_of(memory.shares, keys)
-        others = len({batch.part_of or batch.id for batch, _, _ in wanted}) > 1
-        demands = [replace(demand, share=shares[demand.key]) for demand in of_clients]
-        for batch, rules, routes in wanted:
-            current = changes.applied_to(batch)
-            if free > 0:
-                current = await self._have_at_hand(
-                    connection, current, batch, free, now, changes, others=others
-                )
-            ready = self._read_ahead.offered(current)
-            due = memory.snapshot.next_due
-            demand = demand_of(current, routes, ready, due, rules)
-            demands.append(replace(demand, share=shares[batch.id]))
-        return replace(memory, shares=shares), demands
+        accounts = self._accounts.accounts
+        return Demands(memory, self._clients, accounts, rules_of, self._read_ahead, free)
 
-    async def _capped(
-        self, connection: AsyncConnection, memory: Memory, demands: list[Demand], now: int
-    ) -> tuple[Memory, list[Demand]]:
-        """Returns the demands with the daily caps of their clients."""
-        if not self._bounds.options.client_caps.most:
-            return memory, demands
-        owners = self._owners(memory)
-        asking = [owners[demand.key] for demand in demands if demand.key in owners]
-        caps = await self._bounds.options.client_caps.read(connection, asking, now)
-        return replace(memory, client_caps=caps), capped(demands, owners, caps)
-
-    async def _have_at_hand(
-        self,
-        connection: AsyncConnection,
-        current: Batch,
-        batch: Batch,
-        wanted: int,
-        now: int,
-        changes: Changes,
-        *,
-        others: bool,
-    ) -> Batch:
-        """Reads jobs of `current` ahead; those that other batches have answered need no call.
-
-        `others` if other batches are worked on, which may have brought answers since.
-        """
-        has_read = await self._read_ahead.refill(connection, current, wanted)
-        while current.reuse_answers and (has_read or others):
-            own = self._read_ahead.jobs_at_hand(current, None if has_read else wanted)
-            if not await reuse.has_answers_elsewhere(connection, current):
-                break
-            ended = await reuse.reuse_answers(connection, current, own, now, changes)
-            if not ended:
-                break
-            self._read_ahead.without(current, ended)
-            current = changes.applied_to(batch)
-            has_read = await self._read_ahead.refill(connection, current, wanted)
-        return current
+    def _state(self, memory: Memory, demands: Sequence[Demand], now: int) -> State:
+        return self._bounds.state(memory, self._accounts.accounts, demands, now)
 
     async def _reserve(
         self,

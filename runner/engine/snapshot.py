@@ -129,7 +129,12 @@ def windows_of(
 
 
 def demand_of(
-    batch: Batch, routes: tuple[Route, ...], ready: int, due: int | None, rules: Rules
+    batch: Batch,
+    routes: tuple[Route, ...],
+    ready: int,
+    due: int | None,
+    rules: Rules,
+    share: int = 0,
 ) -> Demand:
     """Returns the demand of `batch`, of whose calls `ready` could start."""
     counts, left = batch.counts, batch.calls_left
@@ -142,6 +147,7 @@ def demand_of(
         due=due if counts.waiting else None,
         rotate=batch.rotate,
         caps=() if left is None else (Cap(batch.part_of or batch.id, left),),
+        share=share,
         in_flight=counts.running,
         pending=counts.pending > 0,
         backlog=batch.packing.calls(counts.ready + counts.waiting),

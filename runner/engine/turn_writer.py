@@ -10,9 +10,10 @@ import logging
 from collections.abc import Callable, Sequence
 
 from runner.engine.call import EndedCall
+from runner.engine.demands import NOTHING, RulesOf
 from runner.engine.memory import Memory, Turn
 from runner.engine.posts import Posts
-from runner.engine.scheduler import NOTHING, RulesOf, Scheduler
+from runner.engine.scheduler import Scheduler
 from runner.errors import RunnerError
 from runner.store import set_aside
 from runner.store.database import Database

@@ -59,7 +59,12 @@ class CallResult:
         reply, verdict = self.reply, self.verdict
         if reply is None or verdict.kind not in _REFUSALS:
             return False
-        if not reply.refused:
-            return verdict.perhaps_row
-        error = f"{reply.code} {reply.message}"
-        return not reply.message.startswith("not ") and bool(_OF_FORMAT.search(error))
+        return self.names_format if reply.refused else verdict.perhaps_row
+
+    @property
+    def names_format(self) -> bool:
+        """Whether its error is about the ``response_format``."""
+        reply = self.reply
+        if reply is None or reply.message.startswith("not "):
+            return False
+        return bool(_OF_FORMAT.search(f"{reply.code} {reply.message}"))

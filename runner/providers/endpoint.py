@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from runner.core.answer_formats import retried_at
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.errors import ConfigError
 from runner.language import _
 from runner.providers import downloads, embeddings, images, openai
 from runner.providers.account import Account
 from runner.providers.call_result import CallResult
+from runner.providers.format_support import FormatSupport
 from runner.providers.forwarding import adjust_verdict, prepare_forward
 from runner.providers.json_body import to_json
 from runner.providers.redaction import Redaction
@@ -52,7 +52,7 @@ class Endpoint:
     def __init__(self, account: Account, token: str, transport: Transport) -> None:
         self.account = account
         self._redaction = Redaction(token)
-        self._refused_formats: dict[str, dict[str, int]] = {}  # by model: the type, and when
+        self._formats = FormatSupport(account.preset)
         self._transport = transport
         self._headers = {"Content-Type": "application/json"}
         if token:
@@ -95,29 +95,18 @@ class Endpoint:
         body = {"model": model, "messages": messages, "stream": False, **form, **parameters}
         request = _Request("/chat/completions", body, openai.read_reply, self._headers)
         result = await self._call(request, timeout_s, now)
-        if body.get("response_format") is response_format is not None:
-            return self._note_format(model, response_format["type"], result, now)
-        return result
+        if "response_format" in parameters:  # the user's own
+            return result
+        name = response_format["type"] if response_format else ""
+        return self._formats.learn(model, name, result, now)
 
     def response_formats(self, model: str, now: int) -> frozenset[str]:
-        """Returns the types of ``response_format`` to send: those that `model` has not refused."""
-        supported = self.account.preset.response_format
-        if (refused := self._refused_formats.get(model)) is None:
-            return supported
-        as_of = self.account.preset.as_of
-        return supported - {name for name, at in refused.items() if now < retried_at(at, as_of)}
+        """Returns the types of ``response_format`` to send to `model`."""
+        return self._formats.supported(model, now)
 
     def recall_refused_format(self, model: str, name: str, at: int) -> None:
         """Records that `model` refused the type `name` at the time `at`, in ms since the epoch."""
-        self._refused_formats.setdefault(model, {})[name] = at
-
-    def _note_format(self, model: str, name: str, result: CallResult, now: int) -> CallResult:
-        """Records a refusal of the ``response_format``, and makes the verdict transient."""
-        if not result.refuses_format:
-            return result
-        self.recall_refused_format(model, name, now)
-        verdict = replace(result.verdict, kind=Kind.TRANSIENT, scope=None, overloaded=False)
-        return replace(result, verdict=verdict, refused_format=name)
+        self._formats.recall(model, name, at)
 
     async def embed(
         self,

@@ -57,7 +57,11 @@ def load_installed(path: Path) -> Mapping[str, InstalledPreset]:
         )
     except FileNotFoundError:
         return MappingProxyType({})
-    except (OSError, ValidationError, ValueError, LookupError, TypeError, AttributeError) as error:
-        what = _("the installed presets cannot be read")
+    except OSError as error:
+        what = _("the installed presets cannot be read ({reason})").format(reason=error.strerror)
+        remedy = _("check the disk and the file's permissions")
+        raise ConfigError(what, where=str(path), remedy=remedy) from error
+    except (ValidationError, ValueError, LookupError, TypeError, AttributeError) as error:
+        what = _("the installed presets are damaged")
         remedy = _("delete the file, and install them again: midnight presets update FILE")
         raise ConfigError(what, where=str(path), remedy=remedy) from error

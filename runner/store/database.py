@@ -107,8 +107,12 @@ class Database:
         async with self._lock:
             if self._writing is None:
                 self._writing = await sqlite.connect_to_write(self._writer)
-            async with sqlite.transaction(self._writing):
-                yield self._writing
+            try:
+                async with sqlite.transaction(self._writing):
+                    yield self._writing
+            finally:
+                if self._writing.invalidated:  # asyncio has cancelled a statement
+                    await self.close()
 
     async def close(self) -> None:
         """Closes the writing connection; the next transaction opens another."""

@@ -157,7 +157,7 @@ async def _add_deduplicated(
     originals |= await _deduplicate_earlier(connection, batch, job_ids, firsts, originals, changes)
     if batch.reuse_answers and await reuse.has_answers_elsewhere(connection, batch):
         own = [job_id for job_id in firsts.values() if job_id not in originals]
-        await reuse.reuse_answers(connection, batch, own, now, changes)
+        await reuse.reuse_answers(connection, own, now, changes)
     await results.end_duplicates(connection, sorted(set(originals.values())), now, changes)
 
 

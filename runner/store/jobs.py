@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Integer, Select, bindparam, func, literal_column, select, update
+from sqlalchemy import Select, bindparam, func, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.packing import Candidate
@@ -20,25 +21,36 @@ from runner.store.batches import Batch
 from runner.store.counts import Changes
 from runner.store.expressions import ByteLength, OneOf, listed
 from runner.store.statement import Statement
-from runner.store.tables import invalid_replies, jobs, rows
+from runner.store.tables import batches, invalid_replies, jobs, rows
 
 # The states as literals: SQLite uses a partial index only if the query repeats its condition.
 READY = jobs.c.state == literal_column("'ready'")
 WAITING = jobs.c.state == literal_column("'waiting'")
 RUNNING = jobs.c.state == literal_column("'running'")
 
-_OF_BATCH = jobs.c.id.between(bindparam("first"), bindparam("last"))
-_ROW_OF_JOB = bindparam("first_row", type_=Integer) + (
-    jobs.c.id - bindparam("first_job", type_=Integer)
-) * bindparam("row_step", type_=Integer)
+_of_batch = jobs.alias("of_batch")
+_ROW_OF_JOB = batches.c.first_row + (jobs.c.id - batches.c.first_job) * batches.c.row_step
 
 
 def _ready(*, split: bool) -> Select[Any]:
     """Returns a query of ready jobs: those of split packs, the least split first, or the others."""
     # Both conditions fit the index of ready jobs, so jobs of other batches cost nothing.
-    which = jobs.c.splits > literal_column("0") if split else jobs.c.splits == literal_column("0")
+    splits = _of_batch.c.splits
+    first = (
+        select(_of_batch.c.id)
+        .where(
+            _of_batch.c.state == literal_column("'ready'"),
+            splits > literal_column("0") if split else splits == literal_column("0"),
+            _of_batch.c.id >= batches.c.first_job,
+            _of_batch.c.id < batches.c.first_job + batches.c.rows,
+        )
+        .order_by(splits, _of_batch.c.id)
+        .limit(bindparam("number"))
+        .correlate(batches)
+    )
     return (
         select(
+            batches.c.id.label("batch_id"),
             jobs.c.id,
             jobs.c.attempts,
             jobs.c.crashes,
@@ -47,10 +59,10 @@ def _ready(*, split: bool) -> Select[Any]:
             jobs.c.splits,
             ByteLength(rows.c.body).label("size"),
         )
+        .join_from(batches, jobs, jobs.c.id.in_(first))
         .join(rows, rows.c.id == _ROW_OF_JOB)
-        .where(READY, which, _OF_BATCH)
-        .order_by(jobs.c.splits, jobs.c.id)
-        .limit(bindparam("number"))
+        .where(OneOf(batches.c.id, "batches"))
+        .order_by(batches.c.id, jobs.c.splits, jobs.c.id)
     )
 
 
@@ -88,23 +100,32 @@ class ReadyJob:
         return Candidate(self.job_id, self.tries.splits, self.size)
 
 
-async def read_ready(connection: AsyncConnection, batch: Batch, number: int) -> list[ReadyJob]:
-    """Returns up to `number` ready jobs of `batch`: those of split packs after all others.
+async def read_ready(
+    connection: AsyncConnection, whose: Sequence[Batch], calls: int
+) -> dict[int, list[ReadyJob]]:
+    """Returns ready jobs for up to `calls` full calls of each batch, by batch.
 
-    Both groups are in the order of the input. Rows whose pack was split are grouped at the end, so
-    that the calls of both groups stay full.
+    They are in the order of the input; those of split packs come after all others, so that the
+    calls of both groups stay full.
     """
-    wanted = {
-        "first": batch.first_job,
-        "last": batch.last_job,
-        "first_row": batch.first_row,
-        "first_job": batch.first_job,
-        "row_step": batch.row_step,
-    }
-    ready = [*await _READY_WHOLE.fetch(connection, **wanted, number=number)]
-    if len(ready) < number:
-        ready += await _READY_SPLIT.fetch(connection, **wanted, number=number - len(ready))
-    return [ReadyJob(job_id, Tries(*tries), size) for job_id, *tries, size in ready]
+    ready: dict[int, list[ReadyJob]] = {batch.id: [] for batch in whose}
+    for most, alike in groupby(sorted(whose, key=_pack_size), key=_pack_size):
+        ids = [batch.id for batch in alike]
+        for statement in (_READY_WHOLE, _READY_SPLIT):
+            lacking = [batch_id for batch_id in ids if len(ready[batch_id]) < calls * most]
+            if lacking:
+                found = await statement.fetch(
+                    connection, batches=listed(lacking), number=calls * most
+                )
+                for batch_id, job_id, *tries, size in found:
+                    ready[batch_id].append(ReadyJob(job_id, Tries(*tries), size))
+        for batch_id in ids:
+            del ready[batch_id][calls * most :]
+    return ready
+
+
+def _pack_size(batch: Batch) -> int:
+    return batch.packing.most
 
 
 async def read_bodies(connection: AsyncConnection, row_ids: Sequence[int]) -> dict[int, str]:

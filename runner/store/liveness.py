@@ -36,23 +36,28 @@ async def unended(connection: AsyncConnection, own_id: int = 0) -> list[int]:
 
 async def alive(database: Database) -> list[int]:
     """Returns the epochs of the runners that are at work on this database now."""
-    living = []
     async with database.read() as connection:
         suspects = await unended(connection)
-    for runner_id in suspects:
-        lock = lock_of(database, runner_id)
-        if acquired(lock):
-            release(lock)
-        else:
-            living.append(runner_id)
-    return living
+    return [runner_id for runner_id in suspects if _is_alive(database, runner_id)]
 
 
 async def living_processes(database: Database, connection: AsyncConnection) -> list[int]:
-    """Returns the process ids of the runners at work, read in the caller's transaction."""
-    living = await alive(database)
+    """Returns the process ids of the runners at work, read in the caller's transaction.
+
+    It opens no other one: several callers would wait for each other's connections for ever.
+    """
+    suspects = await unended(connection)
+    living = [runner_id for runner_id in suspects if _is_alive(database, runner_id)]
     query = select(runners.c.pid).where(runners.c.id.in_(living)).order_by(runners.c.id)
     return list((await connection.scalars(query)).all()) if living else []
+
+
+def _is_alive(database: Database, runner_id: int) -> bool:
+    lock = lock_of(database, runner_id)
+    if not acquired(lock):
+        return True
+    release(lock)
+    return False
 
 
 def lock_of(database: Database, runner_id: int) -> FileLock:

@@ -5,6 +5,7 @@ Functions take a connection inside the caller's transaction.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     LargeBinary,
+    and_,
     bindparam,
     exists,
     func,
@@ -34,20 +36,36 @@ from runner.store.tables import results as result_rows
 
 _MANY = 1_000  # values in one statement
 
-_its, _other = fingerprints.alias("its"), fingerprints.alias("other")
-_SAME = _other.c.fingerprint == _its.c.fingerprint
 _FIRST, _LAST = (bindparam(name, type_=Integer) for name in ("first", "last"))
-# Jobs with the same request as an answered job of another batch, and the first such job.
-_ANSWERED_ELSEWHERE = Statement(
-    select(_its.c.job_id, func.min(_other.c.job_id).label("source"))
-    .join(_other, _SAME)
-    .join(result_rows, result_rows.c.job_id == _other.c.job_id)
-    .where(
-        OneOf(_its.c.job_id, "jobs"),
-        ~_other.c.job_id.between(_FIRST, _LAST),
-        result_rows.c.answer.is_not(None),
+# Within a batch, only the first job with a request has a fingerprint.
+_asking, _answered = fingerprints.alias("asking"), fingerprints.alias("answered")
+_SAME_REQUEST = (
+    select(
+        _asking.c.job_id,
+        jobs.c.batch_id,
+        func.min(_answered.c.job_id).label("source"),
     )
-    .group_by(_its.c.job_id)
+    .join(
+        _answered,
+        and_(
+            _answered.c.fingerprint == _asking.c.fingerprint,
+            _answered.c.job_id != _asking.c.job_id,
+        ),
+    )
+    .join(result_rows, result_rows.c.job_id == _answered.c.job_id)
+    .join(jobs, jobs.c.id == _asking.c.job_id)
+    .where(result_rows.c.answer.is_not(None))
+    .group_by(_asking.c.job_id, jobs.c.batch_id)
+)
+# Jobs with the same request as an answered job of another batch, and the first such job.
+_ANSWERED_ELSEWHERE = Statement(_SAME_REQUEST.where(OneOf(_asking.c.job_id, "jobs")))
+# Ready jobs of these batches with the same request as one of these answered jobs.
+_ASKED_ELSEWHERE = Statement(
+    _SAME_REQUEST.where(
+        OneOf(_answered.c.job_id, "answered"),
+        jobs.c.state == literal_column("'ready'"),
+        OneOf(jobs.c.batch_id, "batches"),
+    )
 )
 _SUCCEED_READY = Statement(
     update(jobs).where(jobs.c.id == bindparam("job")).values(state=literal_column("'succeeded'"))
@@ -81,7 +99,11 @@ def _row_of(number: ColumnElement[int], whose: str) -> ColumnElement[int]:
 
 _NUMBER = _new_job.c.id - _bound("new_first_job")
 _ANSWERED_TO_ROW = Statement(
-    select(_new_job.c.id.label("job_id"), result_rows.c.job_id.label("source"))
+    select(
+        _new_job.c.id.label("job_id"),
+        _new_job.c.batch_id,
+        result_rows.c.job_id.label("source"),
+    )
     .join(_new_row, _new_row.c.id == _row_of(_NUMBER, "new"))
     .join(_old_row, _old_row.c.id == _row_of(_NUMBER, "old"))
     .join(result_rows, result_rows.c.job_id == _bound("old_first_job") + _NUMBER)
@@ -125,13 +147,36 @@ async def has_answers_elsewhere(connection: AsyncConnection, batch: Batch) -> bo
 
 
 async def reuse_answers(
-    connection: AsyncConnection, batch: Batch, job_ids: Sequence[int], now: int, changes: Changes
+    connection: AsyncConnection, job_ids: Sequence[int], now: int, changes: Changes
 ) -> set[int]:
     """Gives ready jobs other batches' answers to the same requests; returns which got one."""
-    sources = await _ANSWERED_ELSEWHERE.fetch(
-        connection, first=batch.first_job, last=batch.last_job, jobs=listed(job_ids)
+    sources = await _ANSWERED_ELSEWHERE.fetch(connection, jobs=listed(job_ids))
+    return await _copy_answers(connection, sources, now, changes)
+
+
+async def share_answers(
+    connection: AsyncConnection,
+    answered: Sequence[int],
+    batch_ids: Sequence[int],
+    now: int,
+    changes: Changes,
+) -> set[int]:
+    """Gives the answers of these jobs to the ready jobs of other batches with the same requests.
+
+    Args:
+        connection: A connection inside the transaction that has recorded the answers.
+        answered: The jobs that were answered.
+        batch_ids: The batches whose jobs may take the answers.
+        now: The present moment (ms since the epoch).
+        changes: Collects changes of the counts of batches.
+
+    Returns:
+        The jobs that got an answer.
+    """
+    sources = await _ASKED_ELSEWHERE.fetch(
+        connection, answered=listed(answered), batches=listed(batch_ids)
     )
-    return await _copy_answers(connection, batch, sources, now, changes)
+    return await _copy_answers(connection, sources, now, changes)
 
 
 async def adopt_answers(
@@ -164,13 +209,13 @@ async def adopt_answers(
         first=first,
         last=first + number - 1,
     )
-    await _copy_answers(connection, batch, sources, now, changes)
+    await _copy_answers(connection, sources, now, changes)
     await changes.write(connection)
     return await batches.get_batch(connection, batch.id) or batch
 
 
 async def _copy_answers(
-    connection: AsyncConnection, batch: Batch, sources: Sequence[Any], now: int, changes: Changes
+    connection: AsyncConnection, sources: Sequence[Any], now: int, changes: Changes
 ) -> set[int]:
     """Gives ready jobs (`job_id`) the answers of others (`source`); returns which got one."""
     if not sources:
@@ -179,8 +224,9 @@ async def _copy_answers(
     copies = [{"job": row.job_id, "source": row.source, "now": now} for row in sources]
     await _SUCCEED_READY.run(connection, [{"job": row.job_id} for row in sources])
     await _COPY_RESULT.run(connection, copies)
-    changes.move(batch.id, JobState.READY, succeeded, len(sources))
-    changes.add(batch.id, "reused", len(sources))
+    for batch_id, number in Counter(row.batch_id for row in sources).items():
+        changes.move(batch_id, JobState.READY, succeeded, number)
+        changes.add(batch_id, "reused", number)
     ended = {row.job_id for row in sources}
     await results.end_duplicates(connection, sorted(ended), now, changes)
     return ended

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 from sqlalchemy import case, insert, update
 
-from runner.errors import BusyError, StoreError
+from runner.errors import BusyError, UnavailableError
 from runner.language import _
 from runner.store.database import Database
 from runner.store.liveness import acquired, lock_of, release, remove
@@ -31,6 +31,9 @@ async def registered(database: Database, now: Now) -> AsyncIterator[int]:
 
     The lock is taken before the row is committed, so that no other process ever sees the epoch of
     a living runner without its lock.
+
+    After an UnavailableError in the block nothing is written: that would wait for the database once
+    more. The next runner rescues this one.
     """
     async with database.write() as connection:
         values = {"pid": os.getpid(), "host": platform.node(), "started_at_ms": now()}
@@ -40,17 +43,22 @@ async def registered(database: Database, now: Now) -> AsyncIterator[int]:
         if not acquired(lock):
             raise _held(lock)
         database.watch.learn(lock.lock_file)
+    can_write = True
     try:
         yield runner_id
+    except UnavailableError:
+        can_write = False
+        raise
     finally:
         database.watch.forget([lock.lock_file])
+        finish = release  # while the epoch has not ended: the next runner will rescue it
         try:
-            with anyio.CancelScope(shield=True):
-                await _retire(database, runner_id, now(), died=False)
-        except StoreError:
-            release(lock)  # the epoch has not ended: the next runner will rescue it
-            raise
-        remove(lock)
+            if can_write:
+                with anyio.CancelScope(shield=True):
+                    await _retire(database, runner_id, now(), died=False)
+                finish = remove
+        finally:
+            finish(lock)
 
 
 async def rescue_dead(database: Database, suspects: Iterable[int], now: int) -> int:

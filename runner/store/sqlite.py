@@ -89,8 +89,8 @@ async def transaction(connection: AsyncConnection) -> AsyncIterator[None]:
     SQLAlchemy's own transactions cost five times as much: they switch greenlets four times.
     """
     driver = _driver_of(connection)
-    await driver.begin_to_write()
     try:
+        await driver.begin_to_write()
         yield
         await driver.commit()
     except BaseException:
@@ -124,26 +124,41 @@ def _prepare(connection: Any, _record: Any, *, writes: bool, durable: bool) -> N
         raise
 
 
+class _Connection(sqlite3.Connection):
+    """A connection that rolls back before it closes.
+
+    SQLAlchemy closes one whose statement was cancelled. With a statement that somebody still
+    refers to, such as a traceback, SQLite would keep it open, and the write lock with it.
+    """
+
+    def close(self) -> None:
+        with suppress(sqlite3.Error):
+            self.rollback()
+        super().close()
+
+
 def _connector(path: Path, *, inline: bool) -> Callable[[], Any]:
     """Returns a function that connects to the file at `path`, and never creates it."""
     uri = f"{path.absolute().as_uri()}?mode=rw"
+    timeout_s = 0.0 if inline else BUSY_TIMEOUT_S  # virtual time does not pass within a statement
 
     def connect_here() -> sqlite3.Connection:
         return sqlite3.connect(
             uri,
             uri=True,
-            timeout=BUSY_TIMEOUT_S,
+            timeout=timeout_s,
             isolation_level=None,
             check_same_thread=False,  # one thread at a time uses it
+            factory=_Connection,
         )
 
     if inline:
         from runner.store.sqlite_inline import InlineConnection  # virtual time only
 
-        return lambda: InlineConnection(connect_here, BUSY_TIMEOUT_S)
+        return lambda: InlineConnection(connect_here, timeout_s)
 
     async def connect() -> DriverConnection:
-        connection = DriverConnection(connect_here, BUSY_TIMEOUT_S)
+        connection = DriverConnection(connect_here, timeout_s)
         thread = connection._thread  # noqa: SLF001 - as SQLAlchemy does
         thread.daemon = True  # it must not keep the process alive
         try:

@@ -16,7 +16,7 @@ from runner.app.application import open_application
 from runner.app.responses import RunResult
 from runner.app.submission import check_submission
 from runner.cli.exit_codes import WORK_LEFT, code_of
-from runner.core.ending import Ending
+from runner.core.ending import Ending, WaitsFor
 from runner.core.pacing import Pace
 from runner.settings import ProviderTable, RunSettings
 from runner.wording import wait_messages
@@ -79,7 +79,7 @@ def run(
         ) as midnight:
             batch = (await midnight.submit(checked)).batch
             began = clock.now()
-            ran = await midnight.run(only=batch, wait=False, pace=Pace.ASAP)
+            ran = await midnight.run(only=batch, waits_for=WaitsFor.CALLS, pace=Pace.ASAP)
             why = "; ".join(wait_messages.end_reasons(ran.waiting, clock.now()))
             return Seen(ran, clock.now() - began, why)
 

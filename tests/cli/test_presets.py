@@ -187,6 +187,17 @@ def test_damaged_installed_presets_are_told_with_the_remedy(midnight: Any, fresh
         assert (said.code, "delete the file" in said.err) == (2, True), said.err
 
 
+def test_installed_presets_that_the_disk_does_not_give_are_not_to_be_deleted(
+    midnight: Any, fresh: Path
+) -> None:
+    path = Path(midnight("presets", "update", fresh, "--json").json["path"])
+    path.unlink()
+    path.mkdir()
+    said = midnight("quota")
+    assert (said.code, "cannot be read (Is a directory)" in said.err) == (2, True), said.err
+    assert "delete" not in said.err
+
+
 # From a URL
 
 

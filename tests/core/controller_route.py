@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from runner.core import controller
-from runner.core.controller import Controller
+from runner.core.controller_state import Controller
 
 NOW = 1_800_000_000_000
 SECOND = 1_000

@@ -15,7 +15,7 @@ from random import Random
 from typing import Protocol
 
 from runner.core import controller
-from runner.core.controller import Controller
+from runner.core.controller_state import Controller
 
 START = 1_800_000_000_000
 REFUSING_MS = 1.0

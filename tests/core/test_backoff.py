@@ -2,9 +2,20 @@
 
 import pytest
 
-from runner.core.backoff import EXHAUSTED, Backoff, begun, ended, let_in_at, wait
+from runner.core.backoff import (
+    EXHAUSTED,
+    FEW,
+    SILENCE_MS,
+    TRIALS,
+    Backoff,
+    begun,
+    ended,
+    let_in_at,
+    wait,
+)
 
 NOW = 1_800_000_000_000
+MANY = FEW + 1
 LONG_AGO = NOW - 10_000_000
 
 
@@ -57,7 +68,7 @@ def test_no_wait_passes_over_the_end_of_a_usual_window(begun_ms: int, expected: 
 
 
 def test_only_a_guessed_wait_leaves_its_end_unsure() -> None:
-    backoff = begun(Backoff(), NOW)
+    backoff = begun(Backoff(), MANY, NOW)
     assert wait(backoff, None, None, LONG_AGO, NOW)[0].unsure_ms == 1_000
     assert wait(backoff, None, None, NOW - 500, NOW)[0].unsure_ms == 0
     assert wait(backoff, 30_000, None, LONG_AGO, NOW)[0].unsure_ms == 1_000
@@ -70,7 +81,24 @@ def test_a_call_that_is_not_refused_in_time_is_let_in() -> None:
 
 
 def test_a_backoff_leaves_word_that_it_has_been() -> None:
-    backoff = begun(Backoff(), NOW)
+    backoff = begun(Backoff(), MANY, NOW)
     assert (backoff.refusals, backoff.began_at, backoff.over, backoff.seen) == (1, NOW, True, False)
     backoff = ended(backoff)
     assert (backoff.refusals, backoff.over, backoff.seen) == (0, True, True)
+
+
+def test_a_window_that_its_own_trials_may_keep_exceeded_is_left_alone_for_a_minute() -> None:
+    """It counts the calls that it refuses, and bears hardly more of them."""
+    few, many = begun(Backoff(), FEW, NOW), begun(Backoff(), MANY, NOW)
+    for backoff, expected in ((few, SILENCE_MS), (many, 10_000)):
+        tried = backoff._replace(refusals=TRIALS)
+        assert wait(tried, None, None, LONG_AGO, NOW)[1] == NOW + expected
+        assert tried.was_silent == (expected == SILENCE_MS)
+
+
+def test_refused_after_that_it_is_more_than_throttling() -> None:
+    few, many = begun(Backoff(), FEW, NOW), begun(Backoff(), MANY, NOW)
+    assert not few._replace(refusals=TRIALS).is_exhausted
+    assert few._replace(refusals=TRIALS + 1).is_exhausted
+    assert not many._replace(refusals=EXHAUSTED - 1).is_exhausted
+    assert many._replace(refusals=EXHAUSTED).is_exhausted

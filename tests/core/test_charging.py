@@ -366,6 +366,21 @@ def test_of_a_burst_one_refusal_counts_and_a_doubtful_one_is_always_followed_up(
     assert (often.gate.reason, often.gate.parked_until) == (ParkReason.AMBIGUOUS, later)
 
 
+@pytest.mark.parametrize("before", range(MOST_REFUSALS))
+def test_beyond_a_learned_limit_a_refusal_is_asked_about_only_if_the_budget_allows_both(
+    before: int,
+) -> None:
+    """A call beyond it was answered; then this one is refused, and the probe would be as well."""
+    tried = roll_over(learned(4, refused=before), DAY_OF_TEN, TRIED_AT, 0)
+    answered = after(probed_again(tried, TRIED_AT), DONE, now=TRIED_AT)
+    refused = after(replace(answered, reserved=1), SPENT, now=TRIED_AT)
+    while refused.gate.parked_until < refused.resets_at:
+        again = refused.gate.parked_until
+        refused = after(probed_again(refused, again), SPENT, now=again)
+    assert (refused.limit, refused.limit_source) == (5, Source.REFUSAL)
+    assert refused.refused <= MOST_REFUSALS
+
+
 def test_the_same_day_renewed_keeps_its_refusals_and_the_next_day_has_none() -> None:
     early = replace(window(8), resets_at=NOON, refused=2, reserved=0)
     assert roll_over(early, DAY_OF_TEN, NOON, 0).refused == 2

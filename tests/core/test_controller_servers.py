@@ -168,6 +168,15 @@ def test_haproxy_is_called_at_the_rate_that_it_lets_through(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("limit", [5, 10, 60])
+def test_a_minute_that_counts_refused_calls_does_not_stay_exceeded(limit: int, seed: int) -> None:
+    """http_req_rate(60s) gt 5: one trial in ten seconds would keep it exceeded for ever."""
+    done = run(lambda random: HAProxy(limit, MINUTE, jittered(random, 100)), 1_800, seed)
+    assert done.answered() >= 0.8 * limit * 30
+    assert done.refused_part < 0.15
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("rate", "burst"), [(10, 10), (50, 5), (50, 50)])
 def test_faster_limits_are_found_too(rate: float, burst: float, seed: int) -> None:
     done = run(lambda random: Bucket(rate, burst, jittered(random, 300)), 120, seed)

@@ -114,6 +114,13 @@ def test_what_is_no_evidence_is_passed_over(between: Verdict) -> None:
     assert actions(found)[4] == (Release() if between is FAULT else Fail(between.why))
 
 
+@pytest.mark.parametrize(
+    "why", ["your account was flagged as unsafe", "账号存在风险内容 (risk control)"]
+)
+def test_an_account_that_is_blocked_for_what_it_sent_is_not_the_rows_fault(why: str) -> None:
+    assert list(found_in(*[Verdict(Kind.REJECTED, why)] * REJECTIONS).pause_reasons) == [1]
+
+
 def test_before_any_answer_every_message_counts() -> None:
     mixed = [REJECTED, OTHER, REJECTED, OTHER, REJECTED]
     assert list(found_in(*mixed, answered=False).pause_reasons) == [1]

@@ -136,6 +136,7 @@ def test_a_rule_matches_only_when_all_its_conditions_hold() -> None:
         (409, Kind.TRANSIENT),
         (413, Kind.REJECTED),
         (422, Kind.REJECTED),
+        (101, Kind.TRANSIENT),
         (421, Kind.TRANSIENT),
         (424, Kind.TRANSIENT),
         (425, Kind.TRANSIENT),

@@ -19,7 +19,7 @@ from support.processes import MIDNIGHT, run, simulating, start, stats
 
 from runner.simulator import answer
 
-KILLS = int(os.environ.get("KILLS", "3"))
+KILLS = int(os.environ.get("KILLS", "2"))
 ROWS = 40 * KILLS
 WORDS = ("run", "job.toml", "in.csv", "-o", "out.csv", "--pace", "asap")
 JOB = """

@@ -102,8 +102,11 @@ def in_the_way(folder: Path) -> Path:
     return found
 
 
-@pytest.mark.slow
-def test_what_can_never_be_written_is_given_up_after_a_day(tmp_path: Path) -> None:
+def test_what_can_never_be_written_is_given_up_after_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tried every ten minutes, so that the day has few turns."""
+    monkeypatch.setattr("runner.engine.image_poller.RETRY_S", 600.0)
     in_the_way(tmp_path)
     made = make(tmp_path, 1)
     (error,) = made.errors

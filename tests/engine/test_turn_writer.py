@@ -90,7 +90,16 @@ def test_no_turn_takes_more_statements_because_it_is_about_more_calls(tmp_path: 
     assert most_of_many == most_of_few
 
 
-def statements(folder: Path, number: int) -> tuple[int, int]:
+@pytest.mark.parametrize("size", [1, 20])
+def test_no_turn_takes_more_statements_because_more_batches_are_open(
+    tmp_path: Path, size: int
+) -> None:
+    _, most_of_few = statements(tmp_path / "few", size, batches=15)
+    _, most_of_many = statements(tmp_path / "many", size, batches=60)
+    assert most_of_many == most_of_few
+
+
+def statements(folder: Path, number: int, *, batches: int = 1) -> tuple[int, int]:
     """Drain so many rows; the most calls that started in a turn, and the most statements of one.
 
     Each call takes as long as any other, so those that start together end together.
@@ -101,7 +110,8 @@ def statements(folder: Path, number: int) -> tuple[int, int]:
         def note(_statement: str, _values: object) -> None:
             turns[world.database._writes] += 1
 
-        await world.queue(number)
+        for each in range(batches):
+            await world.queue(number, name=f"letters {each}", reuse_answers=True)
         with watched(world.database._writer.sync_engine, note):
             run = world.run(ASAP, provider="openai-compatible", max_concurrency=256)
             assert await run is Ending.DONE

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from runner.errors import BusyError, DiskFullError, StoreError
-from runner.store import batch_rows, batches, jobs, migrate, reports, results, windows
+from runner.store import batch_rows, batches, jobs, migrate, reports, retries, windows
 from runner.store.database import Database
 from runner.store.opening import open_database
 from runner.store.rescue import rescue
@@ -170,10 +170,10 @@ async def _use_everything(path: Path) -> None:
             await rescue(connection, OURS, NOON)
             await promote(connection, NOON)
             for batch in await batches.runnable(connection):
-                found = await jobs.read_ready(connection, batch, 1000)
+                found = (await jobs.read_ready(connection, [batch], 1000))[batch.id]
                 await jobs.read_bodies(connection, [batch.row(one.job_id) for one in found])
                 await try_start(connection, batch, 1000)
-                await results.retry_failed(connection, batch)
+                await retries.retry_failed(connection, batch)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.store.kit import rescue_dead, submit
 from tests.store.promises import broken_promises
 from tests.store.releases import rows
 
-KILLS = int(os.environ.get("KILLS", "8"))
+KILLS = int(os.environ.get("KILLS", "5"))
 PATIENCE_S = 60  # a runner that hangs fails the test
 ROOT = Path(victim.__file__).parents[2]
 

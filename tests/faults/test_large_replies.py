@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from threading import Thread
 
@@ -35,7 +36,11 @@ main()
 def bomb() -> bytes:
     """A gigabyte of zeros, packed into a megabyte."""
     packer = zlib.compressobj(9, wbits=31)
-    body = b"".join([*(packer.compress(bytes(MB)) for _ in range(1024)), packer.flush()])
+    first, other = (packer.compress(bytes(MB)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    # After a full flush nothing refers to what came before: one block serves for all the others.
+    check = reduce(lambda found, _: zlib.crc32(bytes(MB), found), range(1024), 0)
+    end = zlib.compressobj(9, wbits=-15).flush() + struct.pack("<II", check, 1024 * MB)
+    body = first + other * 1023 + end
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
     return head + body
 

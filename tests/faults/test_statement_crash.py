@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.quota import Refused
 from runner.core.settlement import Call, Settlement
-from runner.store import batches, results
+from runner.store import batches, retries
 from runner.store.database import Database
 from runner.store.rescue import rescue
 from tests.store.kit import (
@@ -61,7 +61,7 @@ async def retrying(connection: AsyncConnection, started: list[Call]) -> None:
     await settle(connection, failed(started[0]))
     batch = await batches.get_batch(connection, 1)
     assert batch is not None
-    assert await results.retry_failed(connection, batch) == 1
+    assert await retries.retry_failed(connection, batch) == 1
 
 
 async def promoting(connection: AsyncConnection, started: list[Call]) -> None:

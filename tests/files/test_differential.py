@@ -25,7 +25,7 @@ from runner.files import check, open_output, read_rows
 from runner.files.writers.encode import RESULT_COLUMNS
 from runner.jobfile.template import compile_template
 
-DATASETS = int(os.environ.get("MIDNIGHT_FUZZ", "150"))
+DATASETS = int(os.environ.get("MIDNIGHT_FUZZ", "60"))
 FIRST = int(os.environ.get("MIDNIGHT_FUZZ_FROM", "0"))
 SEEDS = range(FIRST, FIRST + DATASETS)
 SIGNS = "aé\"',;\t\\ 0中😀\u2028\ufeff=#_x000D_{}[]\r\n"

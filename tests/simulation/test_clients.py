@@ -16,6 +16,7 @@ from runner.core.demand import Rules
 from runner.core.gate import ParkReason
 from runner.core.pacing import Pace
 from runner.core.verdict import Kind
+from runner.engine import trouble
 from runner.engine.client_call import (
     Answered,
     ClientOutcome,
@@ -23,6 +24,7 @@ from runner.engine.client_call import (
     NotAdmitted,
     Streaming,
 )
+from runner.engine.client_queue import PATIENCE_MS, UNAVAILABLE
 from runner.engine.engine import Engine
 from runner.engine.run import RunOptions
 from tests.support.world import MODEL, UTC8, World, ms, simulate
@@ -74,6 +76,21 @@ def test_nothing_of_a_request_is_kept_in_memory_once_it_is_settled(tmp_path: Pat
                 await anyio.sleep(1)
             assert (engine._calls._under_way, engine._clients._groups) == ({}, {})
             assert len(engine._memory.shares) <= 1
+
+    simulate(tmp_path, story)
+
+
+def test_a_client_is_told_within_its_patience_that_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(world: World) -> None:
+        async with world.engine() as engine:
+            assert isinstance(await ask(engine), Answered)
+            monkeypatch.setattr(trouble, "DISK_FLOOR", 1 << 62)
+            begun = anyio.current_time()
+            refused = await ask(engine)
+            assert refused == NotAdmitted(None, UNAVAILABLE)
+            assert anyio.current_time() - begun == pytest.approx(PATIENCE_MS / 1000, abs=0.1)
 
     simulate(tmp_path, story)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import anyio.lowlevel
 import pytest
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending
+from runner.core.ending import Ending, WaitsFor
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.engine import balance_poller
@@ -102,8 +103,6 @@ def test_a_database_that_is_locked_for_a_while_is_waited_for(tmp_path: Path, sec
 
     async def story(world: World) -> None:
         batch = await world.queue(60)
-        async with world.database.write() as connection:
-            await connection.exec_driver_sql("PRAGMA busy_timeout = 0")
 
         async def hold() -> None:
             await anyio.sleep(seconds)
@@ -122,6 +121,24 @@ def test_a_database_that_is_locked_for_a_while_is_waited_for(tmp_path: Path, sec
         assert (await world.batch(batch)).counts.succeeded == 60
 
     simulate(tmp_path, story)
+
+
+def test_a_database_that_is_locked_while_the_balances_come_is_waited_for(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        batch = await world.queue(20)
+
+        async def release(other: sqlite3.Connection) -> None:
+            await anyio.sleep(600)
+            other.execute("ROLLBACK")
+
+        async with world.engine() as engine, anyio.create_task_group() as tasks:
+            with raw(tmp_path / "queue.db") as other:
+                other.execute("BEGIN IMMEDIATE")
+                tasks.start_soon(release, other)
+                assert await engine.run(world.wanted(RunOptions(rules=ASAP))) is Ending.DONE
+        assert (await world.batch(batch)).counts.succeeded == 20
+
+    simulate(tmp_path, story, credits=50.0)
 
 
 def test_a_run_that_comes_after_the_engine_has_failed_ends_as_the_others_did(
@@ -181,7 +198,7 @@ def test_without_waiting_a_provider_that_fails_every_call_ends_the_run_within_mi
     async def story(world: World) -> None:
         await world.queue(5)
         begun = world.clock.now()
-        assert await world.run(RunOptions(rules=ASAP, wait=False)) is Ending.SPENT
+        assert await world.run(RunOptions(rules=ASAP, waits_for=WaitsFor.CALLS)) is Ending.SPENT
         assert world.clock.now() - begun < 30 * 60_000
 
     simulate(tmp_path, story, faults={"drop": 1.0})

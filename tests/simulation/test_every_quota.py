@@ -13,7 +13,7 @@ import pytest
 from support.world import EVENING, UTC8, World, ms, right_answer, simulate
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending
+from runner.core.ending import Ending, WaitsFor
 from runner.core.grants import Expiry, expiring, infer
 from runner.core.hours import read_hours
 from runner.core.pacing import Pace
@@ -24,7 +24,7 @@ from runner.simulator import SimulatorTransport, build_app
 from runner.store import balances
 
 ASAP = RunOptions(rules=Rules(Pace.ASAP))
-NO_WAIT = RunOptions(rules=Rules(Pace.ASAP), wait=False)
+NO_WAIT = RunOptions(rules=Rules(Pace.ASAP), waits_for=WaitsFor.CALLS)
 
 
 def provider(**quotas: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from support.world import EVENING, MODEL, UTC8, World, right_answer, simulate
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending
+from runner.core.ending import Ending, WaitsFor
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.engine.run import RunOptions
@@ -256,7 +256,7 @@ def test_calls_that_hang_are_counted_once_and_waste_no_allowance(
 
     async def story(world: World) -> None:
         await world.queue(300)
-        options = RunOptions(rules=Rules(Pace.ASAP), wait=False)
+        options = RunOptions(rules=Rules(Pace.ASAP), waits_for=WaitsFor.CALLS)
         await world.run(options, max_concurrency=concurrency)
         (day,) = world.simulator.stats().by_day.values()
         assert day.spent == 200

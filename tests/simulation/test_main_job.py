@@ -13,7 +13,7 @@ import pytest
 from support.world import UTC8, World, right_answer, simulate
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending
+from runner.core.ending import Ending, WaitsFor
 from runner.core.pacing import Pace
 from runner.engine.run import RunOptions
 
@@ -236,7 +236,7 @@ def test_two_runners_share_the_queue_and_the_budget(tmp_path: Path) -> None:
 def test_no_wait_does_what_today_allows_and_stops(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(300)
-        options = RunOptions(rules=Rules(Pace.ASAP), wait=False)
+        options = RunOptions(rules=Rules(Pace.ASAP), waits_for=WaitsFor.CALLS)
         assert await world.run(options) is Ending.SPENT
         assert world.local() < MIDNIGHT
         assert (await world.batch(batch)).counts.succeeded == 200

@@ -198,6 +198,23 @@ def test_a_login_page_in_the_middle_of_a_run_fails_no_row(
     assert [row for row in rows if row.answer != "a"] == []
 
 
+@pytest.mark.parametrize("status", [400, 422, 500])
+def test_a_refusal_of_the_format_that_does_not_name_it_costs_few_calls(
+    tmp_path: Path, status: int
+) -> None:
+    failed: list[bool] = []
+
+    def script(body: Body) -> httpx.Response:
+        if "response_format" in body:
+            failed.append(True)
+            return httpx.Response(status, json={"message": "Something is wrong"})
+        return answered("a")
+
+    rows, _, _ = run(tmp_path, 60, LABEL, script)
+    assert [row for row in rows if row.answer != "a"] == []
+    assert len(failed) <= 6
+
+
 def test_a_refused_response_format_costs_one_call_whoever_runs_next(tmp_path: Path) -> None:
     """The next process reads from the database what the model has refused, until it is retried."""
     sent: list[bool] = []

@@ -10,7 +10,7 @@ import pytest
 from support.world import MODEL, World, right_answer, simulate
 
 from runner.core.demand import Rotate, Rules
-from runner.core.ending import Ending
+from runner.core.ending import Ending, WaitsFor
 from runner.core.pacing import Pace
 from runner.engine.run import RunOptions
 from runner.errors import UnauthorisedError
@@ -153,7 +153,7 @@ def test_batches_of_one_priority_share_and_a_lower_number_goes_first(tmp_path: P
         one = await world.queue(100, name="one")
         two = await world.queue(100, name="two")
         urgent = await world.queue(20, name="urgent", priority=-1)
-        await world.run(RunOptions(rules=Rules(Pace.ASAP), wait=False))
+        await world.run(RunOptions(rules=Rules(Pace.ASAP), waits_for=WaitsFor.CALLS))
         done = [(await world.batch(batch)).counts.succeeded for batch in (one, two, urgent)]
         assert done[2] == 20
         assert abs(done[0] - done[1]) <= 20

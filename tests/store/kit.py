@@ -267,10 +267,10 @@ async def _packs(
     connection: AsyncConnection, batch: Batch, count: int, now: int, changes: Changes
 ) -> list[tuple[CallJob, ...]]:
     """The jobs of up to `count` calls, as they are once they are claimed."""
-    found = await jobs.read_ready(connection, batch, count * batch.packing.most)
+    found = (await jobs.read_ready(connection, [batch], count))[batch.id]
     if batch.reuse_answers:
         ids = [job.job_id for job in found]
-        ended = await reuse.reuse_answers(connection, batch, ids, now, changes)
+        ended = await reuse.reuse_answers(connection, ids, now, changes)
         found = [job for job in found if job.job_id not in ended]
     tries = {job.job_id: replace(job.tries, attempts=job.tries.attempts + 1) for job in found}
     packs = packing.fill((job.candidate for job in found), batch.packing)[:count]

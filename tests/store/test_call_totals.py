@@ -18,7 +18,7 @@ from runner.store import (
     image_tasks,
     ledger,
     reports,
-    results,
+    retries,
     tables,
     windows,
 )
@@ -158,7 +158,7 @@ def test_failures_that_are_tried_again_no_longer_count_as_rows_brought_to_an_end
         await call_totals.add_up(database)
         async with database.write() as connection:
             assert await stored(connection) == [0, 1]
-            assert await results.retry_failed(connection, batch) == 8
+            assert await retries.retry_failed(connection, batch) == 8
             assert await stored(connection) == []
             [figures] = (await ledger.read(connection)).cells.values()
             assert (figures.rows, figures.wasted) == (1, 8)

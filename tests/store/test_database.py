@@ -1,12 +1,14 @@
 """Transactions: whole, apart from one another; and who has written is known."""
 
+import asyncio
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import anyio
 import pytest
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.errors import StoreError
@@ -76,6 +78,44 @@ def test_a_cancelled_transaction_is_still_committed_whole(store: Store) -> None:
 
     store.run(main)
     assert store.one("SELECT rows_loaded FROM batch_counts") == 10
+
+
+# Takes a tenth of a second, and has a row that is still to be read then.
+COUNTING = """UPDATE batches SET priority = (
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500000)
+    SELECT max(i) FROM n) RETURNING id"""
+
+
+def test_a_task_that_is_cancelled_changes_nothing_and_the_next_one_writes(path: Path) -> None:
+    """By asyncio, as on Ctrl-C or after a time-out: no shield of anyio's keeps that off.
+
+    The errors are kept, and with them what their frames refer to.
+    """
+    kept: list[object] = []
+
+    async def count(database: Database, began: anyio.Event) -> None:
+        async with database.write() as connection:
+            await submit(connection)
+            began.set()
+            await connection.execute(text(COUNTING))
+
+    async def main() -> None:
+        async with open_database(path) as database:
+            for _ in range(3):
+                began = anyio.Event()
+                counting = asyncio.create_task(count(database, began))
+                await began.wait()
+                await anyio.sleep(0.02)  # until the statement runs, in a thread
+                counting.cancel()
+                with pytest.raises(asyncio.CancelledError) as caught:
+                    await counting
+                kept.append(caught)
+            async with database.write() as connection:
+                await submit(connection)
+
+    anyio.run(main)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM batches").fetchall() == [(1,)]
 
 
 # ---- who has written

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import Counts
-from runner.store import batch_rows, batches, enqueue, results, reuse
+from runner.store import batch_rows, batches, enqueue, retries, reuse
 from runner.store.rescue import rescue
 from tests.store.kit import (
     NOON,
@@ -80,7 +80,7 @@ def test_duplicates_fail_with_their_job_and_are_retried_with_it(store: Store) ->
         assert (await reread(connection, batch)).counts == Counts(ready=1, failed=2)
         errors = [one.error for one in await batch_rows.failures(connection, batch, 9)]
         assert errors == ["never", "never"]
-        assert await results.retry_failed(connection, batch) == 2
+        assert await retries.retry_failed(connection, batch) == 2
         assert (await reread(connection, batch)).counts == Counts(ready=2, duplicate=1)
         await settle(connection, failed(await start_one(connection, batch)))
         await settle(connection, done(late, "late after all"))
@@ -183,7 +183,7 @@ def test_however_many_jobs_duplicate_one_they_end_with_it_at_once(
         assert callable(end)
         await settle(connection, end(await start_one(connection, batch)))
         if state == "failed":
-            assert await results.retry_failed(connection, batch) == number
+            assert await retries.retry_failed(connection, batch) == number
             await settle(connection, end(await start_one(connection, batch)))
 
     store.play(scene)

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.retry import FIRST_POLL_MS, Accept
 from runner.core.states import Counts
-from runner.store import image_tasks, results, runners
+from runner.store import image_tasks, retries, runners
 from runner.store.batches import Batch
 from runner.store.database import Database
 from runner.store.image_tasks import ImageTask
@@ -156,7 +156,7 @@ def test_a_task_ends_done_failed_or_lost_and_once(store: Store) -> None:
         assert counts == Counts(ready=1, succeeded=2, failed=1)
         again = await start_one(connection, batch)
         assert (again.jobs[0].job_id, again.jobs[0].tries.faults) == (4, 1)
-        assert await results.retry_failed(connection, batch) == 1
+        assert await retries.retry_failed(connection, batch) == 1
 
     store.play(scene)
     finished = store.rows("SELECT id, rows_finished FROM calls")

@@ -10,7 +10,7 @@ from runner.core.settlement import CallJob
 from runner.core.states import Counts
 from runner.core.tries import Tries
 from runner.errors import StoreError
-from runner.store import batch_rows, jobs, results
+from runner.store import batch_rows, jobs, results, retries
 from runner.store.counts import Changes
 from runner.store.database import Database
 from runner.store.jobs import ReadyJob
@@ -55,7 +55,7 @@ def test_jobs_are_claimed_in_the_order_of_the_input(store: Store) -> None:
 def test_a_claim_counts_the_attempt(store: Store) -> None:
     async def scene(connection: AsyncConnection) -> None:
         batch = await submit(connection)
-        [ready] = await jobs.read_ready(connection, batch, 1)
+        [ready] = (await jobs.read_ready(connection, [batch], 1))[batch.id]
         assert ready == ReadyJob(1, Tries(attempts=0), len('{"n":1}'))
         assert await jobs.read_bodies(connection, [1, 7]) == {1: '{"n":1}', 7: '{"n":7}'}
         await start_one(connection, batch)
@@ -66,10 +66,12 @@ def test_a_claim_counts_the_attempt(store: Store) -> None:
 
 def test_what_is_read_belongs_to_the_batch(store: Store) -> None:
     async def scene(connection: AsyncConnection) -> None:
-        await submit(connection, 3)
+        first = await submit(connection, 3)
         second = await submit(connection, 3, digest="second")
-        found = await jobs.read_ready(connection, second, 10)
-        assert [job.job_id for job in found] == [4, 5, 6]
+        await submit(connection, 3, digest="third")
+        found = await jobs.read_ready(connection, [second, first], 2)
+        ids = {batch_id: [job.job_id for job in ready] for batch_id, ready in found.items()}
+        assert ids == {second.id: [4, 5], first.id: [1, 2]}
 
     store.play(scene)
 
@@ -137,8 +139,8 @@ def test_failed_jobs_start_afresh_when_they_are_retried(store: Store) -> None:
         await open_gates(connection, batch)
         await settle(connection, *map(asked_again, await start(connection, batch, 3)))
         await settle(connection, *map(failed, await start(connection, batch, 3)))
-        assert await results.retry_failed(connection, batch) == 3
-        assert await results.retry_failed(connection, batch) == 0
+        assert await retries.retry_failed(connection, batch) == 3
+        assert await retries.retry_failed(connection, batch) == 0
         assert await batch_rows.failures(connection, batch, 10) == []
         assert await jobs.read_invalid_replies(connection, [2, 3, 4]) == {}
         again = await start(connection, batch, 3)
@@ -153,7 +155,7 @@ def test_retrying_one_batch_leaves_the_failures_of_another(store: Store) -> None
         for digest, model in (("first", "a"), ("second", "b")):
             batch = await submit(connection, 2, digest=digest, model=model)
             await settle(connection, failed(await start_one(connection, batch)))
-        assert await results.retry_failed(connection, batch) == 1
+        assert await retries.retry_failed(connection, batch) == 1
 
     store.play(scene)
     assert store.rows("SELECT job_id FROM results") == [(1,)]
@@ -165,7 +167,7 @@ def test_a_call_of_which_a_job_is_not_ready_is_refused(store: Store) -> None:
     async def main(database: Database) -> None:
         async with database.write() as connection:
             batch = await submit(connection)
-            [ready] = await jobs.read_ready(connection, batch, 1)
+            [ready] = (await jobs.read_ready(connection, [batch], 1))[batch.id]
             await settle(connection, failed(call := await start_one(connection, batch)))
         before = store.dump()
         with pytest.raises(StoreError, match="damaged"):  # noqa: PT012 - a transaction

@@ -64,7 +64,7 @@ def test_the_size_of_a_row_is_that_of_its_text_in_bytes(store: Store) -> None:
 
     async def scene(connection: AsyncConnection) -> None:
         batch = await submit(connection, bodies=['{"n":"' + "字" * 10 + '"}'])
-        [job] = await jobs.read_ready(connection, batch, 1)
+        [job] = (await jobs.read_ready(connection, [batch], 1))[batch.id]
         assert job.size == len('{"n":""}') + 30
 
     store.play(scene)

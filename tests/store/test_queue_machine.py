@@ -30,7 +30,7 @@ from runner.core.settlement import Call, Settlement
 from runner.core.states import BatchState
 from runner.core.verdict import Scope
 from runner.core.window import Quota
-from runner.store import batch_updates, batches, image_tasks, results
+from runner.store import batch_updates, batches, image_tasks, retries
 from runner.store.rescue import rescue
 from tests.store.kit import (
     ACCOUNT,
@@ -225,7 +225,7 @@ class QueueMachine(RuleBasedStateMachine):
         async def work(connection: AsyncConnection) -> None:
             batch = await batches.get_batch(connection, batch_id)
             assert batch is not None
-            number = await results.retry_failed(connection, batch)
+            number = await retries.retry_failed(connection, batch)
             assert number == batch.counts.failed
             assert (await reread(connection, batch)).counts.failed == 0
 

@@ -1,5 +1,6 @@
 """Who runs and who has died: told by the kernel's locks, at once; and what is taken back."""
 
+import os
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
@@ -82,6 +83,23 @@ def test_a_runner_is_alive_from_its_first_moment_to_its_last(store: Store) -> No
 
     store.run(main)
     assert store.rows("SELECT id FROM runners WHERE ended_at_ms IS NULL") == []
+
+
+def test_who_lives_is_read_in_the_transaction_of_whoever_asks(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a second one, two who ask at once would wait for each other's connections for ever."""
+
+    async def main(database: Database) -> None:
+        async with (
+            runners.registered(database, noon),
+            database.read() as connection,
+        ):
+            with monkeypatch.context() as patch:
+                patch.delattr(Database, "read")
+                assert await liveness.living_processes(database, connection) == [os.getpid()]
+
+    store.run(main)
 
 
 def test_an_epoch_is_never_given_twice(store: Store) -> None:
@@ -233,6 +251,25 @@ def test_a_runner_that_cannot_record_its_end_is_found_dead(
 
     anyio.run(main)
     assert rows(path, "SELECT id FROM runners WHERE ended_at_ms IS NULL") == []
+    assert locks(path) == []
+
+
+def test_a_runner_for_which_the_database_was_locked_too_long_does_not_wait_for_it_again(
+    path: Path,
+) -> None:
+    """Whoever has stopped it would wait; the next runner rescues it."""
+
+    async def main() -> None:
+        async with open_database(path) as database:
+            with pytest.raises(BusyError, match="too long"):
+                async with runners.registered(database, noon):
+                    raise BusyError("too long")
+            assert await liveness.alive(database) == []
+            assert rows(path, "SELECT count(*) FROM runners WHERE ended_at_ms IS NULL") == [(1,)]
+            await rescue_dead(database)
+
+    anyio.run(main)
+    assert rows(path, "SELECT count(*) FROM runners WHERE ended_at_ms IS NULL") == [(0,)]
     assert locks(path) == []
 
 

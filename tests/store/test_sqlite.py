@@ -19,7 +19,7 @@ from runner.errors import (
     StoreError,
     UnavailableError,
 )
-from runner.store import batches, image_tasks, jobs, results, tables, windows
+from runner.store import batches, image_tasks, jobs, retries, tables, windows
 from runner.store import sqlite as dialect
 from runner.store import sqlite_errors as errors
 from runner.store.batches import Batch
@@ -269,7 +269,7 @@ SCENES: dict[str, Callable[[AsyncConnection, Batch], Awaitable[object]]] = {
     "jobs_waiting (due_at_ms": lambda c, _b: jobs.promote(c, NOON, Changes()),
     "INDEX jobs_waiting": lambda c, _b: jobs.next_due(c),
     "jobs_running (runner_id=": lambda c, _b: rescue(c, OURS, NOON),
-    "jobs_failed": results.retry_failed,
+    "jobs_failed": retries.retry_failed,
     "calls_reserved (runner_id=": lambda c, _b: rescue(c, OURS, NOON),
     "windows_reserved": lambda c, _b: windows.reserved_windows(c),
     "windows_latest": lambda c, _b: windows.latest_windows(c, [ACCOUNT]),

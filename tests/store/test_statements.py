@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.packing import Packing
 from runner.core.retry import Accept, Fail, Reask, Release, RetryAt, SplitPack, Succeed
 from runner.core.settlement import Call, Settlement
-from runner.store import image_tasks, results, reuse
+from runner.store import image_tasks, retries, reuse
 from runner.store.batches import Batch
+from runner.store.counts import Changes
 from runner.store.database import Database
 from runner.store.rescue import rescue
 from tests.store.kit import (
@@ -23,6 +24,7 @@ from tests.store.kit import (
     failed,
     open_gates,
     promote,
+    reread,
     settle,
     start,
     submit,
@@ -49,7 +51,7 @@ def mixed(calls: Sequence[Call]) -> list[Settlement]:
 
 async def fail_and_retry(connection: AsyncConnection, batch: Batch, calls: list[Call]) -> None:
     await settle(connection, *map(failed, calls))
-    await results.retry_failed(connection, batch)
+    await retries.retry_failed(connection, batch)
 
 
 async def settle_and_promote(connection: AsyncConnection, _b: Batch, calls: list[Call]) -> None:
@@ -72,6 +74,20 @@ async def submit_again(connection: AsyncConnection, batch: Batch, calls: list[Ca
     await submit(connection, asks=asks, digest="again", reuse_answers=True)
 
 
+async def share_answers(connection: AsyncConnection, batch: Batch, calls: list[Call]) -> None:
+    """Another batch asks the same, each of it twice."""
+    del batch
+    numbers = [job.job_id - 1 for call in calls for job in call.jobs]
+    asks = [str(number) for number in (*numbers, *numbers)]
+    other = await submit(connection, asks=asks, digest="other", reuse_answers=True)
+    await settle(connection, *map(done, calls))
+    changes, answered = Changes(), [job.job_id for call in calls for job in call.jobs]
+    ended = await reuse.share_answers(connection, answered, [other.id], NOON, changes)
+    assert len(ended) == len(calls[0].jobs) * len(calls)
+    await changes.write(connection)
+    assert (await reread(connection, other)).reused == len(asks)
+
+
 TURNS: dict[str, Turn] = {
     "reserve": lambda c, batch, calls: start(c, batch, len(calls)),
     "apply": lambda c, _batch, calls: settle(c, *mixed(calls)),
@@ -81,6 +97,7 @@ TURNS: dict[str, Turn] = {
     "promote": settle_and_promote,
     "lease": lease,
     "enqueue": submit_again,
+    "share answers": share_answers,
     "answered before": lambda c, _b, calls: reuse.answered_before(
         c, [call.id.to_bytes(8) for call in calls]
     ),

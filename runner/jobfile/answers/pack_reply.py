@@ -68,6 +68,8 @@ def read_pack(spec: AnswerSpec, text: str, count: int) -> tuple[Valid | Invalid,
     contents = _read(spec, core, count)
     if 0 in contents.answers:
         return _none(count, "the reply numbers the items from 0")
+    if any(number > count for number in contents.answers):  # two of them may be of one item
+        return _none(count, "the reply has more answers than there are items")
     if contents.answers:
         return tuple(_answer(spec, contents, number) for number in range(1, count + 1))
     if len(contents.bare) == 1 and len(contents.bare[0]) == count and contents.error is None:

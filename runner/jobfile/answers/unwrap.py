@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 
 # Models mark their thinking in many ways: <think>, [THINK], <seed:think>, <longcat_think>,
-# <|begin_of_thought|>, ◁think▷, <|START_THINKING|>, 【思考】, <think> escaped for a web page, or with
-# the full-width bars of DeepSeek's marks. Opening and closing brackets need not match.
+# <|begin_of_thought|>, ◁think▷, <|START_THINKING|>, 【思考】, <think> escaped for a web page, or
+# with the full-width bars of DeepSeek's marks. Opening and closing brackets need not match.
 _CLOSERS = ">\\]})】▷＞»"
 _OPEN, _CLOSE = r"(?:[<\[{(【◁＜«]|&lt;)", f"(?:[{_CLOSERS}]|&gt;)"
 _OPENERS = frozenset("<[{(【◁＜«&")

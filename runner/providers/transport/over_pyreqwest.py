@@ -52,6 +52,7 @@ from runner.providers.transport.exchange import (  # noqa: E402
     too_large,
 )
 from runner.providers.transport.network import Network  # noqa: E402
+from runner.providers.transport.unpacking import ENCODINGS, BrokenBodyError, unpack  # noqa: E402
 
 # The library calls a connection that is reset after the request a "connection error", and a reply
 # that does not come a "connection timeout". What surely precedes the request is told by the
@@ -84,8 +85,9 @@ class PyreqwestTransport:
     ) -> Response | NotSent | NoReply:
         """Send `body` to `url`, and read a reply of up to `limit_bytes`."""
         try:
-            client = self._client(url, connect_timeout(timeout_s))
+            client = self._client(url, connect_timeout(timeout_s), decompress=False)
             request = client.post(url).headers(headers).body_bytes(body)
+            request = request.header("Accept-Encoding", ENCODINGS)
         except ValueError as error:
             return NotSent(f"{type(error).__name__}: {error}")
         return self._told(url, await _exchange(request, timeout_s, limit_bytes, self._large))
@@ -120,7 +122,8 @@ class PyreqwestTransport:
     ) -> Response | NotSent | NoReply:
         """Ask for `url`."""
         try:
-            request = self._client(url, CONNECT_TIMEOUT_S).get(url).headers(headers)
+            client = self._client(url, CONNECT_TIMEOUT_S, decompress=False)
+            request = client.get(url).headers(headers).header("Accept-Encoding", ENCODINGS)
         except ValueError as error:
             return NotSent(f"{type(error).__name__}: {error}")
         return self._told(url, await _exchange(request, timeout_s, MOST_REPLY_BYTES, self._large))
@@ -181,12 +184,16 @@ async def _exchange(
             if len(body) > small:
                 async with large:
                     rest = await reply.body_reader.read(limit_bytes + 1 - len(body)) or b""
-                if len(body) + len(rest) > limit_bytes:
-                    return too_large(limit_bytes)
                 body += rest
-            return Response(reply.status, _headers(reply.headers), body)
+            headers = _headers(reply.headers)
+            unpacked = unpack(headers.get("content-encoding", ""), body, limit_bytes)
+            if unpacked is None:
+                return too_large(limit_bytes)
+            return Response(reply.status, headers, unpacked)
     except PyreqwestError as error:
         return _failure(error, timeout_s)
+    except BrokenBodyError as error:
+        return NoReply(str(error))
 
 
 @asynccontextmanager

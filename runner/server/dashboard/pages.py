@@ -66,6 +66,12 @@ _ENVIRONMENT.globals |= {
 }
 
 
+def compile_templates() -> None:
+    """Compiles all templates, which takes half a second in all; otherwise the first page waits."""
+    for name in _ENVIRONMENT.list_templates():
+        _ENVIRONMENT.get_template(name)
+
+
 def render(template: str, **values: Any) -> str:
     """Renders a template; inserted values are escaped."""
     return _ENVIRONMENT.get_template(template).render(values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from urllib.parse import parse_qs
 
 import anyio
@@ -32,7 +33,7 @@ from runner.server.dashboard.accounts import AccountPages
 from runner.server.dashboard.batches import BatchPages, Page
 from runner.server.dashboard.clients import ClientPages
 from runner.server.dashboard.live import Fragment
-from runner.server.dashboard.pages import HEADERS, HERE, ROOT, page, show
+from runner.server.dashboard.pages import HEADERS, HERE, ROOT, compile_templates, page, show
 from runner.server.dashboard.review import ReviewPages
 from runner.server.dashboard.submission import SubmissionPages
 from runner.server.dashboard.visits import (
@@ -44,6 +45,7 @@ from runner.server.dashboard.visits import (
 )
 from runner.server.replies import invalid
 from runner.server.upload import Form
+from runner.threads import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -142,10 +144,20 @@ class Dashboard:
         await self._app(scope, receive, send)
 
     async def work(self) -> None:
-        """Runs the background work of reviews and accounts, until cancelled."""
+        """Runs the background work of reviews and accounts, until cancelled.
+
+        First it prepares the pages, so that the first visitor does not wait for that.
+        """
         async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._prepare)
             tasks.start_soon(self._review.work)
             tasks.start_soon(self._accounts.work)
+
+    async def _prepare(self) -> None:
+        """Compiles the templates, and loads what the first page needs."""
+        await in_thread(compile_templates)
+        with suppress(RunnerError):  # a visitor will be told
+            await self._midnight.status()
 
     def _look(self, show: Page) -> Callable[[Request], Awaitable[Response]]:
         """Returns a handler that shows a page to permitted visitors, and asks others for a key."""

@@ -115,8 +115,15 @@ class Watched:
                 )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (390, "light"),
+        (1440, "dark"),
+        pytest.param(390, "dark", marks=pytest.mark.nightly),
+        pytest.param(1440, "light", marks=pytest.mark.nightly),
+    ],
+)
 def test_every_page_fits_has_no_error_and_can_be_heard(
     busy: Served, browser: Browser, width: int, scheme: Any
 ) -> None:

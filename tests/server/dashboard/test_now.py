@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.server.dashboard import pages
 from tests.server.conftest import MODEL, Served, Serving
 from tests.server.dashboard.pages import HOSTILE, checked, submit, wait_until_done
 
@@ -124,3 +125,11 @@ class TestKeys:
             for header in ({"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}):
                 reply = http.post("/dashboard/enter", data={"key": key}, headers=header)
                 assert reply.status_code == 403
+
+
+def test_every_template_is_compiled_before_it_is_needed() -> None:
+    cache = pages._ENVIRONMENT.cache
+    assert cache is not None
+    cache.clear()
+    pages.compile_templates()
+    assert {name for _, name in cache} == set(pages._ENVIRONMENT.list_templates())

@@ -1,0 +1,126 @@
+"""The demands of a turn: those of the server's clients, and those of the batches that may run.
+
+How many calls of a batch could start is known where its jobs are read ahead. Elsewhere its counts
+tell the largest number, so that only the jobs of admitted calls must be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.core.admission import Admission
+from runner.core.demand import Cap, Demand, Rules
+from runner.core.route import Route
+from runner.engine.client_caps import capped
+from runner.engine.client_queue import ClientQueue
+from runner.engine.memory import Memory, shares_of
+from runner.engine.read_ahead import ReadAhead
+from runner.engine.snapshot import Snapshot, demand_of, routes_of
+from runner.providers.account import Account
+from runner.store.batches import Batch
+from runner.store.counts import Changes
+
+RulesOf = Callable[[Batch | None], Rules | None]
+"""Returns the rules for the calls of a batch, or of clients (None); None if none may start."""
+
+NOTHING: RulesOf = lambda _batch: None  # noqa: E731 - admits nothing
+
+
+class Demands:
+    """The demands of one turn.
+
+    Args:
+        memory: The state in which the turn admits calls.
+        clients: The requests of clients.
+        accounts: The accounts that may be called.
+        rules_of: Returns the user's rules for a batch.
+        read_ahead: The jobs that are read ahead.
+        free: The number of calls that may start in this process.
+
+    Attributes:
+        shares: The number of calls that each demand has had, for fair sharing.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        clients: ClientQueue,
+        accounts: Sequence[Account],
+        rules_of: RulesOf,
+        read_ahead: ReadAhead,
+        free: int,
+    ) -> None:
+        self._snapshot = memory.snapshot
+        self._of_clients = clients.demands(accounts) if rules_of(None) is not None else []
+        self._batches = _wanted(memory.snapshot, accounts, rules_of)
+        self._read_ahead = read_ahead
+        self._free = max(1, free)
+        self._read: set[int] = set()  # in this turn
+        own = [batch.id for batch, _, _ in self._batches]
+        self.shares = shares_of(memory.shares, [*(each.key for each in self._of_clients), *own])
+        batches = memory.snapshot.batches.values()
+        of_batches = {batch.id: batch.client for batch in batches if batch.client}
+        self._owners = {**of_batches, **clients.names()}
+
+    @property
+    def whose(self) -> set[str]:
+        """The clients of the server that have a demand."""
+        return {self._owners[key] for key in self.shares if key in self._owners}
+
+    def present(self, changes: Changes, caps: Mapping[str, Cap]) -> list[Demand]:
+        """Returns the demands after these changes, with the caps of their clients."""
+        shares, due = self.shares, self._snapshot.next_due
+        demands = [replace(demand, share=shares[demand.key]) for demand in self._of_clients]
+        for batch, rules, routes in self._batches:
+            current = changes.applied_to(batch)
+            ready = self._ready(current)
+            demands.append(demand_of(current, routes, ready, due, rules, shares[batch.id]))
+        return capped(demands, self._owners, caps) if caps else demands
+
+    async def read(
+        self, connection: AsyncConnection, admitted: Admission, now: int, changes: Changes
+    ) -> bool:
+        """Reads the jobs of the admitted calls ahead, if they are not; whether it had to read.
+
+        Then the calls must be admitted again. If a batch has fewer calls than its counts promised,
+        it is the turn of others; so the second time the jobs of all batches are read.
+        """
+        unread = [
+            current
+            for batch, _, _ in self._batches
+            if self._is_unread(current := changes.applied_to(batch))
+        ]
+        keys = {permit.key for permit in admitted.permits}
+        admitted_unread = [batch for batch in unread if batch.id in keys]
+        if not admitted_unread:
+            return False
+        whose = unread if self._read else admitted_unread
+        await self._read_ahead.refill(connection, whose, self._free, now, changes)
+        self._read.update(batch.id for batch in whose)
+        return True
+
+    def _ready(self, batch: Batch) -> int:
+        """Returns how many calls of a batch could start; at most, if its jobs are not read."""
+        if self._is_unread(batch):
+            return batch.packing.calls(batch.counts.ready)
+        return self._read_ahead.offered(batch)
+
+    def _is_unread(self, batch: Batch) -> bool:
+        return batch.id not in self._read and self._read_ahead.lacks(batch, self._free)
+
+
+def _wanted(
+    snapshot: Snapshot, accounts: Sequence[Account], rules_of: RulesOf
+) -> list[tuple[Batch, Rules, tuple[Route, ...]]]:
+    """Returns the batches whose calls may start, with the rules for them and their routes."""
+    known: dict[tuple[str, ...], tuple[Route, ...]] = {}
+    wanted = []
+    for batch in snapshot.batches.values():
+        if batch.models not in known:
+            known[batch.models] = routes_of(batch.models, accounts)
+        if (routes := known[batch.models]) and (rules := rules_of(batch)) is not None:
+            wanted.append((batch, rules, routes))
+    return wanted
