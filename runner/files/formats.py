@@ -60,6 +60,7 @@ class FileType:
         plain: Whether quotes in a TSV file are ordinary characters.
         separator: The character between the cells of a CSV file; None for a comma.
         line_end: The byte that ends a line.
+        constants: Whether JSON Lines hold NaN or infinities.
     """
 
     format: Format
@@ -69,6 +70,7 @@ class FileType:
     plain: bool = False
     separator: str | None = None
     line_end: bytes = b"\n"
+    constants: bool = False
 
     @property
     def delimiter(self) -> str:

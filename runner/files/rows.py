@@ -81,5 +81,5 @@ def _json_rows(file: SourceFile, handle: BinaryIO, start: int) -> Iterator[str]:
         source, file.path, verify=False, inner_marks=form == "jsonl", end=file.type.line_end
     )
     if form == "jsonl":
-        return JsonLines(lines).json_rows(start)
+        return JsonLines(lines).json_rows(start, constants=file.type.constants)
     return CsvTable(lines, file.type.delimiter, plain=file.type.plain).json_rows(start)

@@ -317,6 +317,7 @@ class _Scan:
             remedy = _("put what varies into a list or an object under one key")
             raise InputError(what, where=f"{self.path}:{objects.line}", remedy=remedy) from error
         if objects.has_constants:
+            self.type = replace(self.type, constants=True)
             remark = _('{name}: NaN is read as null, and an infinity as the text "Infinity"')
             self.remarks.append(remark.format(name=self.path.name))
         if objects.columns and row_check is None:

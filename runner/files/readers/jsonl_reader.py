@@ -94,12 +94,15 @@ class JsonLines:
             else:
                 yield None
 
-    def json_rows(self, start: int) -> Iterator[str]:
+    def json_rows(self, start: int, *, constants: bool = False) -> Iterator[str]:
         """Yields the text of each row from number `start`, stripped.
 
-        NaN becomes null, and an infinity the text ``Infinity``.
+        Args:
+            start: The number of the first row to yield, from 0.
+            constants: Whether NaN becomes null, and an infinity the text ``Infinity``.
         """
-        return islice(map(_standard, filter(None, map(str.strip, self._lines))), start, None)
+        rows = islice(filter(None, map(str.strip, self._lines)), start, None)
+        return map(_standard, rows) if constants else rows
 
     def _add_columns(self, row: dict[str, Any]) -> None:
         self._columns.update(dict.fromkeys(row))
