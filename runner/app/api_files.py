@@ -1,7 +1,7 @@
 """The files of the OpenAI Batch API: contents in a folder beside the database, metadata in it.
 
 A file is completely on disk before it is entered in the database. Partial files have the suffix
-`.part`, and those that a crash leaves behind are removed when a server starts.
+`.part`, and a server removes those that a crash has left behind a day before.
 """
 
 from __future__ import annotations

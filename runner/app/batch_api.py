@@ -179,7 +179,6 @@ class BatchApi:
 
     async def work(self) -> None:
         """Advances open batches until cancelled; errors are stored in English, for programs."""
-        self._files.remove_parts(24 * 3_600)
         delete_at = float("-inf")
         while True:
             self._woken, is_open = anyio.Event(), True
@@ -191,6 +190,7 @@ class BatchApi:
                         await self._advance_safely(entry)
                 if anyio.current_time() >= delete_at:
                     delete_at = anyio.current_time() + DELETE_EVERY_S
+                    self._files.remove_parts(24 * 3_600)
                     await self._files.delete_expired()
                 is_open = bool(open_batches)
             except RunnerError as error:  # the engine reports it as well

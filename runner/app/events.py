@@ -71,7 +71,9 @@ class EventFinder:
         for reason in progress.waiting:
             yield from self._spent(reason, progress.at)
             if reason.cause is ParkReason.REFUSED and reason.window is not None:
-                yield refused(reason.window.account, reason.why, progress.at)
+                yield _refused(reason.window.account, reason.why, progress.at)
+        for account, why in progress.refused:
+            yield _refused(account, why, progress.at)
         yield from self._unreachable(progress)
         yield from (
             self._paused(batch, progress.at) for batch in progress.paused if batch.pause_reason
@@ -121,7 +123,7 @@ class EventFinder:
         return Event("failing", key, text, at, {"batch": number})
 
 
-def refused(account: str, why: str, at: int) -> Event:
+def _refused(account: str, why: str, at: int) -> Event:
     """Returns the event of an account that the provider refuses."""
     said = f' ("{why}")' if why else ""
     text = _("the provider refuses the account {account}{said}; mend it or its token").format(

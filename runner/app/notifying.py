@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 import anyio
 import orjson
 
-from runner.app.events import Event, EventFinder, done, expiring, refused
+from runner.app.events import Event, EventFinder, done, expiring
 from runner.app.responses import QuotaLine
 from runner.app.sent_events import SentEvents
 from runner.engine.progress import Progress, Watcher
-from runner.errors import ConfigError, RunnerError, UnauthorisedError
+from runner.errors import ConfigError, RunnerError
 from runner.language import _
 from runner.settings import NotifySettings, read_secret
 from runner.store.batches import Batch
@@ -141,12 +141,9 @@ class Notifier:
             with suppress(RunnerError):  # the run reports what is wrong with the database
                 await self._step()
 
-    async def finish(self, failure: Exception | None = None) -> None:
-        """Sends the remaining events at the end of a run, including its failure."""
+    async def finish(self) -> None:
+        """Sends the remaining events at the end of a run."""
         at = self._latest.at if self._latest is not None else 0
-        if isinstance(failure, UnauthorisedError):
-            event = refused(failure.where or "", failure.what, at)
-            self._events.setdefault(event.key, event)
         with suppress(RunnerError):
             await self._find_done(at, ended=True)
         await self._send_new()

@@ -91,8 +91,8 @@ class RunServices:
         try:
             async with beside(notifier.work):
                 yield replace(options, watcher=notifier)
-        except Exception as error:
-            await notifier.finish(error)
+        except Exception:
+            await notifier.finish()
             raise
         await notifier.finish()
 

@@ -118,6 +118,7 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
         if verdict.kind is Kind.SPENT:
             verdict = maybe_spent(verdict, window)
     else:
+        count = _unless_refuted(count, verdict)
         verdict = _unmask(verdict, window, count, probe=probe)
     parks = doubtful or outcome.parks
     window = replace(window, refused=_refused(window, verdict, probe=probe, parks=parks))
@@ -149,6 +150,11 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
         why = verdict.why or "nothing is left, as the provider tells"
         gate = gates.park(gate, until, ParkReason.SPENT, why, probe=probe)
     return replace(settled, gate=gate)
+
+
+def _unless_refuted(count: Count | None, verdict: Verdict) -> Count | None:
+    """Returns `count`, unless it states a limit of 0 beside an answer, which refutes it."""
+    return None if count and count.limit == 0 and verdict.kind in ANSWERED else count
 
 
 def _refused(window: Window, verdict: Verdict, *, probe: bool, parks: bool) -> int:
@@ -259,7 +265,7 @@ def _renewed_at(window: Window, verdict: Verdict, now: int) -> int:
     match window.period:
         case Calendar() if not window.may_be_refused:
             return window.resets_at
-        case Calendar() if window.limit_source is Source.REFUSAL:
+        case Calendar() if window.limit_source is Source.REFUSAL or window.remaining:
             return gates.retry_at(window.resets_at, now)
         case Calendar():
             return window.resets_at

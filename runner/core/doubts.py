@@ -49,7 +49,8 @@ def is_doubtful(
     if window.is_retried and window.refused + 2 > MOST_REFUSALS:
         return False
     asked_again = probe and _was_refused(window.gate, count)
-    return refused and not (asked_again or unanswered(window) or _may_be_late(window, now))
+    late = _may_be_late(window, now) and (count is not None or _of_yesterday(window))
+    return refused and not (asked_again or unanswered(window) or late)
 
 
 def _was_refused(gate: Gate, count: Count | None) -> bool:

@@ -233,7 +233,7 @@ def _may_be_retried(window: Window, now: int) -> bool:
 
 def _inherit_limit(fresh: Window, old: Window) -> Window:
     learned_at = old.limit_learned_at
-    if learned_at is None:
+    if learned_at is None or old.limit == 0:  # under a limit of 0 no probe could tell that it rose
         return fresh
     if old.is_retried:  # the provider is known to allow what was spent
         old = replace(old, limit=old.spent, limit_source=Source.REFUSAL)

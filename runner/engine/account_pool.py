@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from anyio.abc import TaskGroup
@@ -96,11 +96,9 @@ class AccountPool:
             self._pollers[name].poll_now()
 
     @property
-    def refusal(self) -> UnauthorisedError | None:
-        """The error of the first refused account, if all are refused; else None."""
-        if len(self._refused) < len(self._endpoints):
-            return None
-        return next(iter(self._refused.values()))
+    def refusals(self) -> Mapping[str, UnauthorisedError]:
+        """The errors of the refused accounts, by name."""
+        return dict(self._refused)
 
     def _polled(self, name: str, wake: Callable[[], None], verdict: Verdict | None) -> None:
         if verdict is not None:

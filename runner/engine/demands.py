@@ -6,7 +6,7 @@ tell the largest number, so that only the jobs of admitted calls must be read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,7 +17,7 @@ from runner.core.route import Route
 from runner.engine.client_caps import capped
 from runner.engine.client_queue import ClientQueue
 from runner.engine.memory import Memory, shares_of
-from runner.engine.read_ahead import ReadAhead
+from runner.engine.read_ahead import CALLS_AHEAD, ReadAhead
 from runner.engine.snapshot import Snapshot, demand_of, routes_of
 from runner.providers.account import Account
 from runner.store.batches import Batch
@@ -86,7 +86,8 @@ class Demands:
         """Reads the jobs of the admitted calls ahead, if they are not; whether it had to read.
 
         Then the calls must be admitted again. If a batch has fewer calls than its counts promised,
-        it is the turn of others; so the second time the jobs of all batches are read.
+        it is the turn of others; so the second time the jobs of all batches are read. Those of
+        small batches are read together with those whose turn comes next.
         """
         unread = [
             current
@@ -94,13 +95,24 @@ class Demands:
             if self._is_unread(current := changes.applied_to(batch))
         ]
         keys = {permit.key for permit in admitted.permits}
-        admitted_unread = [batch for batch in unread if batch.id in keys]
-        if not admitted_unread:
+        if keys.isdisjoint(batch.id for batch in unread):
             return False
-        whose = unread if self._read else admitted_unread
+        whose = unread if self._read else self._first(unread, keys)
         await self._read_ahead.refill(connection, whose, self._free, now, changes)
         self._read.update(batch.id for batch in whose)
         return True
+
+    def _first(self, unread: Sequence[Batch], keys: Collection[int]) -> list[Batch]:
+        """Returns the batches with these ids, and others while all have few calls together."""
+        first = [batch for batch in unread if batch.id in keys]
+        calls = sum(batch.packing.calls(batch.counts.ready) for batch in first)
+        others = (batch for batch in unread if batch.id not in keys)
+        for batch in sorted(others, key=lambda batch: (batch.priority, self.shares[batch.id])):
+            calls += batch.packing.calls(batch.counts.ready)
+            if calls > CALLS_AHEAD:
+                break
+            first.append(batch)
+        return first
 
     def _ready(self, batch: Batch) -> int:
         """Returns how many calls of a batch could start; at most, if its jobs are not read."""

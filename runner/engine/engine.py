@@ -29,6 +29,7 @@ from runner.engine.call import EndedCall
 from runner.engine.client_call import ClientQuestion, ClientRequest
 from runner.engine.client_queue import ClientQueue
 from runner.engine.draining import drain, keep_unstored
+from runner.engine.engine_status import EngineStatus
 from runner.engine.event_log import EventLog
 from runner.engine.image_poller import ImageTaskPoller
 from runner.engine.memory import Memory, Turn
@@ -38,7 +39,7 @@ from runner.engine.posts import Posts
 from runner.engine.provider_clock import ProviderClock
 from runner.engine.queue_reader import QueueReader
 from runner.engine.run import Run
-from runner.engine.runs import EngineStatus, Runs
+from runner.engine.runs import Runs
 from runner.engine.scheduler import Scheduler
 from runner.engine.trouble import RETRY_WRITE_S, Trouble, defect
 from runner.engine.turn_writer import TurnWriter
@@ -344,6 +345,6 @@ class Engine:
             open_calls=self._calls.by_batch(),
             trouble=self._trouble.what,
             admitting=self._admitting,
-            refusal=self._accounts.refusal,
+            refusals=self._accounts.refusals,
             accounts=self._accounts.accounts,
         )

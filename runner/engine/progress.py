@@ -26,6 +26,7 @@ class Progress:
         trouble: Why results cannot be written; None if they can.
         stopping: Whether the run is stopping.
         paused: The batches of the run that were paused.
+        refused: The accounts that are refused and not called any more, with the reasons.
     """
 
     at: int
@@ -38,6 +39,7 @@ class Progress:
     trouble: str | None = None
     stopping: bool = False
     paused: tuple[Batch, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 Watcher = Callable[[Progress], None]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import anyio
 
@@ -14,12 +13,12 @@ from runner.core.states import BatchState
 from runner.engine import event_log
 from runner.engine.call import Observer
 from runner.engine.client_queue import CLIENT_RULES
+from runner.engine.engine_status import EngineStatus
 from runner.engine.memory import Memory
 from runner.engine.run import Run
 from runner.engine.showing import progress_of
 from runner.engine.snapshot import is_runnable
-from runner.errors import RunnerError, UnauthorisedError
-from runner.providers.account import Account
+from runner.errors import RunnerError
 from runner.store import batches
 from runner.store.batches import Batch
 from runner.store.database import Database
@@ -27,33 +26,6 @@ from runner.store.database import Database
 # The least time between two calls of a watcher while calls are in flight, and between two reads of
 # what became of batches.
 SHOW_EVERY_S = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class EngineStatus:
-    """The state of the engine at one moment, as runs need it.
-
-    Attributes:
-        at: The moment, by this machine's clock (ms since the epoch).
-        skew_ms: How far the provider's clock is ahead, in ms.
-        open_calls: The number of calls that are not settled, by the key of their demand.
-        trouble: Why results cannot be written; None if they can.
-        admitting: Whether calls could start in the latest turn; if not, its reasons mean nothing.
-        refusal: The error if all accounts are refused; else None.
-        accounts: The accounts that may be called.
-    """
-
-    at: int
-    skew_ms: int
-    open_calls: Mapping[int, int]
-    trouble: str | None
-    admitting: bool
-    refusal: UnauthorisedError | None
-    accounts: tuple[Account, ...]
-
-    def open_calls_of(self, run: Run) -> int:
-        """Returns the number of calls of `run` that are not settled."""
-        return sum(number for key, number in self.open_calls.items() if run.covers(key))
 
 
 class Runs:
@@ -211,15 +183,4 @@ def _worth_waiting(run: Run, status: EngineStatus) -> Ending | None:
 
 def _show(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> None:
     if run.options.watcher is not None:
-        run.options.watcher(
-            progress_of(
-                run,
-                memory,
-                wait,
-                status.accounts,
-                at=status.at,
-                skew_ms=status.skew_ms,
-                in_flight=status.open_calls_of(run),
-                trouble=status.trouble,
-            )
-        )
+        run.options.watcher(progress_of(run, memory, wait, status))

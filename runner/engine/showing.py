@@ -10,6 +10,7 @@ from runner.core.forecast import Forecast, forecast
 from runner.core.route import UNKNOWN, Route, RouteState
 from runner.core.selection import Wait
 from runner.core.window import Window
+from runner.engine.engine_status import EngineStatus
 from runner.engine.memory import Memory
 from runner.engine.progress import Progress
 from runner.engine.run import Run
@@ -18,46 +19,28 @@ from runner.providers.account import Account
 from runner.store.batches import Batch
 
 
-def progress_of(
-    run: Run,
-    memory: Memory,
-    wait: Wait,
-    accounts: Sequence[Account],
-    *,
-    at: int,
-    skew_ms: int,
-    in_flight: int,
-    trouble: str | None,
-) -> Progress:
-    """Returns the progress of a run.
-
-    Args:
-        run: The run.
-        memory: The engine's state.
-        wait: The reasons why demands wait.
-        accounts: The accounts that may be called.
-        at: The moment by this machine's clock (ms since the epoch).
-        skew_ms: How far the provider's clock is ahead, in ms.
-        in_flight: The number of calls in flight.
-        trouble: Why results cannot be written; None if they can.
-    """
+def progress_of(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> Progress:
+    """Returns the progress of a run; `wait` holds the reasons why demands wait."""
+    accounts, now = status.accounts, status.at + status.skew_ms
+    in_flight = status.open_calls_of(run)
     own = tuple(batch for batch in memory.snapshot.batches.values() if run.concerns(batch))
-    by_route = _windows(own, memory, accounts, at + skew_ms)
-    of_paused = _windows(run.paused.values(), memory, accounts, at + skew_ms)
+    by_route = _windows(own, memory, accounts, now)
+    of_paused = _windows(run.paused.values(), memory, accounts, now)
     reasons = tuple(reason for reason in wait.reasons if run.covers(reason.key))
     until = min((r.until for r in reasons if r.until is not None), default=None)
     touched = (*by_route.values(), *of_paused.values())
     shown = {window for each in touched for window in each if window.is_known}
     return Progress(
-        at=at,
+        at=status.at,
         batches=own,
         waiting=() if in_flight and run.stopping else reasons,
-        until=None if until is None else until - skew_ms,
+        until=None if until is None else until - status.skew_ms,
         windows=tuple(sorted(shown, key=lambda w: (w.account, w.model, w.quota))),
         in_flight=in_flight,
-        forecast=_forecast(run, own, by_route, memory, accounts, at + skew_ms),
-        trouble=trouble,
+        forecast=_forecast(run, own, by_route, memory, accounts, now),
+        trouble=status.trouble,
         stopping=run.stopping,
+        refused=tuple((name, error.what) for name, error in status.refusals.items()),
         paused=tuple(run.paused.values()),
     )
 

@@ -89,7 +89,7 @@ def require_columns(
         ).format(column=_quoted(columns[0]))
         remedy = _("save it with commas, as .tsv with tabs, or as .xlsx")
         raise InputError(what, where=str(path), remedy=remedy)
-    near = [match for name in missing for match in get_close_matches(name, columns, n=1)]
+    near = [match for name in missing for match in _near(name, columns)]
     shown = ", ".join(map(_quoted, columns[:_MAX_COLUMNS_SHOWN]))
     hidden = len(columns) - _MAX_COLUMNS_SHOWN
     rest = _(" and {hidden} more").format(hidden=hidden) if hidden > 0 else ""
@@ -106,6 +106,12 @@ def require_columns(
 
 class NoRowsError(InputError):
     """A readable file has no rows."""
+
+
+def _near(name: str, columns: Sequence[str]) -> list[str]:
+    """Returns a column of a similar name, in a list; upper case is similar to lower case."""
+    folded = {column.casefold(): column for column in columns}
+    return [folded[match] for match in get_close_matches(name.casefold(), folded, n=1)]
 
 
 def unusable(path: Path, what: str) -> NoRowsError:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from orjson import dumps
 
 from runner.errors import InputError
-from runner.files.compression import ByteSource, decompressed
+from runner.files.compression import decompressed
 from runner.files.dataset import SourceFile, input_type, open_input, partition_of, size_and_mtime
 from runner.files.formats import (
     AS_NAMED,
@@ -43,7 +43,7 @@ from runner.files.readers.jsonl_reader import (
     is_object,
 )
 from runner.files.readers.lines import Lines, NotUtf8Error
-from runner.files.readers.text_source import text_source
+from runner.files.readers.text_source import decoded_source, text_source
 from runner.files.readers.typed_table import open_table
 from runner.language import _, gettext_noop
 
@@ -233,21 +233,19 @@ class _Scan:
             self.remarks.append(remark)
 
     def _detect_line_ends(self) -> None:
-        head = self._source().read(_SAMPLE)
+        self.file.seek(0)
+        head = decoded_source(self.file, self.path, self.type).read(_SAMPLE)
         is_rows = self.type.format != "jsonl" or is_object(head.partition(b"\r")[0])
         if is_rows and ends_with_returns(head):
             self.type = replace(self.type, line_end=b"\r")
             remark = _("{name}: read with carriage returns as line ends")
             self.remarks.append(remark.format(name=self.path.name))
 
-    def _source(self) -> ByteSource:
-        self.file.seek(0)
-        return text_source(self.file, self.path, self.type, self.remarks.append)
-
     def _lines(self) -> Lines:
-        is_json = self.type.format == "jsonl"
-        end = self.type.line_end
-        return Lines(self._source(), self.path, verify=True, inner_marks=is_json, end=end)
+        self.file.seek(0)
+        source = text_source(self.file, self.path, self.type, self.remarks.append)
+        is_json, end = self.type.format == "jsonl", self.type.line_end
+        return Lines(source, self.path, verify=True, inner_marks=is_json, end=end)
 
     def _refuse_misnamed(self) -> None:
         """Refuses a file that is known not to be the text that its suffix names."""

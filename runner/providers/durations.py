@@ -107,7 +107,9 @@ _MOMENT = re.compile(
 def read_whole(text: str) -> int | None:
     """Parses a whole amount: "12" or "12.0", but not "12.5"."""
     number = _number(text)
-    return int(number) if number is not None and number.denominator == 1 else None
+    if number is None or isinstance(number, int):
+        return number
+    return int(number) if number.denominator == 1 else None
 
 
 def read_floor(text: str) -> int | None:
@@ -237,9 +239,7 @@ def _since_epoch(moment: datetime) -> int:
 def _number(text: str) -> int | Fraction | None:
     """Parses a number exactly; an int, which most are, takes a twentieth of a Fraction's time."""
     text = text.strip(_BLANKS)
-    if not text:
-        return None
-    if text.isascii() and text.isdecimal():
+    if text.isdecimal() and text.isascii():
         return int(text) if len(text) <= _MOST_DIGITS else None
     return Fraction(text) if _A_NUMBER.fullmatch(text) else None
 

@@ -68,7 +68,8 @@ def read_quota(headers: Mapping[str, str], names: HeaderNames, now: int) -> Rate
         return read_standard(headers, now).get(names.policy)
     if not (names.limit in headers or names.remaining in headers or names.reset in headers):
         return None
-    resets_at = read_reset(_value(headers, names.reset), now)
+    reset = _value(headers, names.reset)
+    resets_at = read_reset(reset, now) if reset else None
     return _info(_value(headers, names.limit), _value(headers, names.remaining), resets_at)
 
 
@@ -147,8 +148,9 @@ def _limit(text: str) -> int | None:
     Two bare numbers come from two contradictory headers and are ignored. A fraction is ignored as
     well, because 0.5 rounded down would mean that no call is ever allowed.
     """
-    first = text.partition(",")[0].partition(";")[0]
-    return read_whole(first if ";" in text else text)
+    if ";" in text:
+        text = text.partition(",")[0].partition(";")[0]
+    return read_whole(text)
 
 
 def _older_forms(headers: Mapping[str, str], now: int) -> RateLimitInfo | None:

@@ -22,6 +22,7 @@ _ALLOWED_HEADERS = (
     b"x-stainless-runtime, x-stainless-runtime-version, x-stainless-retry-count, "
     b"x-stainless-timeout"
 )
+_EXPOSED_HEADERS = b"retry-after, x-should-retry, x-midnight-model, x-midnight-memory"
 
 
 def is_loopback(host: str) -> bool:
@@ -82,7 +83,7 @@ class Access:
             return ()
         return (
             (b"access-control-allow-origin", origin.encode("latin-1")),
-            (b"access-control-expose-headers", b"retry-after, x-midnight-model"),
+            (b"access-control-expose-headers", _EXPOSED_HEADERS),
             (b"vary", b"origin"),
         )
 

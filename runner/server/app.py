@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from contextlib import suppress
 
 from starlette.types import Receive, Scope, Send
 
@@ -26,6 +28,9 @@ from runner.server.replies import (
     send_whole,
 )
 
+log = logging.getLogger(__name__)
+
+_DEFECT = Refusal(500, "this server has a defect; its log tells more", SERVER)
 _VERSION = re.compile(r"^(?:/+v1(?=/|$))*", re.IGNORECASE)
 
 
@@ -79,6 +84,12 @@ class ServerApp:
             await send_refusal(send, Refusal(404, error.what), cors)
         except RunnerError as error:
             await send_refusal(send, Refusal(503, error.what, SERVER), cors)
+        except Exception as error:
+            if is_of_dashboard(scope["path"]):
+                raise  # it was answered, and logged
+            log.exception("a request could not be answered", exc_info=error)
+            with suppress(RuntimeError):  # the response has begun; uvicorn breaks it off
+                await send_refusal(send, _DEFECT, cors)
 
     async def _answer(
         self, client: Client, scope: Scope, receive: Receive, send: Send, cors: Headers

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.types import Message, Receive, Scope
 
@@ -82,8 +82,8 @@ async def read_form(
         raise _too_large(limits)
     with ExitStack() as open_files:
         reader = _Reader(place, limits, open_files)
-        parser = MultipartParser(options[b"boundary"], reader.callbacks())
         try:
+            parser = MultipartParser(options[b"boundary"], reader.callbacks())
             while True:
                 message = await _next_chunk(receive)
                 if message["type"] == "http.disconnect":
@@ -92,7 +92,7 @@ async def read_form(
                 if not message.get("more_body", False):
                     break
             parser.finalize()
-        except MultipartParseError as error:
+        except FormParserError as error:
             raise invalid(f"this is no form: {error}") from None
         if not reader.is_complete:
             raise invalid("the form is cut off")

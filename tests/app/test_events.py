@@ -58,6 +58,16 @@ def test_a_batch_that_was_paused_for_a_reason_is_told_and_one_that_a_person_paus
     assert list(finder.found(replace(progress(), batches=(), paused=(by_hand,)))) == []
 
 
+def test_an_account_that_is_refused_while_others_go_on_is_told_once_a_day(
+    finder: EventFinder,
+) -> None:
+    shown = replace(progress(), refused=(("mine", "HTTP 401, no such token"),))
+    first, again = (next(finder.found(replace(shown, at=NOW + at))) for at in (0, 60_000))
+    assert (first.kind, first.facts) == ("refused", {"account": "mine"})
+    assert "no such token" in first.text
+    assert first.key == again.key
+
+
 @pytest.mark.parametrize(("left", "told"), [(EXPIRING_MS, 1), (EXPIRING_MS + 1, 0), (0, 0)])
 def test_credits_that_expire_soon_are_told(left: int, told: int) -> None:
     soon = Credits(

@@ -219,6 +219,23 @@ def test_what_the_probe_says_is_believed() -> None:
     assert believed.gate.parked_until == retry_at(believed.resets_at, NOON + MINUTE_MS)
 
 
+def test_refusals_that_contradict_the_counts_are_asked_about_again_later_in_the_day() -> None:
+    """The headers had shown that 60 calls are left; it may be an hour's trouble of the provider."""
+    told = replace(window(40, limit=100), limit_source=Source.HEADER)
+    doubtful = after(told, SPENT, now=NOON)
+    again = NOON + MINUTE_MS
+    believed = after(probed_again(doubtful, again), SPENT, now=again)
+    assert (believed.limit, believed.gate.reason) == (100, ParkReason.SPENT)
+    later = believed.gate.parked_until
+    assert later == retry_at(believed.resets_at, again)
+    answered = after(probed_again(believed, later), DONE, now=later)
+    assert (answered.remaining, answered.gate) == (59, OPEN)
+    while believed.gate.parked_until < believed.resets_at:
+        later = believed.gate.parked_until
+        believed = after(probed_again(believed, later), SPENT, now=later)
+    assert believed.refused <= MOST_REFUSALS
+
+
 @pytest.mark.parametrize("spent", [97, 96])
 def test_near_the_limit_a_refusal_is_believed_at_once(spent: int) -> None:
     ended = after(window(spent, limit=100), SPENT, now=NOON)
@@ -263,6 +280,14 @@ def test_soon_after_a_reset_that_a_count_has_shown_a_refusal_is_doubted() -> Non
     told = replace(window(5, limit=100, previous_spent=99), limit_source=Source.HEADER)
     ended = after(told, SPENT, now=MIDNIGHT + HOUR)
     assert (ended.spent, ended.gate.reason) == (5, ParkReason.AMBIGUOUS)
+
+
+def test_soon_after_a_reset_a_refusal_that_yesterday_does_not_explain_is_doubted() -> None:
+    """Nothing was spent yesterday; believed, it would teach a limit of a single call."""
+    ended = after(window(1, limit=40), SPENT, now=MIDNIGHT + 23 * MINUTE_MS)
+    assert (ended.limit, ended.gate.reason) == (40, ParkReason.AMBIGUOUS)
+    late = after(window(1, limit=40, previous_spent=40), SPENT, now=MIDNIGHT + 23 * MINUTE_MS)
+    assert (late.limit, late.spent, late.gate.reason) == (40, 0, ParkReason.SPENT)
 
 
 # a limit learned from a refusal, tried again
@@ -364,6 +389,20 @@ def test_of_a_burst_one_refusal_counts_and_a_doubtful_one_is_always_followed_up(
     assert after(probed_again(doubted, later), SPENT, now=later).refused == 2
     often = after(replace(both, refused=MOST_REFUSALS), SPENT, now=NOON)
     assert (often.gate.reason, often.gate.parked_until) == (ParkReason.AMBIGUOUS, later)
+
+
+def test_the_last_call_of_a_day_shows_that_a_header_with_a_limit_of_0_is_wrong() -> None:
+    told = replace(window(9), limit_source=Source.HEADER)
+    answered = after(told, DONE, Count(0, 0))
+    assert (answered.limit, answered.spent, answered.gate) == (10, 10, OPEN)
+
+
+def test_a_limit_of_0_is_kept_for_its_day_only() -> None:
+    """The next day's probe tells whether it still holds."""
+    gone = replace(window(0), limit=0, limit_source=Source.HEADER, limit_learned_at=NOW)
+    fresh = roll_over(gone, DAY_OF_TEN, gone.resets_at, 0)
+    assert (fresh.limit, fresh.gate.needs_probe) == (10, True)
+    assert admit([fresh], 5, fresh.starts_at) == Admitted(1, probe=True)
 
 
 @pytest.mark.parametrize("before", range(MOST_REFUSALS))
@@ -482,7 +521,7 @@ def test_yesterdays_leftover_spent_before_a_late_reset_is_not_taken_for_the_days
 
 @pytest.mark.parametrize(
     ("spent", "previous_spent", "now"),
-    [(8, 8, MIDNIGHT), (3, 0, MIDNIGHT), (8, 9, NOW)],
+    [(8, 8, MIDNIGHT), (9, 0, MIDNIGHT), (8, 9, NOW)],
     ids=["as much as yesterday", "no day before", "hours later"],
 )
 def test_a_refusal_that_yesterday_does_not_explain_is_todays(
@@ -624,7 +663,10 @@ def test_a_limit_tried_again_tells_no_late_reset_of_a_day_that_was_full(
     )
     now = MIDNIGHT + DAY + MINUTE_MS
     tried = replace(roll_over(old, rule, now, 0), spent=2, reserved=1, gate=OPEN)
-    assert after(tried, SPENT, now=now).limit == learned
+    refused = after(tried, SPENT, now=now)
+    if refused.gate.reason is ParkReason.AMBIGUOUS:
+        refused = after(probed_again(refused, now + MINUTE_MS), SPENT, now=now + MINUTE_MS)
+    assert refused.limit == learned
 
 
 # several calls at once

@@ -209,3 +209,11 @@ def test_progress_is_reported_now_and_then_and_ends_at_the_size(tmp_path: Path) 
     assert len(seen) == 4
     assert seen == sorted(seen)
     assert seen[-1] == (found.size, found.size)
+
+
+def test_a_column_in_other_case_is_proposed(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("TEXT,x\n1,2\n")
+    with pytest.raises(InputError, match='there is no column "text"') as caught:
+        check(path, required=frozenset({"text"}))
+    assert caught.value.remedy == 'did you mean "TEXT"?'

@@ -141,6 +141,12 @@ def test_any_other_encoding_has_to_be_named(tmp_path: Path, text: str, encoding:
     assert rows(path, encoding=encoding)[0]["text"] == expected
 
 
+def test_utf_16_that_is_named_and_has_no_mark_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path, "rows.csv", "a,b\n1,2\n")
+    with pytest.raises(InputError, match="the file is not utf-16"):
+        check(path, options=ReadOptions(encoding="utf-16"))
+
+
 def test_bytes_that_are_not_the_named_encoding_are_told(tmp_path: Path) -> None:
     path = write(tmp_path, "rows.csv", b"id,text\n1,\xff\xff\n")
     with pytest.raises(InputError, match="the byte 0xff, which is not gb18030"):

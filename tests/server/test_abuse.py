@@ -13,6 +13,7 @@ import pytest
 
 from runner import listening
 from runner.server import batch_routes, upload
+from runner.server.batch_routes import BatchRoutes
 from runner.server.upload import UploadLimits
 from tests.server.conftest import MODEL, Served, Serving
 
@@ -56,6 +57,25 @@ def test_a_full_disk_ends_an_upload_with_an_error(
         found = http.post("/v1/files", content=body, headers=FORM)
     assert found.status_code == 503
     assert "no room" in found.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("boundary", ["z" * 5_000, '"', "\N{LATIN SMALL LETTER E WITH ACUTE}"])
+def test_a_boundary_that_cannot_be_is_told(served: Served, boundary: str) -> None:
+    kind = f"multipart/form-data; boundary={boundary}".encode("latin-1")
+    with served.http() as http:
+        found = http.post("/v1/files", content=b"--x--\r\n", headers={b"Content-Type": kind})
+    assert found.status_code == 400
+    assert found.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_a_defect_is_told_in_the_envelope_too(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(BatchRoutes, "answer")
+    with served.http() as http:
+        found = http.get("/v1/files")
+    assert found.status_code == 500
+    assert found.json()["error"]["type"] == "server_error"
 
 
 def test_an_upload_is_written_by_another_thread_than_the_one_that_serves(

@@ -28,10 +28,18 @@ def text_source(
     Raises:
         InputError: The library for the compression is not installed.
     """
-    source = decompressed(file, file_type.compression, path)
-    if file_type.encoding:
-        source = _Transcoded(source, path, file_type.encoding)
+    source = decoded_source(file, path, file_type)
     return json_lines(source, path, note) if file_type.format == "jsonl" else source
+
+
+def decoded_source(file: BinaryIO, path: Path, file_type: FileType) -> ByteSource:
+    """Returns a source of the text of an open file in its own layout, decompressed and in UTF-8.
+
+    Raises:
+        InputError: The library for the compression is not installed.
+    """
+    source = decompressed(file, file_type.compression, path)
+    return _Transcoded(source, path, file_type.encoding) if file_type.encoding else source
 
 
 class _Transcoded:
@@ -47,12 +55,17 @@ class _Transcoded:
             block = self._source.read(size)
             try:
                 text = self._decoder.decode(block, final=not block)
-            except UnicodeDecodeError as error:
-                byte = f"0x{error.object[error.start]:02x}"
-                what = _("the file holds the byte {byte}, which is not {encoding}").format(
-                    byte=byte, encoding=self._encoding
-                )
+            except UnicodeError as error:
                 remedy = _("name its encoding with --encoding, or save it as UTF-8")
-                raise InputError(what, where=str(self._path), remedy=remedy) from error
+                raise InputError(
+                    self._fault(error), where=str(self._path), remedy=remedy
+                ) from error
             if text or not block:
                 return text.encode()
+
+    def _fault(self, error: UnicodeError) -> str:
+        if isinstance(error, UnicodeDecodeError):
+            what = _("the file holds the byte {byte}, which is not {encoding}")
+            byte = f"0x{error.object[error.start]:02x}"
+            return what.format(byte=byte, encoding=self._encoding)
+        return _("the file is not {encoding}").format(encoding=self._encoding)  # it has no mark

@@ -54,6 +54,9 @@ async def answer(connection: Connection) -> None:
         await connection.send(OK)
 
 
+OTHER = OK.replace(b"{}", b"[]")
+
+
 def after_the_request(*data: bytes) -> Script:
     async def script(connection: Connection) -> None:
         await connection.request()
@@ -299,6 +302,21 @@ def test_a_redirect_is_told_and_not_followed(kind: str) -> None:
     outcome, _ = broken(kind, after_the_request(head))
     assert isinstance(outcome, Response)
     assert (outcome.status, outcome.headers["location"]) == (302, "http://127.0.0.1:1/")
+
+
+@pytest.mark.parametrize("more", [OTHER, b"garbage", b"\r\n\r\n"])
+def test_what_comes_after_a_reply_is_never_the_next_one(kind: str, more: bytes) -> None:
+    """Or a row would have the answer to another."""
+
+    async def script(connection: Connection) -> None:
+        while True:
+            await connection.request()
+            await connection.send(OK + more)
+
+    async def main(transport: Transport, server: Server) -> list[Any]:
+        return [await post(transport, server) for _ in range(4)]
+
+    assert [reply.body for reply in run(kind, script, main)] == [b"{}"] * 4
 
 
 def test_a_cookie_is_not_kept(kind: str) -> None:
