@@ -90,9 +90,7 @@ class Demands:
         small batches are read together with those whose turn comes next.
         """
         unread = [
-            current
-            for batch, _, _ in self._batches
-            if self._is_unread(current := changes.applied_to(batch))
+            batch for batch, _, _ in self._batches if self._is_unread(changes.applied_to(batch))
         ]
         keys = {permit.key for permit in admitted.permits}
         if keys.isdisjoint(batch.id for batch in unread):
