@@ -25,6 +25,7 @@ from runner.app.clients import Client
 from runner.app.submission import Checked
 from runner.clock import Clock
 from runner.core.states import ApiBatchState, BatchState
+from runner.core.time_units import DAY_MS
 from runner.errors import InputError, JobFileError, NotFoundError, RunnerError
 from runner.language import in_english
 from runner.store import api_batches, batch_updates, batches
@@ -40,7 +41,6 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
 DELETE_EVERY_S = 3_600.0
 OUTPUT = "batch_output"
-DAY_MS = 24 * 3_600_000
 
 FinishTimes = Callable[[int], Awaitable[Mapping[int, int]]]
 """Returns the forecast end of each runnable batch, by id; both times in ms since the epoch."""

@@ -14,11 +14,10 @@ from runner.core import grants
 from runner.core.grants import Expiry
 from runner.core.prices import learned_prices
 from runner.core.route import Route
+from runner.core.time_units import DAY_MS
 from runner.core.window import CREDIT, Source, Unit, Window
 from runner.providers.account import Account
 from runner.store import balances
-
-DAY_MS = 24 * 3_600_000
 
 PublishedPrices = Mapping[str, Mapping[str, float]]
 """The credits of a call that providers have published, by account and model."""

@@ -12,6 +12,7 @@ from runner.app.responses import QuotaLine
 from runner.clock import moment
 from runner.core.demand import Waiting
 from runner.core.gate import ParkReason
+from runner.core.time_units import DAY_MS
 from runner.core.window import CREDIT
 from runner.engine.progress import Progress
 from runner.language import _
@@ -20,7 +21,6 @@ from runner.settings import EventKind
 from runner.store.batches import Batch
 
 UNREACHABLE_MS = 3_600_000
-DAY_MS = 86_400_000
 EXPIRING_MS = 3 * 3_600_000
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from runner.core.renewal import CLOCK_TOLERANCE_MS
+from runner.core.time_units import DAY_MS
 
-DAY_MS = 24 * 3_600_000
 # A larger difference is nonsense, not a wrongly set clock.
 MOST_SKEW_MS = 31 * DAY_MS
 # The exception is ours: a machine without a battery-backed clock starts in 1970. No real reply is

@@ -11,10 +11,10 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from runner.core.demand import Rules
-from runner.core.grants import DAY_MS
 from runner.core.pacing import Pace
 from runner.core.period import Grant
 from runner.core.route import Route, RouteState
+from runner.core.time_units import DAY_MS
 from runner.core.window import NEVER, Unit, Window
 
 DailyGrants = Mapping[str, int]

@@ -25,12 +25,12 @@ from runner.core.demand import Rules
 from runner.core.pacing import SAFETY_MS, Pace
 from runner.core.period import Calendar, Refill, Rolling
 from runner.core.route import Route, RouteState, room_of
+from runner.core.time_units import DAY_MS
 from runner.core.window import NEVER, Key, Unit, Window, span_of
 
 # Duration of a call and calls in flight, before any were measured.
 USUAL_CALL_MS = 1_500
 USUAL_CONCURRENCY = 4
-DAY_MS = 24 * 3_600_000
 # After this many periods the rest is extrapolated from their average.
 ENOUGH_PERIODS = 70
 

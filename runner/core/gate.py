@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-MINUTE_MS = 60_000
-HOUR_MS = 60 * MINUTE_MS
-DAY_MS = 24 * HOUR_MS
+from runner.core.time_units import DAY_MS, HOUR_MS, MINUTE_MS
+
 LONGEST_DAY_MS = DAY_MS + HOUR_MS  # the day on which summer time ends
 
 # The waits after the 1st, 2nd, ... refused probe of what has no reset of its own.

@@ -17,9 +17,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from runner.core.rolling import Recent
+from runner.core.time_units import DAY_MS
 from runner.core.window import NEVER
-
-DAY_MS = 24 * 3_600_000
 
 # Between samples closer than this, an expiry and an equal grant are not assumed.
 CLOSE_MS = 3_600_000

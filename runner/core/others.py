@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from statistics import median_low
 
-from runner.core.gate import DAY_MS, HOUR_MS
 from runner.core.rolling import Recent
+from runner.core.time_units import DAY_MS, HOUR_MS
 
 STRETCH_MS = 2 * HOUR_MS
 DAYS = 7

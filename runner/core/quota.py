@@ -21,10 +21,11 @@ from runner.core import others, rolling
 from runner.core.gate import ParkReason
 from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.renewal import refreshed
+from runner.core.time_units import HOUR_MS
 from runner.core.window import ONE_CALL, Cost, Count, Source, Unit, Window
 
 # The longest periods of calendars: the day on which clocks are set back, and a month with one.
-LONGEST_MS = {"day": 25 * gates.HOUR_MS, "month": (31 * 24 + 1) * gates.HOUR_MS}
+LONGEST_MS = {"day": 25 * HOUR_MS, "month": (31 * 24 + 1) * HOUR_MS}
 # Two moments this close are equal: one may be rounded to minutes, or late by a slow reply.
 SAME_RESET_MS = 120_000
 

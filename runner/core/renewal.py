@@ -12,10 +12,10 @@ from runner.core import gate as gates
 from runner.core import rolling
 from runner.core.gate import ParkReason
 from runner.core.period import Calendar, Grant, Refill, Rolling
+from runner.core.time_units import WEEK_MS
 from runner.core.verdict import Scope
 from runner.core.window import Key, Quota, Source, Unit, Window, open_window
 
-WEEK_MS = 7 * 24 * 3600 * 1000
 # A clock that is this far behind the start of the latest call was set back.
 SET_BACK_MS = 60_000
 # The tolerance for the skew of clocks and the travel time of replies.

@@ -19,6 +19,7 @@ from runner.core import gate, grants, quota
 from runner.core.gate import ParkReason
 from runner.core.prices import learned_prices
 from runner.core.renewal import windows_at
+from runner.core.time_units import DAY_MS
 from runner.core.verdict import Kind, Scope, Verdict, is_of_calls
 from runner.core.window import CREDIT, NEVER, Quota, Window
 from runner.engine.posts import Post
@@ -37,7 +38,7 @@ EVERY_MS_WITHOUT = 5 * 60_000
 # The delay of a poll after an expiry.
 EXPIRED_MS = 60_000
 # The age of samples from which expiries are inferred; daily grants matter most.
-HISTORY_MS = 3 * grants.DAY_MS
+HISTORY_MS = 3 * DAY_MS
 RETRY_WRITE_MS = 10_000
 # The longest single sleep, so that a clock that was set forward is noticed.
 REST_S = 60.0

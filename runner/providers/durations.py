@@ -13,7 +13,8 @@ from fractions import Fraction
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-DAY_MS = 86_400_000
+from runner.core.time_units import DAY_MS
+
 LONGEST_MS = 400 * DAY_MS  # later resets are implausible, because the longest period is a year
 STALEST_MS = DAY_MS  # a reset further in the past cannot be explained by clock errors
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from runner.core.time_units import DAY_MS
 from runner.providers.durations import (
-    DAY_MS,
     read_floor,
     read_http_date,
     read_reset,

@@ -7,11 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from runner.core.time_units import DAY_MS
 from runner.simulator.config import SimulatorConfig
 from runner.simulator.quota_days import QuotaCalendar
 
 _UNITS = 1_000_000  # units in a credit; integers, because their sums are exact
-_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class CreditAccounts:
         if self._config.credits_need_login or granted_before >= day.number:
             return
         self._granted_day[account] = day.number
-        self.grant(account, self._config.credits or 0, day.begins_ms, _DAY_MS)
+        self.grant(account, self._config.credits or 0, day.begins_ms, DAY_MS)
 
     def _price(self, model: str) -> int:
         return _units(self._config.price(model))

@@ -12,8 +12,9 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.calendar import day_at
-from runner.core.grants import DAY_MS, BalanceSample
+from runner.core.grants import BalanceSample
 from runner.core.states import CallState
+from runner.core.time_units import DAY_MS
 from runner.store.tables import balances, calls
 
 

@@ -8,13 +8,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from runner.clock import moment
+from runner.core.time_units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from runner.core.window import CREDIT, Unit
 from runner.language import _, ngettext
 
-SECOND_MS = 1_000
-MINUTE_MS = 60 * SECOND_MS
-HOUR_MS = 60 * MINUTE_MS
-DAY_MS = 24 * HOUR_MS
 COMMA, SEMICOLON = _(", "), _("; ")
 """The separators between clauses."""
 # Shorter durations are shown with seconds.

@@ -9,6 +9,7 @@ from runner.core.demand import Waiting
 from runner.core.gate import ParkReason
 from runner.core.others import usually_taken
 from runner.core.period import Calendar, Grant, Refill, Rolling
+from runner.core.time_units import HOUR_MS
 from runner.core.verdict import is_of_calls
 from runner.core.window import NEVER, Unit, Window
 from runner.language import _
@@ -83,7 +84,7 @@ def wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
 
 def _is_far(reason: Waiting, now: int) -> bool:
     """Whether the wait is so long that the provider's local time is of interest."""
-    return reason.until is not None and reason.until - now > fmt.HOUR_MS
+    return reason.until is not None and reason.until - now > HOUR_MS
 
 
 def _reset(_reason: Waiting, moment: str) -> str:

@@ -12,11 +12,12 @@ from runner.core.demand import Waiting
 from runner.core.gate import Gate, ParkReason
 from runner.core.grants import Expiry
 from runner.core.period import Calendar, Period, Refill, Rolling
+from runner.core.time_units import HOUR_MS, MINUTE_MS
 from runner.core.window import Source, Window
 from runner.wording import fmt, messages, wait_messages
 
 NOW = round(datetime(2026, 11, 24, 8, 48, tzinfo=UTC).timestamp() * 1000)
-H = fmt.HOUR_MS
+H = HOUR_MS
 WINDOW = Window(
     "modelscope",
     "",
@@ -48,8 +49,8 @@ CAUSES = [
         (0, "0 s"),
         (43_999, "43 s"),
         (185_000, "3 min 5 s"),
-        (7 * H + 12 * fmt.MINUTE_MS, "7 h 12 min"),
-        (96 * H + 2 * fmt.MINUTE_MS, "4 d 0 h 2 min"),
+        (7 * H + 12 * MINUTE_MS, "7 h 12 min"),
+        (96 * H + 2 * MINUTE_MS, "4 d 0 h 2 min"),
     ],
 )
 def test_spans_are_said_as_coarsely_as_they_matter(ms: int, said: str) -> None:
@@ -130,7 +131,7 @@ def test_a_probe_under_way_is_said_before_anything_else() -> None:
 
 
 def test_a_balance_tells_what_is_frozen_and_what_expires_by_when_and_how_that_is_known() -> None:
-    seen = (NOW - 48 * fmt.MINUTE_MS, NOW - 33 * fmt.MINUTE_MS)
+    seen = (NOW - 48 * MINUTE_MS, NOW - 33 * MINUTE_MS)
     told = Credits(NOW, 180_500, 20_000, 0, Expiry(130_400, NOW + 24 * H, seen))
     assert messages.balance(told, NOW + 1, UTC) == (
         "180.5 credits, 20 frozen (told at 08:48); about 130 of them expire by 08:48 tomorrow "

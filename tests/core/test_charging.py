@@ -22,7 +22,6 @@ from runner.core.gate import (
     FAULTS_TO_BREAK,
     GONE_WAITS_MS,
     LATE_WAITS_MS,
-    MINUTE_MS,
     MOST_REFUSALS,
     OFFLINE_WAITS_MS,
     REFUSED_WAITS_MS,
@@ -37,9 +36,10 @@ from runner.core.gate import (
 from runner.core.pacing import SAFETY_MS, Pace
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.quota import Admitted, Refused, admit, reserve
-from runner.core.renewal import WEEK_MS, roll_over
+from runner.core.renewal import roll_over
 from runner.core.route import RouteState
 from runner.core.selection import State, Wait, decide
+from runner.core.time_units import MINUTE_MS, WEEK_MS
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import Count, Quota, Source, Unit, Window, open_window
 

@@ -19,13 +19,13 @@ from runner.core import charging, controller, quota
 from runner.core.calendar import day_at
 from runner.core.charging import Outcome
 from runner.core.demand import Demand, Rules
-from runner.core.gate import MINUTE_MS
 from runner.core.pacing import Pace
 from runner.core.period import Calendar
 from runner.core.quota import Admitted, Refused
 from runner.core.renewal import roll_over
 from runner.core.route import Route, RouteState
 from runner.core.selection import Start, State, decide
+from runner.core.time_units import MINUTE_MS
 from runner.core.verdict import Kind, Reply, Rule, Scope, Verdict, classify
 from runner.core.window import Count, Quota, Window, open_window
 

@@ -10,7 +10,7 @@ from runner.core.credits import foreseen, of_a_day, regranted
 from runner.core.demand import Demand, Rules
 from runner.core.forecast import Forecast, forecast
 from runner.core.gate import OPEN
-from runner.core.grants import DAY_MS, BalanceSample, GrantTerms, expiries, infer, last_grant
+from runner.core.grants import BalanceSample, GrantTerms, expiries, infer, last_grant
 from runner.core.grants import of_a_day as granted_a_day
 from runner.core.hours import read_hours
 from runner.core.pacing import SAFETY_MS, Pace, next_before_expiry
@@ -18,6 +18,7 @@ from runner.core.period import Calendar, Grant
 from runner.core.rolling import Recent
 from runner.core.route import RouteState
 from runner.core.selection import Start, State, Wait, decide
+from runner.core.time_units import DAY_MS
 from runner.core.verdict import Scope
 from runner.core.window import CREDIT, Quota, Source, Unit, Window, open_window
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.hours import DAY_MS, read_hours
+from runner.core.hours import read_hours
+from runner.core.time_units import DAY_MS
 
 MINUTE = 60_000
 HOUR = 3_600_000

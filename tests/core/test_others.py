@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from runner.core.gate import DAY_MS, HOUR_MS
 from runner.core.others import DAYS, STRETCH_MS, usually_taken, with_taken
 from runner.core.pacing import left_to_others
 from runner.core.rolling import Recent
+from runner.core.time_units import DAY_MS, HOUR_MS
 
 MIDNIGHT = 10_000 * DAY_MS
 

@@ -8,7 +8,8 @@ from runner.core.calendar import day_at
 from runner.core.gate import Gate, ParkReason
 from runner.core.period import Calendar
 from runner.core.quota import Admitted, Refused, admit, learn_spent, reserve, settle
-from runner.core.renewal import WEEK_MS, roll_over
+from runner.core.renewal import roll_over
+from runner.core.time_units import WEEK_MS
 from runner.core.verdict import Scope
 from runner.core.window import Count, Quota, Source, Window, open_window
 

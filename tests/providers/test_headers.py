@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runner.providers.durations import DAY_MS, LONGEST_MS, STALEST_MS
+from runner.core.time_units import DAY_MS
+from runner.providers.durations import LONGEST_MS, STALEST_MS
 from runner.providers.header_names import HeaderNames
 from runner.providers.headers import (
     LONGEST_WAIT_MS,

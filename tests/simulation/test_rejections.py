@@ -10,9 +10,9 @@ import pytest
 
 from runner.core.demand import Rules
 from runner.core.ending import Ending
-from runner.core.gate import MINUTE_MS
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
+from runner.core.time_units import MINUTE_MS
 from runner.engine.run import RunOptions
 from runner.errors import UnauthorisedError
 from runner.store import batch_updates
