@@ -15,7 +15,7 @@ from runner.app import accounts
 from runner.clock import Clock
 from runner.core.demand import Waiting
 from runner.core.ending import Ending
-from runner.errors import RunnerError
+from runner.errors import RunnerError, StoreError
 from runner.settings import Settings
 from runner.store.database import Database
 
@@ -69,7 +69,8 @@ class EngineHost:
     ) -> None:
         self._closing.set()
         await self._tasks.__aexit__(None, None, None)
-        if self._failure is not None and error is None:
+        # It says where unstored replies are kept, which a later failure to read does not.
+        if self._failure is not None and (error is None or isinstance(error, StoreError)):
             raise self._failure
 
     async def run(

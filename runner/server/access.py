@@ -88,12 +88,10 @@ class Access:
         )
 
     def preflight(self, scope: Scope) -> Headers:
-        """Returns the headers for a CORS preflight; empty if the origin is not allowed."""
-        allowed = self.cors(scope)
-        if not allowed:
+        """Returns the further headers of a preflight; empty if the origin is not allowed."""
+        if not self.cors(scope):
             return ()
         return (
-            *allowed,
             (b"access-control-allow-methods", b"GET, POST, DELETE"),
             (b"access-control-allow-headers", _ALLOWED_HEADERS),
             (b"access-control-max-age", b"600"),

@@ -20,12 +20,12 @@ from runner.server.dashboard.site import Dashboard, is_of_dashboard
 from runner.server.proxy import CALLS, Proxy
 from runner.server.replies import (
     JSON,
-    Headers,
     Problem,
     invalid,
     send_json,
     send_refusal,
     send_whole,
+    with_headers,
 )
 
 log = logging.getLogger(__name__)
@@ -64,45 +64,44 @@ class ServerApp:
             await self._answer_any(scope, receive, send)
 
     async def _answer_any(self, scope: Scope, receive: Receive, send: Send) -> None:
-        cors = self._access.cors(scope)
+        of_dashboard = is_of_dashboard(scope["path"])
+        send = send if of_dashboard else with_headers(send, self._access.cors(scope))
         try:
             self._access.check_host(scope)
             if scope["method"] == "OPTIONS":
                 await send_whole(send, 204, b"", self._access.preflight(scope))
                 return
-            if is_of_dashboard(scope["path"]):
+            if of_dashboard:
                 await self._dashboard(scope, receive, send)
                 return
             if scope["path"] == openapi.PATH and scope["method"] == "GET":
-                await send_whole(send, 200, openapi.document(), [JSON, *cors])
+                await send_whole(send, 200, openapi.document(), [JSON])
                 return
             client = await self._access.client(scope)
-            await self._answer(client, scope, receive, send, cors)
+            await self._answer(client, scope, receive, send)
         except Problem as problem:
-            await send_refusal(send, problem.refusal, cors)
+            await send_refusal(send, problem.refusal)
         except NotFoundError as error:
-            await send_refusal(send, Refusal(404, error.what), cors)
+            await send_refusal(send, Refusal(404, error.what))
         except RunnerError as error:
-            await send_refusal(send, Refusal(503, error.what, SERVER), cors)
+            await send_refusal(send, Refusal(503, error.what, SERVER))
         except Exception as error:
-            if is_of_dashboard(scope["path"]):
+            if of_dashboard:
                 raise  # it was answered, and logged
             log.exception("a request could not be answered", exc_info=error)
             with suppress(RuntimeError):  # the response has begun; uvicorn breaks it off
-                await send_refusal(send, _DEFECT, cors)
+                await send_refusal(send, _DEFECT)
 
-    async def _answer(
-        self, client: Client, scope: Scope, receive: Receive, send: Send, cors: Headers
-    ) -> None:
+    async def _answer(self, client: Client, scope: Scope, receive: Receive, send: Send) -> None:
         path, method = api_path(scope["path"]), scope["method"]
         if path in CALLS and method == "POST":
-            await self._proxy.answer(client, scope, receive, send, path, cors)
+            await self._proxy.answer(client, scope, receive, send, path)
         elif path == "/v1/models" and method == "GET":
-            await send_json(send, await self._models(client), headers=cors)
+            await send_json(send, await self._models(client))
         elif path.startswith("/v1/models/") and method == "GET":
-            await send_json(send, await self._model(client, path[11:]), headers=cors)
+            await send_json(send, await self._model(client, path[11:]))
         elif path.startswith(("/v1/files", "/v1/batches")):
-            await self._batch_routes.answer(client, scope, receive, send, path, cors)
+            await self._batch_routes.answer(client, scope, receive, send, path)
         else:
             raise invalid(f"there is nothing at {method} {scope['path']}", status=404)
 

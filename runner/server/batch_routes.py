@@ -17,7 +17,6 @@ from runner.errors import OutputError
 from runner.server.batch_objects import batch_object, file_object, page_object
 from runner.server.proxy import CALLS
 from runner.server.replies import (
-    Headers,
     Problem,
     header,
     invalid,
@@ -44,7 +43,7 @@ class BatchRoutes:
         self._batches = gateway.batches
 
     async def answer(
-        self, client: Client, scope: Scope, receive: Receive, send: Send, path: str, cors: Headers
+        self, client: Client, scope: Scope, receive: Receive, send: Send, path: str
     ) -> None:
         """Handles one request.
 
@@ -54,12 +53,12 @@ class BatchRoutes:
         """
         parts = path.split("/")[2:]
         if parts[0] == "files" and parts[2:] == ["content"] and scope["method"] == "GET":
-            await self._download(client, parts[1], send, cors)
+            await self._download(client, parts[1], send)
             return
         answer = self._of_files if parts[0] == "files" else self._of_batches
         value = await answer(client, scope, receive, parts)
         if value is not None:  # None: the client has disconnected
-            await send_json(send, value, headers=cors)
+            await send_json(send, value)
 
     async def _of_files(
         self, client: Client, scope: Scope, receive: Receive, parts: list[str]
@@ -116,7 +115,7 @@ class BatchRoutes:
         page = await self._files.page(client.name, paging, _query(scope).get("purpose") or None)
         return page_object(page, paging.limit, file_object)
 
-    async def _download(self, client: Client, file_id: str, send: Send, cors: Headers) -> None:
+    async def _download(self, client: Client, file_id: str, send: Send) -> None:
         """Sends the contents of a file in chunks."""
         file = await self._files.get(client.name, file_id)
         opened = await in_thread(_open, self._files.path_of(file_id))
@@ -125,7 +124,6 @@ class BatchRoutes:
                 (b"content-type", b"application/octet-stream"),
                 (b"content-length", b"%d" % file.bytes),
                 (b"content-disposition", b"attachment"),
-                *cors,
             ]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             while chunk := await in_thread(opened.read, _PIECE):

@@ -54,7 +54,7 @@ class Proxy:
         self._checks = Checks(enabled=gateway.settings.serve.remember_checks)
 
     async def answer(
-        self, client: Client, scope: Scope, receive: Receive, send: Send, url: str, cors: Headers
+        self, client: Client, scope: Scope, receive: Receive, send: Send, url: str
     ) -> None:
         """Handles one call.
 
@@ -67,17 +67,17 @@ class Proxy:
         body = _read(data)
         check = is_check(url, body)
         if check and (known := self._checks.known(client, url, data)) is not None:
-            await send_whole(send, 200, *known.as_reply(cors))
+            await send_whole(send, 200, *known.as_reply())
             return
         stream = body.get("stream") is True
         waits_ms = 0 if check else _waits_ms(scope)
         request = await self._gateway.ask(client, url, body, stream=stream, waits_ms=waits_ms)
         if isinstance(request, Refusal):
-            await send_refusal(send, request, cors)
+            await send_refusal(send, request)
             return
         watch = asyncio.ensure_future(_leave_with_client(receive, request))
         try:
-            reply = _Reply(self._gateway, request, send, cors, body["model"])
+            reply = _Reply(self._gateway, request, send, body["model"])
             if stream:
                 await reply.stream()
             elif url == "/v1/images/generations":
@@ -94,13 +94,10 @@ class Proxy:
 class _Reply:
     """The reply to one call."""
 
-    def __init__(
-        self, gateway: Gateway, request: ClientRequest, send: Send, cors: Headers, model: str
-    ) -> None:
+    def __init__(self, gateway: Gateway, request: ClientRequest, send: Send, model: str) -> None:
         self._gateway = gateway
         self._request = request
         self._send = send
-        self._cors = cors
         self._model = model
 
     async def whole(self) -> bytes | None:
@@ -120,7 +117,7 @@ class _Reply:
             return
         result = await self._gateway.images(answered, as_base64=as_base64)
         if isinstance(result, Refusal):
-            await send_refusal(self._send, result, self._cors)
+            await send_refusal(self._send, result)
             return
         await send_whole(self._send, 200, result, [JSON, *self._headers(answered.route[1])])
 
@@ -131,7 +128,7 @@ class _Reply:
             return None
         refusal = self._gateway.refusal(outcome, self._model)
         if refusal is not None:
-            await send_refusal(self._send, refusal, self._cors)
+            await send_refusal(self._send, refusal)
             return None
         assert isinstance(outcome, Answered)  # noqa: S101 - a stream was not requested
         return outcome
@@ -146,7 +143,7 @@ class _Reply:
             if begun:
                 await self._send_chunk(b"data: %b\n\n" % envelope(refusal), last=True)
             else:
-                await send_refusal(self._send, refusal, self._cors)
+                await send_refusal(self._send, refusal)
         elif isinstance(outcome, Streaming):
             await self._relay(outcome, begun=begun)
         elif isinstance(outcome, Answered):
@@ -187,7 +184,7 @@ class _Reply:
         await self._send({"type": "http.response.body", "body": data, "more_body": not last})
 
     def _headers(self, model: str) -> Headers:
-        return ((b"x-midnight-model", model.encode("utf-8", "replace")), *self._cors)
+        return ((b"x-midnight-model", model.encode("utf-8", "replace")),)
 
 
 def as_events(body: str) -> bytes:

@@ -7,23 +7,34 @@ that the server does for a call.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from runner.app.refusals import INVALID, Refusal
 
-Headers = Iterable[tuple[bytes, bytes]]
+Headers = Sequence[tuple[bytes, bytes]]
 JSON = (b"content-type", b"application/json")
 # The longest time that a client may take to send a body.
 LONGEST_BODY_S = 120.0
 
 
-async def send_json(send: Send, value: Any, status: int = 200, headers: Headers = ()) -> None:
+def with_headers(send: Send, headers: Headers) -> Send:
+    """Returns `send` that adds these headers to the response."""
+
+    async def send_with(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *headers]}
+        await send(message)
+
+    return send_with if headers else send
+
+
+async def send_json(send: Send, value: Any, status: int = 200) -> None:
     """Sends a value as JSON."""
-    await send_whole(send, status, orjson.dumps(value), [JSON, *headers])
+    await send_whole(send, status, orjson.dumps(value), [JSON])
 
 
 async def send_whole(send: Send, status: int, body: bytes, headers: Headers) -> None:
@@ -46,12 +57,12 @@ def envelope(refusal: Refusal) -> bytes:
     return orjson.dumps({"error": error})
 
 
-async def send_refusal(send: Send, refusal: Refusal, headers: Headers = ()) -> None:
+async def send_refusal(send: Send, refusal: Refusal) -> None:
     """Sends a refusal. It tells OpenAI's clients not to retry before `retry-after`."""
-    headers_sent = [JSON, (b"x-should-retry", b"false"), *headers]
+    headers = [JSON, (b"x-should-retry", b"false")]
     if refusal.retry_after_s is not None:
-        headers_sent.append((b"retry-after", b"%d" % refusal.retry_after_s))
-    await send_whole(send, refusal.status, envelope(refusal), headers_sent)
+        headers.append((b"retry-after", b"%d" % refusal.retry_after_s))
+    await send_whole(send, refusal.status, envelope(refusal), headers)
 
 
 class Problem(Exception):  # noqa: N818 - it is a reply

@@ -53,10 +53,10 @@ class TomlFile(Generic[Model]):
         Raises:
             RunnerError: The file cannot be read, or is not UTF-8 text; the class is `error`.
         """
-        if path.is_fifo():  # it is read more than once
-            message, remedy = _("this is a pipe"), _("save it to a file first, and name that file")
-            raise self._refused(path, message, remedy)
         try:
+            if path.is_fifo():
+                remedy = _("save it to a file first, and name that file")
+                raise self._refused(path, _("this is a pipe"), remedy)  # it is read more than once
             data = path.read_bytes()
         except FileNotFoundError as error:
             message = _("no such {noun}").format(noun=self.noun)

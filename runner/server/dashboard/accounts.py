@@ -35,10 +35,10 @@ class AccountPages:
         self._live = live
         self._report = Cached(lambda: midnight.ledger.latest_days(_MOST_DAYS))
 
-    async def accounts(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
+    async def accounts(self, request: Request, visit: Visit) -> Response:
         """Shows every window, with the source of each limit."""
         pieces = [await self._accounts(await self._report.soon())]
-        return show("accounts.html", request, pieces, visit=visit, keyed=keyed, at="accounts")
+        return show("accounts.html", request, pieces, visit=visit, at="accounts")
 
     async def account_pieces(self, _request: Request, _visit: Visit) -> list[Fragment]:
         """Returns the accounts as one fragment."""
@@ -69,11 +69,11 @@ class AccountPages:
         )
         return Fragment("accounts", html)
 
-    async def calls(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
+    async def calls(self, request: Request, visit: Visit) -> Response:
         """Shows the calls of each day, as in the reports."""
         report = await self._report.soon()
         pieces = [_adding(request) if report is None else _calls(report)]
-        return show("calls.html", request, pieces, visit=visit, keyed=keyed, at="calls")
+        return show("calls.html", request, pieces, visit=visit, at="calls")
 
     async def call_pieces(self, _request: Request, _visit: Visit) -> list[Fragment]:
         """Returns the charts and the figures as one fragment."""

@@ -55,7 +55,7 @@ class BatchPages:
         self._live = live
         self._causes: dict[int, Cached[list[CauseView]]] = {}
 
-    async def listed(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
+    async def listed(self, request: Request, visit: Visit) -> Response:
         """Shows the batches, newest first."""
         query = request.query_params
         return show(
@@ -63,7 +63,6 @@ class BatchPages:
             request,
             await self.list_pieces(request, visit),
             visit=visit,
-            keyed=keyed,
             at="batches",
             text=query.get("text", "")[:_LONGEST_SEARCH],
             state=query.get("state", ""),
@@ -90,7 +89,7 @@ class BatchPages:
         words = [(batch, state_of(batch)) for batch in matching[:PAGE]]
         return [Fragment("list", render("_batches.html", visit=visit, found=words, more=more))]
 
-    async def one(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
+    async def one(self, request: Request, visit: Visit) -> Response:
         """Shows a batch and its rows."""
         batch = await self._batch(request)
         wanted = _wanted(request, batch)
@@ -99,7 +98,6 @@ class BatchPages:
             request,
             [*await self._pieces(batch, visit), await self._rows(batch, wanted)],
             visit=visit,
-            keyed=keyed,
             at="batches",
             batch=batch,
             wanted=wanted,
@@ -133,7 +131,7 @@ class BatchPages:
             "rows", render("_rows.html", batch=batch, rows=page, wanted=wanted, more=more)
         )
 
-    async def row(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
+    async def row(self, request: Request, visit: Visit) -> Response:
         """Shows the complete history of a row."""
         batch = await self._batch(request)
         pieces = await self.row_pieces(request, visit)
@@ -143,7 +141,6 @@ class BatchPages:
             request,
             pieces,
             visit=visit,
-            keyed=keyed,
             at="batches",
             batch=batch,
             number=number,
@@ -160,7 +157,7 @@ class BatchPages:
             Fragment("story", render("_story.html", batch=batch, story=story, now=now), key=key)
         ]
 
-    async def failures(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
+    async def failures(self, request: Request, visit: Visit) -> Response:
         """Shows the causes of a batch's failures, and its first failed rows."""
         batch = await self._batch(request)
         causes = await self._causes_of(batch).soon()
@@ -171,7 +168,6 @@ class BatchPages:
             request,
             [adding if causes is None else _causes(batch, causes, visit)],
             visit=visit,
-            keyed=keyed,
             at="batches",
             batch=batch,
         )

@@ -23,18 +23,17 @@ class ClientPages:
         self._gateway = gateway
         self._live = live
 
-    async def setups(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
+    async def setups(self, request: Request, visit: Visit) -> Response:
         """Shows how each program is set up, and what each client has used today."""
         url = f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"
         listed = await self._gateway.models(self._gateway.clients.named(NOBODY))
         models = [model.id for model in listed[:_MOST_MODELS]]
         connection = client_setups.connection(
-            url, _KEY if keyed else "", models or [client_setups.EXAMPLE]
+            url, _KEY if visit.keyed else "", models or [client_setups.EXAMPLE]
         )
         return page(
             "clients.html",
             visit=visit,
-            keyed=keyed,
             at="clients",
             setups=[
                 (name, client_setups.setup(name, connection)) for name in client_setups.PROGRAMS

@@ -45,7 +45,7 @@ class ReviewPages:
         """Rewrites the outputs of reviewed batches, until cancelled."""
         await self._outputs.work()
 
-    async def show(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
+    async def show(self, request: Request, visit: Visit) -> Response:
         """Shows the next row to review, or the requested row."""
         query = request.query_params
         reviewing = await self._reviewing(request, visit, query.get("as"))
@@ -58,9 +58,7 @@ class ReviewPages:
                 self._midnight.reading, family, after, _MOST_PAGES
             )
         question = None if number is None else await reviewing.question(number)
-        return await self._page(
-            reviewing, visit, question, keyed=keyed, after=after, searched=searched
-        )
+        return await self._page(reviewing, visit, question, after=after, searched=searched)
 
     async def change(self, request: Request, fields: dict[str, str]) -> Response:
         """Stores an answer, or undoes the last one."""
@@ -93,7 +91,6 @@ class ReviewPages:
             reviewing,
             request.state.visit,
             question,
-            keyed=self._name_of(request.state.visit) is not None,
             written=text,
             wrong=error,
         )
@@ -104,7 +101,6 @@ class ReviewPages:
         visit: Visit,
         question: Question | None,
         *,
-        keyed: bool,
         after: int = 0,
         searched: int = 0,
         written: str | None = None,
@@ -118,7 +114,6 @@ class ReviewPages:
             "review.html",
             400 if wrong else 200,
             visit=visit,
-            keyed=keyed,
             at="batches",
             batch=batch,
             path=_path(batch),

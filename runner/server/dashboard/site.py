@@ -166,7 +166,7 @@ class Dashboard:
             visit = await self._visits.find(request)
             if visit is None:
                 return page("enter.html", 401, refused=False, to=_target(request.url.path))
-            response = await show(request, visit, keyed=self._gateway.clients.need_keys)
+            response = await show(request, visit)
             keep_cookie(request, response, visit)
             return response
 
@@ -203,7 +203,7 @@ class Dashboard:
 
             if not comes_from_here(request):
                 return _error(403, _FOREIGN, _("load the page again, then repeat it"))
-            return await take(request, visit, allow, keyed=self._gateway.clients.need_keys)
+            return await take(request, visit, allow)
 
         return answer
 
@@ -231,9 +231,9 @@ class Dashboard:
 
         return answer
 
-    async def _now(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
+    async def _now(self, request: Request, visit: Visit) -> Response:
         pieces = await self._now_pieces(request, visit)
-        return show("now.html", request, pieces, visit=visit, at="now", keyed=keyed)
+        return show("now.html", request, pieces, visit=visit, at="now")
 
     async def _now_pieces(self, _request: Request, _visit: Visit) -> list[Fragment]:
         return now.pieces(await self._live.latest())

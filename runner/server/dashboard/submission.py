@@ -54,11 +54,11 @@ class SubmissionPages:
         self._drafts = drafts
         self._live = live
 
-    async def empty(self, _request: Request, visit: Visit, *, keyed: bool) -> Response:
+    async def empty(self, _request: Request, visit: Visit) -> Response:
         """Shows the empty form."""
-        return _form(visit, keyed=keyed)
+        return _form(visit)
 
-    async def take(self, request: Request, visit: Visit, allow: Allow, *, keyed: bool) -> Response:
+    async def take(self, request: Request, visit: Visit, allow: Allow) -> Response:
         """Creates a draft from an uploaded dataset and job file."""
         form = Form()
         folder = self._drafts.folders.make()
@@ -75,14 +75,11 @@ class SubmissionPages:
                 draft = self._drafts.add(folder, dataset, job)
                 undo.pop_all()
         except (RunnerError, Problem) as error:
-            return _refused(visit, error, message_of(error, folder), form, keyed=keyed)
+            return _refused(visit, error, message_of(error, folder), form)
         return _to(draft)
 
-    async def retake(
-        self, request: Request, _visit: Visit, allow: Allow, *, keyed: bool
-    ) -> Response:
+    async def retake(self, request: Request, _visit: Visit, allow: Allow) -> Response:
         """Replaces the job file or the dataset of a draft."""
-        del keyed
         draft = self._draft(request)
         with self._drafts.receiving(draft):
             try:
@@ -98,7 +95,7 @@ class SubmissionPages:
         self._drafts.check(draft)
         return _to(draft)
 
-    async def show(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
+    async def show(self, request: Request, visit: Visit) -> Response:
         """Shows a draft: the operation in progress, the error, or the plan."""
         draft = self._draft(request)
         if "hx-request" not in request.headers:
@@ -110,7 +107,6 @@ class SubmissionPages:
         return page(
             "draft.html",
             visit=visit,
-            keyed=keyed,
             at="submit",
             draft=draft,
             text=await in_thread(_text_of, draft),
@@ -152,16 +148,14 @@ class SubmissionPages:
         return self._drafts.get(request.path_params["draft"])
 
 
-def _refused(
-    visit: Visit, error: RunnerError | Problem, what: str, form: Form, *, keyed: bool
-) -> Response:
+def _refused(visit: Visit, error: RunnerError | Problem, what: str, form: Form) -> Response:
     """Shows the rejected form again, with the error at its field."""
     if isinstance(error, Problem):
         status = error.refusal.status
     else:
         status = 503 if isinstance(error, (OutputError, StoreError)) else 400
     at = Field.JOB if isinstance(error, (JobFileError, NotFoundError)) else Field.DATASET
-    return _form(visit, status, form.fields, {at.value: what}, keyed=keyed)
+    return _form(visit, status, form.fields, {at.value: what})
 
 
 def _form(
@@ -169,15 +163,12 @@ def _form(
     status: int = 200,
     fields: Mapping[str, str] = MappingProxyType({}),
     errors: Mapping[str, str] = MappingProxyType({}),
-    *,
-    keyed: bool,
 ) -> Response:
     """Shows the form for a dataset and a job file."""
     return page(
         "submit.html",
         status,
         visit=visit,
-        keyed=keyed,
         at="submit",
         ready=templates.listed(),
         fields=fields,

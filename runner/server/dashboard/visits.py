@@ -25,10 +25,11 @@ _MOST_VISITORS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A permitted visitor; `token` is in their cookie."""
+    """A permitted visitor; `token` is in their cookie, `keyed` whether visitors need a key."""
 
     token: str
     csrf: str
+    keyed: bool
 
 
 class Visits:
@@ -81,7 +82,7 @@ class Visits:
 
     def _visit(self, token: str) -> Visit:
         made = hmac.new(self._secret, token.encode("utf-8", "replace"), hashlib.sha256)
-        return Visit(token, made.hexdigest())
+        return Visit(token, made.hexdigest(), self._clients.need_keys)
 
 
 def comes_from_here(request: Request) -> bool:
