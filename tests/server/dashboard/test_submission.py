@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -247,8 +248,9 @@ def test_a_form_of_another_site_brings_nothing_in(served: Served, http: httpx.Cl
     assert kept(served) == []
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(served: Served, http: httpx.Client) -> None:
-    token = csrf(checked(http.get(SUBMIT)))
+@contextmanager
+def begun_upload(served: Served, http: httpx.Client, url: str, token: str) -> Iterator[None]:
+    """A form with a dataset that has not come whole; its connection is closed at the end."""
     cookie = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
     body = (
         f'--x\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n{token}\r\n'
@@ -256,9 +258,14 @@ def test_an_upload_that_breaks_off_leaves_nothing(served: Served, http: httpx.Cl
     ).encode()
     port = int(served.url.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port), timeout=3) as one:
-        lines = [f"POST {SUBMIT} HTTP/1.1", "Host: localhost", f"Cookie: {cookie}"]
+        lines = [f"POST {url} HTTP/1.1", "Host: localhost", f"Cookie: {cookie}"]
         lines += ["Content-Length: 5000000", "Content-Type: multipart/form-data; boundary=x"]
         one.sendall("\r\n".join([*lines, "", ""]).encode() + body + b"row\n" * 10_000)
+        yield
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(served: Served, http: httpx.Client) -> None:
+    with begun_upload(served, http, SUBMIT, csrf(checked(http.get(SUBMIT)))):
         until = time.monotonic() + 5
         while not kept(served):
             assert time.monotonic() < until
@@ -272,16 +279,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(served: Served, http: httpx.Cl
 def test_a_dataset_is_replaced_by_one_at_a_time(served: Served, http: httpx.Client) -> None:
     url, page = settled(http, hand_in(http, text=JOB))
     token = csrf(page)
-    cookie = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
-    body = (
-        f'--x\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n{token}\r\n'
-        '--x\r\nContent-Disposition: form-data; name="dataset"; filename="a.csv"\r\n\r\ntext\n'
-    ).encode()
-    port = int(served.url.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=3) as one:
-        lines = [f"POST {url} HTTP/1.1", "Host: localhost", f"Cookie: {cookie}"]
-        lines += ["Content-Length: 5000000", "Content-Type: multipart/form-data; boundary=x"]
-        one.sendall("\r\n".join([*lines, "", ""]).encode() + body + b"row\n" * 10_000)
+    with begun_upload(served, http, url, token):
         until = time.monotonic() + 5
         while "Receiving" not in http.get(url).text:
             assert time.monotonic() < until
