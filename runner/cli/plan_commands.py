@@ -83,6 +83,13 @@ def plan(
             queue_json.plan(estimate) | {"data_use": account_json.data_uses(session.settings)}
         )
         return exit_codes.DONE
+    _show(session, estimate, now)
+    command = session.command("rehearse", *job.to_argv())
+    session.print(_("try it in virtual time: {command}").format(command=command))
+    return exit_codes.DONE
+
+
+def _show(session: Session, estimate: Plan, now: int) -> None:
     from runner.cli.render.layout import facts
     from runner.wording import fmt, plan_messages
 
@@ -95,12 +102,6 @@ def plan(
     session.print(facts(plan_messages.plan(estimate, now)))
     if (advice := plan_messages.packing_advice(estimate)) is not None:
         session.print(advice)
-    session.print(
-        _("try it in virtual time: {command}").format(
-            command=session.command("rehearse", *job.to_argv())
-        )
-    )
-    return exit_codes.DONE
 
 
 async def _planned(session: Session, midnight: Application, checked: Checked) -> Plan:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from runner.core.states import JobState
+
 # The share of failures is judged from this number of ended rows on.
 JUDGED_ROWS = 50
 
@@ -18,7 +20,8 @@ class EndedRows:
 
     def with_changes(self, moved: Mapping[str, int]) -> EndedRows:
         """Returns the numbers after jobs have moved; `moved` is the change by state."""
-        succeeded, failed = moved.get("succeeded", 0), moved.get("failed", 0)
+        succeeded = moved.get(JobState.SUCCEEDED, 0)
+        failed = moved.get(JobState.FAILED, 0)
         return EndedRows(self.succeeded + succeeded, self.failed + failed)
 
     def pause_reason(self, most_failed: float) -> str:

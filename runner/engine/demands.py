@@ -26,7 +26,10 @@ from runner.store.counts import Changes
 RulesOf = Callable[[Batch | None], Rules | None]
 """Returns the rules for the calls of a batch, or of clients (None); None if none may start."""
 
-NOTHING: RulesOf = lambda _batch: None  # noqa: E731 - admits nothing
+
+def admit_nothing(_batch: Batch | None) -> Rules | None:
+    """Returns no rules, so that no call starts."""
+    return None
 
 
 class Demands:

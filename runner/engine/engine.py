@@ -194,8 +194,7 @@ class Engine:
                 failure = defect(error)
             self._closing, self._admitting = True, False
             deadline = min(self._deadline, anyio.current_time() + self._options.drain_s)
-            settle = lambda: self._write(self._memory)  # noqa: E731 - no call may start now
-            drained = drain(self._calls, settle, self._alarm, self._trouble, deadline)
+            drained = drain(self._calls, self._write, self._alarm, self._trouble, deadline)
             failure = await drained or failure
             self._calls.give_up()
             if self._calls.ended and (failure or self._trouble.what):
@@ -250,7 +249,7 @@ class Engine:
             if wait is not None:
                 await self._conclude(memory, wait)
                 return wait
-        turn = await self._write(memory)
+        turn = await self._write()
         self._accounts.want_prices(route for demand in turn.demands for route in demand.routes)
         await self._conclude(turn.memory, turn.wait)
         return turn.wait
@@ -261,10 +260,10 @@ class Engine:
             return True
         return (due := memory.snapshot.next_due) is not None and due <= self._now()
 
-    async def _write(self, memory: Memory) -> Turn:
+    async def _write(self) -> Turn:
         """Settles ended calls and admits new ones; adopts the result once it is committed."""
         await self._calls.gather()
-        written = await self._writer.write(memory, self._calls.ended, self._rules_of)
+        written = await self._writer.write(self._memory, self._calls.ended, self._rules_of)
         for turn, ended in written:
             self._adopt(turn, ended)
         return written[-1][0]
@@ -296,7 +295,7 @@ class Engine:
             while not (self._closing or (self._accounts.polled and clock.is_settled)):
                 self._alarm.arm()
                 if self._posts:
-                    await self._write(self._memory)
+                    await self._write()
                 else:
                     await self._alarm.rings()
 

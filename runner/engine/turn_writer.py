@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from runner.engine.call import EndedCall
-from runner.engine.demands import NOTHING, RulesOf
+from runner.engine.demands import RulesOf, admit_nothing
 from runner.engine.memory import Memory, Turn
 from runner.engine.posts import Posts
 from runner.engine.scheduler import Scheduler
@@ -66,7 +66,7 @@ class TurnWriter:
             try:
                 async with self._database.write() as connection:
                     turn = await self._scheduler.take_turn(
-                        connection, memory, [ended_call], NOTHING, self._now()
+                        connection, memory, [ended_call], admit_nothing, self._now()
                     )
             except RunnerError:
                 raise
@@ -86,5 +86,5 @@ class TurnWriter:
         async with self._database.write() as connection:
             await set_aside.keep(connection, ended.set_aside(repr(error), self._now()))
             return await self._scheduler.take_turn(
-                connection, memory, [ended.unstorable()], NOTHING, self._now()
+                connection, memory, [ended.unstorable()], admit_nothing, self._now()
             )
