@@ -8,7 +8,6 @@ from random import Random
 import anyio
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
 
 from runner.errors import BusyError, DiskFullError, StoreError
 from runner.store import batch_rows, batches, jobs, migrate, reports, retries, windows
@@ -18,6 +17,7 @@ from runner.store.rescue import rescue
 from tests.store.kit import (
     NOON,
     OURS,
+    VIOLATIONS,
     Store,
     done,
     open_gates,
@@ -238,6 +238,6 @@ def _refuses(path: Path, damaged: bytes) -> bool:
         anyio.run(_use_everything, path)
     except StoreError as error:
         return error.where == str(path)
-    except IntegrityError:  # a rule of the schema has refused to write what is damaged
+    except VIOLATIONS:  # a rule of the schema has refused to write what is damaged
         return False
     return False
