@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from runner.core import gate as gates
 from runner.core.gate import MOST_REFUSALS, Gate, ParkReason
-from runner.core.period import Calendar
 from runner.core.verdict import ANSWERED, Kind, Verdict
 from runner.core.window import Count, Source, Window
 
@@ -35,7 +34,7 @@ def is_doubtful(
     limit that was learned, a refusal is believed where the probe might be one too many.
     """
     left, limit = window.remaining, window.limit
-    if left is None or limit is None or not isinstance(window.period, Calendar):
+    if left is None or limit is None or not window.period.resets:
         return False
     if count is not None and 0 < (count.limit or 0) < limit:  # the limit has been lowered
         left, limit = left - limit + (count.limit or 0), count.limit or 0

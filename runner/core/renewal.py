@@ -1,6 +1,6 @@
-"""Renewal of windows: roll-over at a reset, refill, sliding, and clocks that are set back.
+"""Renewal of windows: roll-over at a reset, and clocks that are set back.
 
-The effect of calls on windows is in quota.py and charging.py.
+Continuous renewal is in usage.py, the effect of calls on windows in quota.py and charging.py.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import replace
 from runner.core import gate as gates
 from runner.core import rolling
 from runner.core.gate import ParkReason
-from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.time_units import WEEK_MS
+from runner.core.usage import refreshed
 from runner.core.verdict import Scope
 from runner.core.window import Key, Quota, Source, Unit, Window, open_window
 
@@ -66,7 +66,7 @@ def _begun(
         key: window
         for key, window in known.items()
         if key[0] == account
-        and isinstance(window.period, Calendar)
+        and window.period.resets
         and window.starts_at > now + CLOCK_TOLERANCE_MS
     }
     rules = {rule.name: rule for rule in quotas}
@@ -166,28 +166,13 @@ def effective(windows: tuple[Window, ...]) -> tuple[Window, ...]:
 def _tells_of_calls(window: Window) -> bool:
     """Whether replies still count the remaining calls of the account's calendar period."""
     counted = (window.unit, window.limit_source) == (Unit.CALLS, Source.HEADER)
-    daily = isinstance(window.period, Calendar) and not window.model
+    daily = window.period.resets and not window.model
     return counted and daily and rolling.total(window.unconfirmed) < MOST_UNTOLD
 
 
 def _published_allowance(window: Window) -> bool:
     of_calls = (window.unit, window.limit_source) == (Unit.CALLS, Source.PRESET)
-    return of_calls and isinstance(window.period, Calendar)
-
-
-def refreshed(window: Window, now: int) -> Window:
-    """Returns `window` with what was renewed continuously until `now`."""
-    match window.period:
-        case Rolling(ms):
-            if not window.recent or window.recent[0][0] > now - ms:
-                return window
-            recent = rolling.within(window.recent, now - ms)
-            return replace(window, recent=recent, spent=rolling.total(recent))
-        case Refill(ms) if window.limit is not None:
-            spent, exact = rolling.leaked(window.spent, window.counted_at, window.limit, ms, now)
-            return replace(window, spent=spent, counted_at=exact)
-        case Refill() | Calendar() | Grant():
-            return window
+    return of_calls and window.period.resets
 
 
 def _with_rule(window: Window, quota: Quota) -> Window:

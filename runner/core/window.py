@@ -11,13 +11,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from runner.core import rolling
-from runner.core.calendar import Day, day_at, month_at
 from runner.core.gate import LONGEST_DAY_MS, MOST_REFUSALS, Gate
-from runner.core.period import Calendar, Grant, Period, Refill, Rolling
+from runner.core.period import Period
 from runner.core.verdict import Scope
 
-# The end of a period without a known end: the year 9999.
-NEVER = 253_370_764_800_000
 CREDIT = 1_000  # the amount of one credit
 
 
@@ -154,7 +151,7 @@ class Window:
 
         A window with a reserve is not tried, as it is unknown how much of the reserve is left.
         """
-        learned = self.limit_source is Source.REFUSAL and isinstance(self.period, Calendar)
+        learned = self.limit_source is Source.REFUSAL and self.period.resets
         return learned and self.reserve == 0 and self.may_be_refused
 
     @property
@@ -173,6 +170,11 @@ class Window:
         if self.limit is None:
             return None
         return max(0, self.limit - self.kept - self.spent - self.reserved)
+
+    @property
+    def is_allowance(self) -> bool:
+        """Whether it is an allowance to plan with; the others limit a rate."""
+        return self.period.resets or self.unit is Unit.CREDITS
 
     @property
     def is_known(self) -> bool:
@@ -211,7 +213,7 @@ class Count:
 
 def open_window(quota: Quota, account: str, model: str, now: int) -> Window:
     """Returns a fresh window at `now`; the first call of a calendar window is a probe."""
-    span = span_of(quota.period, now)
+    span = quota.period.span(now)
     return Window(
         account,
         model if quota.scope is Scope.MODEL else "",
@@ -226,16 +228,5 @@ def open_window(quota: Quota, account: str, model: str, now: int) -> Window:
         quota.source,
         reserve=quota.reserve_of(quota.limit),
         counted_at=now,
-        gate=Gate(needs_probe=isinstance(quota.period, Calendar)),
+        gate=Gate(needs_probe=quota.period.resets),
     )
-
-
-def span_of(period: Period, now: int) -> Day:
-    """Returns the span of `period` at `now`; only that of a calendar has a name and an end."""
-    match period:
-        case Calendar("month", zone):
-            return month_at(now, zone)
-        case Calendar(_, zone):
-            return day_at(now, zone)
-        case Rolling() | Refill() | Grant():
-            return Day("", now, NEVER)

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.calendar import day_at, month_at
+from runner.core.calendar import NEVER, day_at, month_at
 from runner.core.charging import Outcome, settle_unseen, settle_window
 from runner.core.gate import PROBE_WAITS_MS, Gate, ParkReason
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.quota import Admitted, Refused, admit, balance, learn_spent, reserve
-from runner.core.renewal import effective, refreshed, roll_over
+from runner.core.renewal import effective, roll_over
+from runner.core.usage import refreshed
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import (
     CREDIT,
-    NEVER,
     ONE_CALL,
     Cost,
     Count,
