@@ -16,6 +16,7 @@ from runner.app.queueing import CHUNK
 from runner.app.submission import Checked, OnProgress, unseen_progress
 from runner.app.suggestions import Suggestion
 from runner.core.forecast import Forecast
+from runner.jobfile.kinds import Asks
 from runner.store.batches import CHECK
 from runner.threads import in_thread
 
@@ -95,7 +96,7 @@ async def full_plan(
         on_progress,
     )
     purchases = await midnight.purchases(models, plan.pack)
-    is_text = checked.jobfile.job.kind in ("chat", "request")
+    is_text = checked.jobfile.job.traits.is_text
     is_long = plan.forecast.days > 1 or plan.forecast.paid_until is not None
     suggestions = await midnight.suggestions(models) if is_text and is_long else ()
     return replace(plan, purchases=purchases, suggestions=suggestions)
@@ -156,7 +157,7 @@ async def _packed(
 ) -> Packed | None:
     """Forecasts the batch with packed rows, if the job file could pack its rows and does not."""
     jobfile = checked.jobfile
-    can_pack = jobfile.job.kind == "chat" and not checked.prompt.unpackable
+    can_pack = jobfile.job.traits.asks is Asks.MESSAGES and not checked.prompt.unpackable
     if not can_pack or jobfile.job.rows_per_call != 1 or sum(left) < WORTH_PACKING:
         return None
     calls = sum(-(-number // USUAL_PACK) for number in left)
@@ -206,7 +207,8 @@ class _Sample:
         self._step = max(1, checked.dataset.rows // SAMPLED)
         self._sizes: dict[bytes, int] = {}
         self._texts = 0  # bytes that belong to single rows, without the shared part
-        self._packs = checked.packing.most > 1 and checked.jobfile.job.kind == "chat"
+        self._asks = checked.jobfile.job.traits.asks
+        self._packs = checked.packing.most > 1 and self._asks is Asks.MESSAGES
 
     @property
     def mean_shared(self) -> float:
@@ -238,15 +240,15 @@ class _Sample:
     def _size(self, row: str) -> int:
         """Returns the size of a row's request in bytes."""
         values, prompt = exact_json.loads(row), self._checked.prompt
-        match self._checked.jobfile.job.kind:
-            case "chat":
+        match self._asks:
+            case Asks.MESSAGES:
                 messages = prompt.messages(values)
                 if self._packs:
                     messages = prompt.pack_messages([messages])
                 return len(exact_json.dumps(messages))
-            case "request":
+            case Asks.REQUEST:
                 return len(exact_json.dumps(values["body"]))
-            case _:
+            case Asks.TEXT:
                 return len(prompt.text(values).encode("utf-8", "surrogatepass"))
 
 

@@ -20,6 +20,7 @@ from runner.errors import JobFileError
 from runner.files import ALL, AS_NAMED, Dataset, ReadOptions, Selection
 from runner.files.openai_batch import check_requests
 from runner.jobfile import JobFile, Prompt
+from runner.jobfile.kinds import Asks
 from runner.jobfile.output_spec import PREFIX
 from runner.language import _
 from runner.store.batches import Batch, NewBatch
@@ -157,7 +158,7 @@ def check_submission(
     loaded, where = _load(job, inside_folder=inside_folder)
     loaded = _with_constant_prompt(loaded) if constant_prompt else loaded
     prompt = Prompt(loaded)
-    if loaded.job.kind == "request":
+    if loaded.job.traits.asks is Asks.REQUEST:
         requests = check_requests(dataset, selection=selection, on_progress=on_progress)
         return Checked(loaded, prompt, replace(requests.dataset, alias=alias), url=requests.url)
     read = files.check(
