@@ -17,7 +17,7 @@ from runner.core.doubts import concerns, is_doubtful, maybe_spent, reset_is_late
 from runner.core.gate import Gate, ParkReason
 from runner.core.usage import refreshed, spent_with
 from runner.core.verdict import ANSWERED, Kind, Verdict
-from runner.core.window import Count, Source, Unit, Window
+from runner.core.window import Count, LimitTrial, Source, Unit, Window
 
 # Refusals are not charged. Every other answer may have been, so it counts until the provider's own
 # figures show otherwise.
@@ -133,14 +133,14 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
         sent_at=outcome.sent_at,
     )
     settled = quota.with_header_reset(settled, until)
-    retried = window.is_retried
+    on_trial = window.limit_trial is LimitTrial.UNDER_WAY
     if verdict.kind is Kind.SPENT and concerns(verdict, window):
         settled = _learn_spent(settled, verdict, now)
     shown = maybe_spent(verdict, window) if doubtful else verdict
     gate = _gate_after(settled, shown, now, probe=probe, parks=parks)
     if doubtful and verdict.kind in ANSWERED:
         gate = replace(gate, refusals=0)  # none of it was a refusal
-    if retried and gate.reason is ParkReason.SPENT:
+    if on_trial and gate.reason is ParkReason.SPENT:
         gate = replace(gate, parked_until=max(gate.parked_until, window.resets_at))
     if until is not None and gate.parked_until < until:
         why = verdict.why or "nothing is left, as the provider tells"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 from runner.core import rolling
 from runner.core.gate import LONGEST_DAY_MS, MOST_REFUSALS, Gate
@@ -34,6 +34,17 @@ class Source(StrEnum):
     REFUSAL = "refusal"  # learned from a refusal: what was spent when it came
     HEADER = "header"
     BALANCE = "balance"  # the provider's balance endpoint
+
+
+class LimitTrial(Enum):
+    """The trial of a limit that was learned from a refusal: whether the provider allows more.
+
+    Somebody else may have used the account on the day on which the limit was learned.
+    """
+
+    NONE = auto()
+    AHEAD = auto()
+    UNDER_WAY = auto()  # under the published limit, with one call at a time
 
 
 Cost = Mapping[Unit, int]
@@ -126,14 +137,18 @@ class Window:
         return self.spent == 0
 
     @property
-    def is_retried(self) -> bool:
-        """Whether its limit was learned from a refusal, and is exceeded as a trial."""
-        published = self.limit_source in (Source.PRESET, Source.CONFIGURED)
-        return published and self.limit_learned_at is not None
+    def limit_trial(self) -> LimitTrial:
+        """Whether its limit is exceeded as a trial, or will be."""
+        if self.limit_source in (Source.PRESET, Source.CONFIGURED):
+            return LimitTrial.NONE if self.limit_learned_at is None else LimitTrial.UNDER_WAY
+        learned = self.limit_source is Source.REFUSAL and self.period.resets
+        # It is unknown how much of a reserve is left, so a window with one has no trial.
+        tried = learned and self.reserve == 0 and self.may_be_refused
+        return LimitTrial.AHEAD if tried else LimitTrial.NONE
 
     @property
-    def limit_tried_at(self) -> int:
-        """The moment from which a used-up limit that was learned from a refusal is tried.
+    def limit_trial_at(self) -> int:
+        """The moment from which a limit whose trial is ahead is tried, once it is used up.
 
         It is two thirds into the period: late enough to notice most of what may have been added in
         it, and early enough to spend that.
@@ -144,15 +159,6 @@ class Window:
     def may_be_refused(self) -> bool:
         """Whether a probe may be made that is likely to be refused: one budget a day for all."""
         return self.refused < MOST_REFUSALS or self.resets_at - self.starts_at > LONGEST_DAY_MS
-
-    @property
-    def may_be_tried(self) -> bool:
-        """Whether its limit was learned from a refusal, and may be tried.
-
-        A window with a reserve is not tried, as it is unknown how much of the reserve is left.
-        """
-        learned = self.limit_source is Source.REFUSAL and self.period.resets
-        return learned and self.reserve == 0 and self.may_be_refused
 
     @property
     def scope(self) -> Scope:
