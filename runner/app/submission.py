@@ -34,7 +34,7 @@ def unseen_progress(_done: int, _total: int) -> None:
 
 
 @dataclass(frozen=True)
-class Checked:
+class Submission:
     """A job file and a dataset that fit together.
 
     Attributes:
@@ -135,7 +135,7 @@ def check_submission(
     alias: Path | None = None,
     constant_prompt: bool = False,
     inside_folder: bool = False,
-) -> Checked:
+) -> Submission:
     """Reads and checks the job file and the whole dataset.
 
     Args:
@@ -160,7 +160,7 @@ def check_submission(
     prompt = Prompt(loaded)
     if loaded.job.traits.asks is Asks.REQUEST:
         requests = check_requests(dataset, selection=selection, on_progress=on_progress)
-        return Checked(loaded, prompt, replace(requests.dataset, alias=alias), url=requests.url)
+        return Submission(loaded, prompt, replace(requests.dataset, alias=alias), url=requests.url)
     read = files.check(
         dataset,
         required=_columns_needed(loaded, prompt),
@@ -173,22 +173,22 @@ def check_submission(
 
 def _check_fit(
     loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str, selection: Selection
-) -> Checked:
+) -> Submission:
     """Checks that the job file and the dataset fit together, and returns both."""
     jobfile.check_columns(prompt.required_columns, dataset.columns, where, loaded.output)
     remarks = jobfile.check_prompt_reads(prompt, dataset.columns, where)
     _check_gold(loaded, prompt, dataset, where)
     replaced = _results_of_ours(loaded, prompt, dataset, selection)
-    checked = Checked(loaded, prompt, dataset, replaced=replaced)
+    submission = Submission(loaded, prompt, dataset, replaced=replaced)
     all_remarks = (
         *dataset.remarks,
         *remarks,
-        *_renamed_remarks(loaded, checked.columns),
+        *_renamed_remarks(loaded, submission.columns),
         *_replaced_remarks(replaced),
     )
     if loaded.prompt.image_templates:
-        check_shown(loaded, prompt, checked.rows(), checked.folder, str(dataset.path))
-    return replace(checked, remarks=all_remarks)
+        check_shown(loaded, prompt, submission.rows(), submission.folder, str(dataset.path))
+    return replace(submission, remarks=all_remarks)
 
 
 def _with_constant_prompt(loaded: JobFile) -> JobFile:
@@ -272,7 +272,7 @@ def check_batch_file(
     *,
     selection: Selection = ALL,
     dedupe: bool = False,
-) -> Checked:
+) -> Submission:
     """Reads files of OpenAI Batch API requests, which need no job file.
 
     Args:
@@ -289,7 +289,7 @@ def check_batch_file(
     name = paths[0].name.partition(".")[0] or "requests"
     job = {"kind": "request", "name": name, "model": model or requests.model, "dedupe": dedupe}
     job_file = jobfile.build({"job": job}, name)
-    return Checked(
+    return Submission(
         job_file,
         Prompt(job_file),
         requests.dataset,
