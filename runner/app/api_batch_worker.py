@@ -16,9 +16,9 @@ from pathlib import Path
 import anyio
 
 from runner.app import queueing, request_results
-from runner.app.api_batch_input import LineError, Models, as_text, check_lines, checked
+from runner.app.api_batch_input import LineError, Models, as_text, check_lines, submission_of
 from runner.app.api_files import ApiFiles, has_content, remove
-from runner.app.submission import Checked
+from runner.app.submission import Submission
 from runner.clock import Clock
 from runner.core.states import ApiBatchState, BatchState
 from runner.errors import InputError, JobFileError, RunnerError
@@ -128,27 +128,27 @@ class ApiBatchWorker:
             return
         name = f"{entry.client}: {entry.id}"
         try:
-            dataset = await in_thread(partial(checked, path, entry.id, name, models))
+            submission = await in_thread(partial(submission_of, path, entry.id, name, models))
         except (InputError, JobFileError) as error:
             await self._fail(entry, [LineError("invalid_file", error.what)])
             return
-        if not await self._link(entry, dataset):
+        if not await self._link(entry, submission):
             return
-        await queueing.submit(self._database, dataset, self._clock.now())
+        await queueing.submit(self._database, submission, self._clock.now())
         await self._enter(entry, ApiBatchState.IN_PROGRESS)
         self._changed()
 
-    async def _link(self, entry: ApiBatch, dataset: Checked) -> bool:
+    async def _link(self, entry: ApiBatch, submission: Submission) -> bool:
         """Stores the id of its batch in the queue before any row is queued; False: it is cancelled.
 
         After a crash, the rows that are queued already can then be cancelled.
         """
         async with self._database.write() as connection:
             if not await api_batches.change(
-                connection, entry.id, ApiBatchState.VALIDATING, total=dataset.dataset.rows
+                connection, entry.id, ApiBatchState.VALIDATING, total=submission.dataset.rows
             ):
                 return False
-            batch = await queueing.find_or_create_whole(connection, dataset, self._clock.now())
+            batch = await queueing.find_or_create_whole(connection, submission, self._clock.now())
             return await api_batches.change(
                 connection, entry.id, batch_id=batch.id, model=batch.models[0]
             )

@@ -25,7 +25,7 @@ from runner.app.draft_rows import DraftRows
 from runner.app.images import put_into
 from runner.app.planning import Plan, full_plan
 from runner.app.responses import Submitted
-from runner.app.submission import Checked, check_batch_file, check_submission
+from runner.app.submission import Submission, check_batch_file, check_submission
 from runner.app.trial import Trial, run_trial
 from runner.clock import Clock
 from runner.core.states import BatchState
@@ -73,7 +73,7 @@ class Draft:
         doing: The operation in progress.
         done: The completed part of `total`.
         total: The amount of work; 0 if unknown.
-        checked: The job file and the dataset, once both are valid.
+        submission: The job file and the dataset, once both are valid.
         plan: The plan, once it is made.
         problem: The error of the last operation, if any.
         problem_field: The form field that `problem` is about.
@@ -90,7 +90,7 @@ class Draft:
     doing: Activity = Activity.NOTHING
     done: int = 0
     total: int = 0
-    checked: Checked | None = None
+    submission: Submission | None = None
     plan: Plan | None = None
     problem: RunnerError | None = None
     problem_field: Field = Field.DATASET
@@ -265,31 +265,31 @@ class Drafts:
             draft.idle.set()
 
     async def _check_and_plan(self, draft: Draft) -> None:
-        draft.checked = draft.plan = draft.trial = draft.queued = None
-        checked = await in_thread(_checked, draft)
+        draft.submission = draft.plan = draft.trial = draft.queued = None
+        submission = await in_thread(_check_files, draft)
         settings = self._midnight.settings
-        require_endpoint(settings, checked.url)
+        require_endpoint(settings, submission.url)
         uses = [found.told for found in data_uses(settings)]
-        draft.checked = replace(checked, remarks=(*checked.remarks, *uses))
+        draft.submission = replace(submission, remarks=(*submission.remarks, *uses))
         draft.doing = Activity.PLANNING
-        draft.plan = await full_plan(self._midnight, checked, partial(_set_progress, draft))
+        draft.plan = await full_plan(self._midnight, submission, partial(_set_progress, draft))
 
     async def _check_and_queue(self, draft: Draft) -> None:
-        draft.checked = await in_thread(_checked, draft)
+        draft.submission = await in_thread(_check_files, draft)
         await self._queue(draft)
 
     async def _try(self, draft: Draft) -> None:
         draft.trial, draft.doing = None, Activity.TRYING
-        few = await in_thread(_checked, draft, TRIED_ROWS)
+        few = await in_thread(_check_files, draft, TRIED_ROWS)
         self._changed()
         draft.trial = await run_trial(self._midnight, few, attended=False)
         self._changed()
 
     async def _queue(self, draft: Draft) -> None:
-        if draft.checked is None:
+        if draft.submission is None:
             raise JobFileError(_("it is not right yet"), remedy=_("correct what is wrong first"))
         draft.doing = Activity.QUEUEING
-        draft.queued = await self._midnight.submit(draft.checked, partial(_set_progress, draft))
+        draft.queued = await self._midnight.submit(draft.submission, partial(_set_progress, draft))
         self._changed()
 
 
@@ -297,7 +297,7 @@ def _set_progress(draft: Draft, done: int, total: int) -> None:
     draft.done, draft.total = done, total
 
 
-def _checked(draft: Draft, limit: int | None = None) -> Checked:
+def _check_files(draft: Draft, limit: int | None = None) -> Submission:
     """Reads the uploaded files; the job file may refer to files in its folder only."""
     selection, options = draft.rows.selection(limit), draft.rows.options()
     tick = partial(_set_progress, draft)

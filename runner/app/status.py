@@ -20,12 +20,13 @@ from runner.app.credits import (
 from runner.app.forecasting import Forecaster, Outlook, Windows, place
 from runner.app.publishing import Published
 from runner.app.responses import BatchStatus, QuotaLine, Status
+from runner.core.calendar import NEVER
 from runner.core.demand import Waiting
 from runner.core.forecast import Forecast
 from runner.core.renewal import windows_at
 from runner.core.route import Route, RouteState
 from runner.core.verdict import Scope
-from runner.core.window import NEVER, Key, Unit, Window
+from runner.core.window import Key, Unit, Window
 from runner.engine.progress import Progress
 from runner.engine.snapshot import Snapshot, read_snapshot, route_states, routes_of, windows_of
 from runner.providers.account import Account

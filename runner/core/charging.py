@@ -12,13 +12,12 @@ from functools import partial
 from itertools import takewhile
 
 from runner.core import gate as gates
-from runner.core import quota, rolling
+from runner.core import quota
 from runner.core.doubts import concerns, is_doubtful, maybe_spent, reset_is_late
 from runner.core.gate import Gate, ParkReason
-from runner.core.period import Calendar, Grant, Refill, Rolling
-from runner.core.renewal import refreshed
+from runner.core.usage import refreshed, spent_with
 from runner.core.verdict import ANSWERED, Kind, Verdict
-from runner.core.window import Count, Source, Unit, Window
+from runner.core.window import Count, LimitTrial, Source, Unit, Window
 
 # Refusals are not charged. Every other answer may have been, so it counts until the provider's own
 # figures show otherwise.
@@ -71,9 +70,9 @@ def _is_plain(window: Window, outcome: Outcome, *, counted: bool) -> bool:
         return False
     count = outcome.counts.get(window.quota)
     if count is None:
-        watched = window.limit_source is Source.HEADER and isinstance(window.period, Calendar)
+        watched = window.limit_source is Source.HEADER and window.period.resets
         return not counted and not watched
-    simple = not (window.unconfirmed or isinstance(window.period, Rolling))
+    simple = not (window.unconfirmed or window.period.slides)
     return counted and simple and count.remaining > 0 and count.limit is not None
 
 
@@ -98,10 +97,7 @@ def _settle_plain(
             others=quota.taken_by_others(window, spent - held * len(outcomes), now),
         )
     charged = sum(_charged(window, each.verdict, each.tokens, held) for each in outcomes)
-    spent, recent = window.spent + charged, window.recent
-    if isinstance(window.period, Rolling):
-        recent = rolling.add(recent, now, charged, rolling.grain(window.period.ms))
-        spent = rolling.total(recent)
+    spent, recent = spent_with(window, charged, now)
     limit = window.limit if window.limit is None else max(window.limit, spent)
     return replace(window, reserved=reserved, spent=spent, recent=recent, limit=limit, gate=gate)
 
@@ -123,7 +119,7 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
     parks = doubtful or outcome.parks
     window = replace(window, refused=_refused(window, verdict, probe=probe, parks=parks))
     until = quota.header_reset(window, count, now)
-    late = isinstance(window.period, Calendar) and until is None
+    late = window.period.resets and until is None
     if late and reset_is_late(window, verdict, count, probe=probe, now=now):
         return _await_reset(window, verdict, now, held, probe=probe)
     charged = _charged(window, verdict, outcome.tokens, held)
@@ -137,14 +133,14 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
         sent_at=outcome.sent_at,
     )
     settled = quota.with_header_reset(settled, until)
-    retried = window.is_retried
+    on_trial = window.limit_trial is LimitTrial.UNDER_WAY
     if verdict.kind is Kind.SPENT and concerns(verdict, window):
         settled = _learn_spent(settled, verdict, now)
     shown = maybe_spent(verdict, window) if doubtful else verdict
     gate = _gate_after(settled, shown, now, probe=probe, parks=parks)
     if doubtful and verdict.kind in ANSWERED:
         gate = replace(gate, refusals=0)  # none of it was a refusal
-    if retried and gate.reason is ParkReason.SPENT:
+    if on_trial and gate.reason is ParkReason.SPENT:
         gate = replace(gate, parked_until=max(gate.parked_until, window.resets_at))
     if until is not None and gate.parked_until < until:
         why = verdict.why or "nothing is left, as the provider tells"
@@ -164,7 +160,7 @@ def _refused(window: Window, verdict: Verdict, *, probe: bool, parks: bool) -> i
     """
     spent = verdict.kind is Kind.SPENT or (verdict.ambiguous and parks)
     first = spent and concerns(verdict, window) and (probe or not window.gate.needs_probe)
-    return window.refused + (first and isinstance(window.period, Calendar))
+    return window.refused + (first and window.period.resets)
 
 
 def _charged(window: Window, verdict: Verdict, tokens: int | None, held: int) -> int:
@@ -177,7 +173,7 @@ def _charged(window: Window, verdict: Verdict, tokens: int | None, held: int) ->
 
 def _learn_spent(window: Window, verdict: Verdict, now: int) -> Window:
     """Learns the limit of a calendar window from what was spent; others show no limit."""
-    if not isinstance(window.period, Calendar):
+    if not window.period.resets:
         return window
     return quota.learn_spent(window, now, sure=not verdict.ambiguous)
 
@@ -262,14 +258,11 @@ def _park_until(
 
 def _renewed_at(window: Window, verdict: Verdict, now: int) -> int:
     """Returns when a spent window may be tried again."""
-    match window.period:
-        case Calendar() if not window.may_be_refused:
-            return window.resets_at
-        case Calendar() if window.limit_source is Source.REFUSAL or window.remaining:
-            return gates.retry_at(window.resets_at, now)
-        case Calendar():
-            return window.resets_at
-        case Rolling(ms) | Refill(ms):
-            return now + min(ms, verdict.wait_ms or ms)
-        case Grant():  # the moment of the next grant is unknown
-            return now + gates.probe_wait(window.gate)
+    if (ms := window.period.flow_ms) is not None:
+        return now + min(ms, verdict.wait_ms or ms)
+    if window.period.granted:  # the moment of the next grant is unknown
+        return now + gates.probe_wait(window.gate)
+    may_be_raised = window.limit_source is Source.REFUSAL or window.remaining
+    if window.may_be_refused and may_be_raised:
+        return gates.retry_at(window.resets_at, now)
+    return window.resets_at

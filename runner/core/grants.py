@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from runner.core.calendar import NEVER
 from runner.core.rolling import Recent
 from runner.core.time_units import DAY_MS
-from runner.core.window import NEVER
 
 # Between samples closer than this, an expiry and an equal grant are not assumed.
 CLOSE_MS = 3_600_000

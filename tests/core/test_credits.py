@@ -188,9 +188,9 @@ def test_what_lasts_does_not_expire_and_what_ends_with_the_day_is_a_days_grant()
 
 def regime(calls: Window, balance: Window) -> tuple[int | None, int | None]:
     """The limits of calls and credits that bind."""
-    from runner.core.renewal import effective
+    from runner.core.renewal import without_superseded_limits
 
-    first, second = effective((calls, balance))
+    first, second = without_superseded_limits((calls, balance))
     return first.limit, second.limit
 
 
