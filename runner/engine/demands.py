@@ -6,6 +6,7 @@ tell the largest number, so that only the jobs of admitted calls must be read.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from runner.core.admission import Admission
 from runner.core.demand import Cap, Demand, Rules
 from runner.core.route import Route
 from runner.engine.client_caps import capped
-from runner.engine.client_queue import ClientQueue
+from runner.engine.client_queue import ClientQueue, is_of_client
 from runner.engine.memory import Memory, shares_of
 from runner.engine.read_ahead import CALLS_AHEAD, ReadAhead
 from runner.engine.snapshot import Snapshot, demand_of, routes_of
@@ -61,6 +62,8 @@ class Demands:
         self._batches = _wanted(memory.snapshot, accounts, rules_of)
         self._read_ahead = read_ahead
         self._free = max(1, free)
+        self._names = [account.name for account in accounts]
+        self._most: dict[int, int] = {}  # calls of a batch that may start beside others' calls
         self._read: set[int] = set()  # in this turn
         own = [batch.id for batch, _, _ in self._batches]
         self.shares = shares_of(memory.shares, [*(each.key for each in self._of_clients), *own])
@@ -86,20 +89,23 @@ class Demands:
     async def read(
         self, connection: AsyncConnection, admitted: Admission, now: int, changes: Changes
     ) -> bool:
-        """Reads the jobs of the admitted calls ahead, if they are not; whether it had to read.
+        """Reads the jobs of the admitted calls ahead, if they are not; whether it found fewer.
 
         Then the calls must be admitted again. If a batch has fewer calls than its counts promised,
         it is the turn of others; so the second time the jobs of all batches are read. Those of
-        small batches are read together with those whose turn comes next.
+        small batches are read together with those whose turn comes next. Of jobs that ask the same,
+        the calls of one batch may start.
         """
         unread = [
             batch for batch, _, _ in self._batches if self._is_unread(changes.applied_to(batch))
         ]
-        keys = {permit.key for permit in admitted.permits}
-        if keys.isdisjoint(batch.id for batch in unread):
-            return False
-        whose = unread if self._read else self._first(unread, keys)
-        await self._read_ahead.refill(connection, whose, self._free, now, changes)
+        wanted = Counter(p.key for p in admitted.permits if not is_of_client(p.key))
+        if wanted.keys().isdisjoint(batch.id for batch in unread):
+            fewer = self._read_ahead.most_at_once(wanted)
+            self._most.update(fewer)
+            return bool(fewer)
+        whose = unread if self._read else self._first(unread, wanted)
+        await self._read_ahead.refill(connection, whose, self._free, self._names, now, changes)
         self._read.update(batch.id for batch in whose)
         return True
 
@@ -119,7 +125,8 @@ class Demands:
         """Returns how many calls of a batch could start; at most, if its jobs are not read."""
         if self._is_unread(batch):
             return batch.packing.calls(batch.counts.ready)
-        return self._read_ahead.offered(batch)
+        offered = self._read_ahead.offered(batch)
+        return min(offered, self._most.get(batch.id, offered))
 
     def _is_unread(self, batch: Batch) -> bool:
         return batch.id not in self._read and self._read_ahead.lacks(batch, self._free)

@@ -18,6 +18,8 @@ from runner.engine.call import PreparedCall
 from runner.engine.route_stats import RouteStats
 from runner.engine.snapshot import Snapshot
 
+UNKNOWN_REVISION = (-1, -1)
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
@@ -25,7 +27,8 @@ class Memory:
 
     Attributes:
         snapshot: The queue and the windows.
-        revision: The revision of the database that `snapshot` describes.
+        revision: The revision of the database that `snapshot` describes; unknown if it was not read
+            in a turn.
         routes: The statistics of each route.
         rates: The limit of starts per second by account, where there is one.
         shares: The number of calls that each demand has had, for fair sharing.

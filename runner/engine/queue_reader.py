@@ -11,12 +11,10 @@ import anyio
 
 from runner.engine import event_log
 from runner.engine.account_pool import AccountPool
-from runner.engine.memory import Memory
+from runner.engine.memory import UNKNOWN_REVISION, Memory
 from runner.engine.snapshot import read_snapshot
 from runner.store import liveness, runners
 from runner.store.database import Database
-
-_UNKNOWN = (-1, -1)
 
 
 class QueueReader:
@@ -30,7 +28,7 @@ class QueueReader:
         self._tick_s = tick_s
         self._runner_id = runner_id
         self._read_at = float("-inf")  # of the loop's time
-        self._version = _UNKNOWN
+        self._version = UNKNOWN_REVISION
         self._unended: list[int] = []  # the other runners that have not ended
 
     def expire(self) -> None:
@@ -60,5 +58,5 @@ class QueueReader:
             self._unended = await liveness.unended(connection, self._runner_id)
         self._version = version
         if memory is None:
-            return Memory(snapshot, _UNKNOWN)
-        return replace(memory, snapshot=snapshot, revision=_UNKNOWN)
+            return Memory(snapshot, UNKNOWN_REVISION)
+        return replace(memory, snapshot=snapshot, revision=UNKNOWN_REVISION)

@@ -4,20 +4,21 @@ They are read in the order of the input, many at a time, inside the engine's own
 cache is valid until another process writes; then it is cleared.
 
 No job in it has an answer in another batch that it may reuse: such jobs are ended when they are
-read, and later when the answer is recorded.
+read, and later when the answer is recorded. A job whose request is in flight for another batch is
+held back until that call ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core import packing
-from runner.core.packing import Packing
-from runner.core.retry import Succeed
+from runner.core.retry import Accept, Succeed
 from runner.core.settlement import Settlement
+from runner.core.single_flight import SingleFlight
 from runner.store import jobs, reuse
 from runner.store.batches import Batch
 from runner.store.counts import Changes
@@ -31,38 +32,63 @@ Pack = tuple[ReadyJob, ...]
 
 @dataclass(slots=True)
 class _Shelf:
-    """The packs of one batch; `partial` if the last one might take more jobs."""
+    """The packs of one batch.
+
+    Attributes:
+        packs: The packs, in the order in which they are asked.
+        partial: Whether the last of them might take more jobs.
+        reuses: Whether the batch takes answers of other batches.
+        requests: The requests of its jobs that jobs of other batches share.
+        jobs: The number of jobs in its packs.
+        free: The packs that are not held back; None if they must be determined again.
+    """
 
     packs: list[Pack] = field(default_factory=list)
-    jobs: int = 0
     partial: bool = False
+    reuses: bool = False
+    requests: frozenset[bytes] = frozenset()
+    jobs: int = 0
+    free: list[Pack] | None = None
 
-    def offered(self, *, in_flight: bool) -> int:
-        """Returns how many may start; a partial one waits for jobs released by calls in flight."""
-        return len(self.packs) - (self.partial and in_flight)
+    def startable(self, flight: SingleFlight) -> list[Pack]:
+        """Returns the packs that are not held back by these requests in flight."""
+        if not (self.reuses and self.requests) or self.requests.isdisjoint(flight.jobs):
+            return self.packs
+        return [pack for pack in self.packs if not flight.holds(job.request for job in pack)]
 
-    def remove(self, ended: Collection[int]) -> None:
-        """Discards the packs with jobs that have ended; their other jobs are read again."""
-        left = [pack for pack in self.packs if not any(job.job_id in ended for job in pack)]
-        if len(left) < len(self.packs):
-            self.partial = self.partial and bool(left) and left[-1] is self.packs[-1]
-            self.packs, self.jobs = left, sum(map(len, left))
+    def remove(self, packs: list[Pack]) -> None:
+        """Discards some of its packs."""
+        if not packs:
+            return
+        gone, last = set(map(id, packs)), self.packs[-1]
+        self.packs = [pack for pack in self.packs if id(pack) not in gone]
+        self.partial = self.partial and id(last) not in gone
+        self.jobs -= sum(map(len, packs))
+        self.free = None
 
 
 class ReadAhead:
-    """The cached packs, by batch."""
+    """The cached packs, by batch, and the requests in flight that hold some of them back."""
 
     def __init__(self) -> None:
         self._shelves: dict[int, _Shelf] = {}
+        self._flight = SingleFlight()
 
     def clear(self) -> None:
         """Discards everything, after another process has written."""
         self._shelves.clear()
+        self._flight = SingleFlight()
 
     def offered(self, batch: Batch) -> int:
-        """Returns how many of the cached calls of `batch` may start."""
-        shelf = self._shelves.get(batch.id)
-        return shelf.offered(in_flight=batch.counts.running > 0) if shelf else 0
+        """Returns how many of the cached calls of `batch` may start.
+
+        A partial one waits for jobs released by calls in flight.
+        """
+        if (shelf := self._shelves.get(batch.id)) is None:
+            return 0
+        free = self._free(shelf)
+        waits = shelf.partial and batch.counts.running > 0 and free[-1:] == shelf.packs[-1:]
+        return len(free) - waits
 
     def lacks(self, batch: Batch, calls: int) -> bool:
         """Whether `batch` has ready jobs that are not cached, and fewer cached calls than `calls`.
@@ -78,6 +104,7 @@ class ReadAhead:
         connection: AsyncConnection,
         whose: Sequence[Batch],
         calls: int,
+        accounts: Sequence[str],
         now: int,
         changes: Changes,
     ) -> None:
@@ -87,25 +114,31 @@ class ReadAhead:
             connection: A connection inside the transaction of the turn.
             whose: The batches as they were before the turn.
             calls: The number of calls.
+            accounts: The accounts of this process.
             now: The present moment (ms since the epoch).
             changes: The changes of counts in this turn, with those for the jobs that are ended
                 because other batches have their answers.
         """
-        number, lacking = max(CALLS_AHEAD, calls), list(whose)
+        # Below as many packs as are held back there may be others.
+        number = max(CALLS_AHEAD, calls) + len(self._flight.jobs)
+        lacking = list(whose)
         while lacking:
             ready = await jobs.read_ready(connection, lacking, number)
-            reusing = [batch.id for batch in lacking if batch.reuse_answers]
-            asking = [job.job_id for batch_id in reusing for job in ready[batch_id]]
-            ended = await reuse.reuse_answers(connection, asking, now, changes)
+            asking = [job.job_id for found in ready.values() for job in found]
+            reusing = {batch.id for batch in lacking if batch.reuse_answers}
+            shared = await reuse.share_requests(connection, asking, reusing, accounts, now, changes)
+            self._set_flight(self._flight.started(shared.in_flight))
             for batch in lacking:
                 found = ready[batch.id]
                 all_of_them = len(found) < number * batch.packing.most
-                left = [job for job in found if job.job_id not in ended]
-                self._shelves[batch.id] = _shelf(left, batch.packing, all_of_them=all_of_them)
+                left = [job for job in found if job.job_id not in shared.ended]
+                if shared.requests:
+                    left = [_with_request(job, shared.requests) for job in left]
+                self._shelves[batch.id] = _shelf(left, batch, all_of_them=all_of_them)
             lacking = [
                 batch
                 for batch in lacking
-                if any(job.job_id in ended for job in ready[batch.id])
+                if any(job.job_id in shared.ended for job in ready[batch.id])
                 and self.lacks(changes.applied_to(batch), calls)
             ]
 
@@ -117,7 +150,11 @@ class ReadAhead:
         now: int,
         changes: Changes,
     ) -> None:
-        """Ends the cached jobs that ask what `settlements` have answered for another batch."""
+        """Ends the cached jobs that ask what `settlements` have answered for another batch.
+
+        Those that ask what they have not answered are held back no longer.
+        """
+        self._land(settlements)
         answered = {
             outcome.job.job_id: settlement.call.batch_id
             for settlement in settlements
@@ -134,23 +171,72 @@ class ReadAhead:
         ended = await reuse.share_answers(connection, list(answered), reusing, now, changes)
         if ended:
             for batch_id in reusing:
-                self._shelves[batch_id].remove(ended)
+                shelf = self._shelves[batch_id]
+                # The other jobs of these packs are read again.
+                shelf.remove([p for p in shelf.packs if any(job.job_id in ended for job in p)])
+
+    def most_at_once(self, wanted: Mapping[int, int]) -> dict[int, int]:
+        """Returns the batches of which fewer calls can be taken together, and how many.
+
+        Calls that may start now may hold each other back. `wanted` is the number of calls by batch,
+        in the order in which they will be taken.
+        """
+        if not any(self._shelves[batch_id].requests for batch_id in wanted):
+            return {}
+        flight, fewer = self._flight, {}
+        for batch_id, number in wanted.items():
+            taken = self._shelves[batch_id].startable(flight)[:number]
+            flight = flight.started(_requests_of(taken))
+            if len(taken) < number:
+                fewer[batch_id] = len(taken)
+        return fewer
 
     def take(self, batch: Batch, number: int) -> list[Pack]:
         """Removes and returns the next `number` packs of `batch`, which must be `offered`."""
         shelf = self._shelves[batch.id]
-        taken, shelf.packs = shelf.packs[:number], shelf.packs[number:]
-        shelf.jobs -= sum(map(len, taken))
-        shelf.partial = shelf.partial and bool(shelf.packs)
+        taken = self._free(shelf)[:number]
+        shelf.remove(taken)
+        if shelf.requests:
+            self._set_flight(self._flight.started(_requests_of(taken)))
         return taken
 
+    def _free(self, shelf: _Shelf) -> list[Pack]:
+        """Returns the packs of a shelf that are not held back."""
+        if shelf.free is None:
+            shelf.free = shelf.startable(self._flight)
+        return shelf.free
 
-def _shelf(ready: list[ReadyJob], packing_: Packing, *, all_of_them: bool) -> _Shelf:
+    def _land(self, settlements: Sequence[Settlement]) -> None:
+        """Notes that the jobs of `settlements` are not in flight, save those in a task."""
+        if not self._flight.jobs:
+            return
+        outcomes = (outcome for settlement in settlements for outcome in settlement.jobs)
+        ended = {o.job.job_id for o in outcomes if not isinstance(o.action, Accept)}
+        self._set_flight(self._flight.ended(ended))
+
+    def _set_flight(self, flight: SingleFlight) -> None:
+        if flight.jobs != self._flight.jobs:
+            for shelf in self._shelves.values():
+                shelf.free = None
+        self._flight = flight
+
+
+def _requests_of(packs: Iterable[Pack]) -> Iterator[tuple[bytes | None, int]]:
+    return ((job.request, job.job_id) for pack in packs for job in pack)
+
+
+def _with_request(job: ReadyJob, requests: Mapping[int, bytes]) -> ReadyJob:
+    request = requests.get(job.job_id)
+    return job if request is None else replace(job, request=request)
+
+
+def _shelf(ready: list[ReadyJob], batch: Batch, *, all_of_them: bool) -> _Shelf:
     by_id = {job.job_id: job for job in ready}
-    filled = packing.fill((job.candidate for job in ready), packing_)
-    partial = bool(filled) and not packing.is_full(filled[-1], packing_)
+    filled = packing.fill((job.candidate for job in ready), batch.packing)
+    partial = bool(filled) and not packing.is_full(filled[-1], batch.packing)
     if partial and not all_of_them:
         filled.pop()  # the jobs that would fill it were not read
         partial = False
     packs = [tuple(by_id[candidate.job_id] for candidate in pack) for pack in filled]
-    return _Shelf(packs, sum(map(len, packs)), partial)
+    requests = frozenset(job.request for job in ready if job.request is not None)
+    return _Shelf(packs, partial, batch.reuse_answers, requests, sum(map(len, packs)))

@@ -28,7 +28,7 @@ from runner.engine.bounds import Bounds
 from runner.engine.call import EndedCall, PreparedCall, loop_ms, refused_by, settled
 from runner.engine.client_queue import ClientQueue, is_of_client
 from runner.engine.demands import Demands, RulesOf
-from runner.engine.memory import Memory, Turn
+from runner.engine.memory import UNKNOWN_REVISION, Memory, Turn
 from runner.engine.open_turn import OpenTurn
 from runner.engine.pausing import pause_failing, pause_rejected, pause_unserved
 from runner.engine.preparing import Preparer
@@ -106,6 +106,8 @@ class Scheduler:
 
     def wait(self, memory: Memory, rules_of: RulesOf, now: int) -> Wait | None:
         """Returns what all demands wait for, from memory alone; None if a call may start."""
+        if memory.revision == UNKNOWN_REVISION:
+            self._read_ahead.clear()  # another process may have ended what holds jobs back
         caps = {name: cap for name, cap in memory.client_caps.items() if now < (cap.until or now)}
         demands = self._demands(memory, rules_of).present(Changes(), caps)
         decision = decide(self._state(memory, demands, now), demands, now)

@@ -88,11 +88,19 @@ _PROMOTE = Statement(
 
 @dataclass(frozen=True, slots=True)
 class ReadyJob:
-    """A job that can be claimed; `size` is that of its row in bytes."""
+    """A job that can be claimed.
+
+    Attributes:
+        job_id: Its id.
+        tries: Its history.
+        size: The size of its row in bytes.
+        request: What it asks; None if it is not known that jobs of other batches ask the same.
+    """
 
     job_id: int
     tries: Tries
     size: int = 0
+    request: bytes | None = None
 
     @property
     def candidate(self) -> Candidate:

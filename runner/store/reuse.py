@@ -6,7 +6,8 @@ Functions take a connection inside the caller's transaction.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -15,6 +16,7 @@ from sqlalchemy import (
     LargeBinary,
     and_,
     bindparam,
+    case,
     exists,
     func,
     insert,
@@ -31,7 +33,7 @@ from runner.store.batches import Batch
 from runner.store.counts import Changes
 from runner.store.expressions import OneOf, listed
 from runner.store.statement import Statement
-from runner.store.tables import fingerprints, jobs, rows
+from runner.store.tables import fingerprints, image_tasks, jobs, rows
 from runner.store.tables import results as result_rows
 
 _MANY = 1_000  # values in one statement
@@ -59,6 +61,39 @@ _SAME_REQUEST = (
 )
 # Jobs with the same request as an answered job of another batch, and the first such job.
 _ANSWERED_ELSEWHERE = Statement(_SAME_REQUEST.where(OneOf(_asking.c.job_id, "jobs")))
+# Jobs whose request jobs of other batches ask, too; the first of those that is answered, and the
+# first in flight: in a call, or at work at the provider for an account that this process polls.
+_twin, _twin_result = jobs.alias("twin"), result_rows.alias("twin_result")
+_IN_FLIGHT = or_(
+    _twin.c.state == literal_column("'running'"),
+    and_(
+        _twin.c.state == literal_column("'pending'"),
+        exists().where(
+            image_tasks.c.job_id == _twin.c.id, OneOf(image_tasks.c.account, "accounts")
+        ),
+    ),
+)
+_SHARED = Statement(
+    select(
+        _asking.c.job_id,
+        jobs.c.batch_id,
+        _asking.c.fingerprint,
+        func.min(case((_twin_result.c.answer.is_not(None), _twin.c.id))).label("source"),
+        func.min(case((_IN_FLIGHT, _twin.c.id))).label("in_flight"),
+    )
+    .join(
+        _answered,
+        and_(
+            _answered.c.fingerprint == _asking.c.fingerprint,
+            _answered.c.job_id != _asking.c.job_id,
+        ),
+    )
+    .join(_twin, _twin.c.id == _answered.c.job_id)
+    .join(jobs, jobs.c.id == _asking.c.job_id)
+    .outerjoin(_twin_result, _twin_result.c.job_id == _twin.c.id)
+    .where(OneOf(_asking.c.job_id, "jobs"))
+    .group_by(_asking.c.job_id, jobs.c.batch_id, _asking.c.fingerprint)
+)
 # Ready jobs of these batches with the same request as one of these answered jobs.
 _ASKED_ELSEWHERE = Statement(
     _SAME_REQUEST.where(
@@ -152,6 +187,48 @@ async def reuse_answers(
     """Gives ready jobs other batches' answers to the same requests; returns which got one."""
     sources = await _ANSWERED_ELSEWHERE.fetch(connection, jobs=listed(job_ids))
     return await _copy_answers(connection, sources, now, changes)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedRequests:
+    """The requests of some jobs that jobs of other batches ask, too.
+
+    Attributes:
+        ended: The jobs that got the answer of another.
+        requests: The request of each job that shares it.
+        in_flight: The requests that are in flight for another batch, each with that job.
+    """
+
+    ended: Collection[int]
+    requests: Mapping[int, bytes]
+    in_flight: Sequence[tuple[bytes, int]]
+
+
+async def share_requests(
+    connection: AsyncConnection,
+    job_ids: Sequence[int],
+    reusing: Collection[int],
+    accounts: Sequence[str],
+    now: int,
+    changes: Changes,
+) -> SharedRequests:
+    """Finds jobs of other batches with the same requests, and reuses the answers among them.
+
+    Args:
+        connection: A connection inside a transaction that writes.
+        job_ids: Ready jobs.
+        reusing: The batches whose jobs may take answers of other batches.
+        accounts: The accounts whose image tasks this process polls.
+        now: The present moment (ms since the epoch).
+        changes: Collects changes of the counts of batches.
+    """
+    found = await _SHARED.fetch(connection, jobs=listed(job_ids), accounts=listed(accounts))
+    sources = [row for row in found if row.source is not None and row.batch_id in reusing]
+    return SharedRequests(
+        ended=await _copy_answers(connection, sources, now, changes),
+        requests={row.job_id: row.fingerprint for row in found},
+        in_flight=[(row.fingerprint, row.in_flight) for row in found if row.in_flight is not None],
+    )
 
 
 async def share_answers(

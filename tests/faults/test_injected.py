@@ -145,7 +145,11 @@ def spoiled_by(world: World, done: Path, folder: Path, seed: int) -> str | None:
         return about
     made = list(folder.glob("new.*"))
     if code == 2 and made and made[0].suffix not in {".log", ".db"}:
-        return f"{about}\nand it left {made}"
+        # What fails later may leave a file, if it is a whole one.
+        left = made[0].stat().st_size
+        again, _ = world.run(folder, {"TMPDIR": str(folder.parent)}, command=command)
+        if again != 0 or made[0].stat().st_size != left:
+            return f"{about}\nand it left {made} of {left} bytes"
     checked = world.run(folder, {}, command=("db", "check"))
     if checked[0] != 0 or broken_promises(folder / "queue.db"):
         return f"{about}\nand then {checked}"
