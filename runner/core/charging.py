@@ -123,7 +123,7 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
     if late and reset_is_late(window, verdict, count, probe=probe, now=now):
         return _await_reset(window, verdict, now, held, probe=probe)
     charged = _charged(window, verdict, outcome.tokens, held)
-    settled = quota.settle(
+    settled = quota.end_call(
         window,
         charged=charged,
         count=count,
@@ -185,7 +185,7 @@ def settle_unseen(window: Window, *, probe: bool, now: int = 0, held: int = 1) -
     """
     uncounted = window.unit is Unit.CREDITS and window.limit is None
     charged = 0 if uncounted else held
-    settled = quota.settle(window, charged=charged, count=None, probe=False, now=now, held=held)
+    settled = quota.end_call(window, charged=charged, count=None, probe=False, now=now, held=held)
     return replace(settled, gate=gates.probe_lost(window.gate, probe=probe))
 
 

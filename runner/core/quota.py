@@ -114,7 +114,7 @@ def _closed(window: Window, now: int, cost: Cost) -> Refused | None:
     return None
 
 
-def settle(
+def end_call(
     window: Window,
     *,
     charged: int,

@@ -51,7 +51,8 @@ class ParsedAnswer:
     Attributes:
         value: The answer if it is valid, else None.
         invalid: Why it is invalid.
-        task_id: The provider's task that will bring the answer; empty if there is none.
+        task_id: The provider's id of the task that will bring the answer, or the URL of an image
+            that is made already; empty if there is neither.
         said: The model's own words, where they are worth keeping.
         final: Whether asking the job again, alone, would bring the same answer.
     """
