@@ -84,7 +84,7 @@ class RouteStats:
     def answered(
         self, sent_loop_ms: Sequence[int], tokens: Sequence[int | None], loop_ms: int
     ) -> RouteStats:
-        """Returns the statistics after answers to calls sent at `sent_loop_ms`; apply refusals first."""
+        """Returns the statistics after answers to calls; the turn's refusals must come first."""
         in_flight = self.in_flight - len(sent_loop_ms)
         took_ms = loop_ms - sum(sent_loop_ms) / len(sent_loop_ms)
         weight = 1 - (1 - WEIGHT) ** len(sent_loop_ms)

@@ -394,12 +394,12 @@ def test_a_batch_expires_no_sooner_than_its_client_may_have_made_its_calls(
 def test_a_batch_that_another_server_has_finished_stays_as_it_was_told(served: Served) -> None:
     client = served.client()
     made = ended(client, create(client, upload(client, lines(request(1)))).id)
-    batches = gateway(served).batches
+    api, worker = gateway(served).batches, gateway(served).batch_worker
 
     async def finish_again() -> None:
-        status = await batches.get(Client("local"), made.id)
+        status = await api.get(Client("local"), made.id)
         stale = replace(status.entry, state=ApiBatchState.FINALIZING)
-        await batches._finish(stale, status.batch)
+        await worker._finish(stale, status.batch)
 
     served.clock.jump(hours=1)
     served.do(finish_again)
