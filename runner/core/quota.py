@@ -154,7 +154,7 @@ def end_call(
     )
 
 
-def taken_by_others(window: Window, spent: int, now: int) -> rolling.Recent:
+def taken_by_others(window: Window, spent: int, now: int) -> rolling.Amounts:
     """Returns what others took, if the provider counts `spent` without the call that has ended."""
     more = spent - window.spent
     if not (more and window.period.is_daily and window.unit is Unit.CALLS):
