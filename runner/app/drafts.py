@@ -98,6 +98,15 @@ class Draft:
     queued: Submitted | None = None
     idle: anyio.Event = field(default_factory=anyio.Event)
 
+    def begin(self, doing: Activity) -> None:
+        """Marks that an operation is in progress, which begins with `doing`."""
+        self.doing, self.idle = doing, anyio.Event()
+
+    def end(self) -> None:
+        """Marks that no operation is in progress."""
+        self.doing = Activity.NOTHING
+        self.idle.set()
+
     @property
     def dataset_path(self) -> Path:
         """The path of the dataset."""
@@ -146,7 +155,7 @@ class Drafts:
                 job = to_path(batch.job_path).name if batch.job_path else ""
                 rows = DraftRows.read(dataset.parent)
                 draft = Draft(dataset.parent.name, dataset.parent, dataset.name, job, rows)
-                draft.doing = Activity.CHECKING
+                draft.begin(Activity.CHECKING)
                 self._drafts[draft.id] = draft
                 await self._do(draft, self._check_and_queue)
 
@@ -230,12 +239,11 @@ class Drafts:
             InputError: An operation is in progress.
         """
         self._require_idle(draft)
-        draft.doing, draft.idle = Activity.RECEIVING, anyio.Event()
+        draft.begin(Activity.RECEIVING)
         try:
             yield
         finally:
-            draft.doing = Activity.NOTHING
-            draft.idle.set()
+            draft.end()
 
     def _require_idle(self, draft: Draft) -> None:
         if draft.doing:
@@ -247,7 +255,7 @@ class Drafts:
         self._require_idle(draft)
         if self._tasks is None:
             raise InputError(_("the server is starting"), remedy=_("try again in a moment"))
-        draft.doing, draft.idle = Activity.CHECKING, anyio.Event()
+        draft.begin(Activity.CHECKING)
         self._tasks.start_soon(self._do, draft, work)
 
     async def _do(self, draft: Draft, work: Callable[[Draft], Awaitable[None]]) -> None:
@@ -261,8 +269,7 @@ class Drafts:
             what, remedy = _("the server has a defect"), _("the log of midnight serve tells more")
             draft.problem, draft.problem_field = EngineError(what, remedy=remedy), Field.DATASET
         finally:
-            draft.doing = Activity.NOTHING
-            draft.idle.set()
+            draft.end()
 
     async def _check_and_plan(self, draft: Draft) -> None:
         draft.submission = draft.plan = draft.trial = draft.queued = None

@@ -114,7 +114,7 @@ def _closed(window: Window, now: int, cost: Cost) -> Refused | None:
     return None
 
 
-def settle(
+def end_call(
     window: Window,
     *,
     charged: int,
@@ -154,7 +154,7 @@ def settle(
     )
 
 
-def taken_by_others(window: Window, spent: int, now: int) -> rolling.Recent:
+def taken_by_others(window: Window, spent: int, now: int) -> rolling.Amounts:
     """Returns what others took, if the provider counts `spent` without the call that has ended."""
     more = spent - window.spent
     if not (more and window.period.is_daily and window.unit is Unit.CALLS):

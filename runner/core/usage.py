@@ -24,7 +24,7 @@ def refreshed(window: Window, now: int) -> Window:
             return window
 
 
-def spent_with(window: Window, amount: int, now: int) -> tuple[int, rolling.Recent]:
+def spent_with(window: Window, amount: int, now: int) -> tuple[int, rolling.Amounts]:
     """Returns `spent` and `recent` of `window` after `amount` was spent at `now`.
 
     A negative amount was given back.

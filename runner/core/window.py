@@ -125,10 +125,10 @@ class Window:
     last_start_at: int | None = None
     refused: int = 0
     counted_at: int = 0
-    recent: rolling.Recent = ()
-    others: rolling.Recent = ()
-    expiries: rolling.Recent = ()
-    unconfirmed: rolling.Recent = ()
+    recent: rolling.Amounts = ()
+    others: rolling.Amounts = ()
+    expiries: rolling.Amounts = ()
+    unconfirmed: rolling.Amounts = ()
     gate: Gate = field(default_factory=Gate)
 
     @property

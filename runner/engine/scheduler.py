@@ -145,11 +145,11 @@ class Scheduler:
                 answered.setdefault(route, []).append(call)
             else:
                 routes[route], evidence = routes[route].refused(
-                    call.outcome, call.first_job, call.sent_ms, now_ms
+                    call.outcome, call.first_job, call.sent_loop_ms, now_ms
                 )
             settlements.append(settled(call, evidence, jitter=self._random.random(), now=turn.now))
         for route, calls in answered.items():
-            sent = [call.sent_ms for call in calls]
+            sent = [call.sent_loop_ms for call in calls]
             tokens = [call.result.tokens for call in calls]
             routes[route] = routes[route].answered(sent, tokens, now_ms)
         turn.memory = replace(turn.memory, routes=routes)

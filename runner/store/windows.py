@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.gate import Gate, ParkReason
 from runner.core.period import Period, read_period
-from runner.core.rolling import Recent
+from runner.core.rolling import Amounts
 from runner.core.window import Key, Source, Unit, Window, WindowKey
 from runner.store.damage import DamageError, known, stored_json
 from runner.store.expressions import OneOf, listed
@@ -220,9 +220,9 @@ def _as_text(period: Period) -> str:
     return period.spell()
 
 
-def _to_json(amounts: Recent) -> str:
+def _to_json(amounts: Amounts) -> str:
     return orjson.dumps(amounts).decode() if amounts else "[]"
 
 
-def _amounts(text: str) -> Recent:
+def _amounts(text: str) -> Amounts:
     return tuple((moment, amount) for moment, amount in stored_json(text)) if text != "[]" else ()
