@@ -167,7 +167,7 @@ class Endpoint:
         Complete events are passed to `deliver` as they arrive; nothing is passed if the reply is an
         error. The token counts are requested and recorded even if the client did not ask for them.
         """
-        events = Relay(wants_usage=asks_for_usage(body), clean=self._redaction.body)
+        events = Relay(wants_usage=asks_for_usage(body), redaction=self._redaction)
         request = self._forwarded(url, with_usage(body))
         try:
             encoded = to_json(request.body)

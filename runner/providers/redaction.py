@@ -20,7 +20,11 @@ _ESCAPE = "\\u00"
 
 
 class Redaction:
-    """Removes one token; an empty token removes nothing."""
+    """Removes one token; an empty token removes nothing.
+
+    Attributes:
+        is_secret: Whether the token is long enough that parts of it are looked for.
+    """
 
     def __init__(self, token: str) -> None:
         pattern = re.escape(token)
@@ -33,6 +37,9 @@ class Redaction:
         self._secrets = [
             _Secret(text) for text in (token, *_in_base64(token)) if len(text) >= _PART
         ]
+        self.is_secret = len(token) >= _SECRET
+        self._spelled = [text.lower() for text in (token, *_in_base64(token)) if self.is_secret]
+        self._end = min(_BLOCK, len(token) // 2)
         blocks = [block for secret in self._secrets for block in secret.blocks]
         marks = (*(blocks or (token.lower(),)), *self._escapes) if token else ()
         self._marks = tuple(mark.encode() for mark in marks)
@@ -58,6 +65,15 @@ class Redaction:
                 text = body.decode("utf-8", "surrogateescape")
                 return self.text(text).encode("utf-8", "surrogateescape")
         return body
+
+    def end_of(self, text: str) -> str:
+        """Returns as much of the end of a text as `may_go_on` needs."""
+        return text[-self._end :] if self._end else ""
+
+    def may_go_on(self, text: str) -> bool:
+        """Whether a text ends in a part of the token, so that what follows may be more of it."""
+        end = self.end_of(text).lower()
+        return len(end) == self._end > 0 and any(end in spelled for spelled in self._spelled)
 
 
 class _Secret:

@@ -13,6 +13,8 @@ from typing import Any
 import orjson
 
 from runner.core.verdict import succeeded
+from runner.providers.redaction import Redaction
+from runner.providers.stream_redaction import StreamRedaction
 from runner.providers.transport import MOST_REPLY_BYTES, NoReply, Response, StreamedReply
 
 _END_OF_EVENT = re.compile(rb"\r\n\r\n|\n\n|\r\r")
@@ -53,14 +55,15 @@ class Relay:
         usage: The last token counts in the stream.
     """
 
-    def __init__(self, *, wants_usage: bool, clean: Callable[[bytes], bytes]) -> None:
+    def __init__(self, *, wants_usage: bool, redaction: Redaction) -> None:
         self.ended = False
         self.is_done = False
         self.has_begun = False
         self.error = b""
         self.usage: dict[str, Any] = {}
         self._wants_usage = wants_usage
-        self._clean = clean
+        self._clean = redaction.body
+        self._held = StreamRedaction(redaction)
         self._rest = b""
 
     def feed(self, data: bytes) -> bytes:
@@ -69,7 +72,7 @@ class Relay:
         buffered = self._rest + data
         events, start = [], 0
         for end in _END_OF_EVENT.finditer(buffered):
-            events.append(self._event(buffered[start : end.end()]))
+            events.append(self._redacted(buffered[start : end.end()]))
             start = end.end()
             if self.error:
                 break
@@ -77,9 +80,20 @@ class Relay:
         return b"".join(events)
 
     def rest(self) -> bytes:
-        """Returns the bytes for the client of a last event without its end."""
+        """Returns the bytes that were held back, and a last event without its end."""
         last, self._rest = self._rest, b""
-        return self._event(last + b"\n\n") if last.strip() else b""
+        event = self._redacted(last + b"\n\n") if last.strip() else b""
+        return event + self.flush()
+
+    def flush(self) -> bytes:
+        """Returns the bytes for the client of the events that were held back."""
+        return self._held.flush()
+
+    def _redacted(self, event: bytes) -> bytes:
+        """Returns the bytes for the client after an event; what comes after an end goes at once."""
+        event = self._event(event)
+        passed = self._held.feed(event, _data(event))
+        return passed + self.flush() if self.ended or self.error else passed
 
     @property
     def buffered_bytes(self) -> int:
@@ -92,7 +106,6 @@ class Relay:
         return orjson.dumps({"choices": [choice], "usage": self.usage or None})
 
     def _event(self, event: bytes) -> bytes:
-        event = self._clean(event)
         if _DONE in event and _data(event) == _DONE:
             self.ended = self.is_done = True
             return event
@@ -109,7 +122,7 @@ class Relay:
     def _chunk(self, chunk: dict[str, Any], event: bytes) -> bytes:
         """Returns the bytes for the client of an event with an error, usage or null fields."""
         if chunk.get("error") or chunk.get("errors"):
-            self.error = _data(event)
+            self.error = self._clean(_data(event))
             return b""
         response = chunk.get("response")  # in an event of /v1/responses
         usage = chunk.get("usage") or (
@@ -137,7 +150,7 @@ async def relay(
     while True:
         piece = await reply.read()
         if isinstance(piece, NoReply):
-            return piece, b""
+            return piece, events.flush()
         output = events.feed(piece) if piece else events.rest()
         if not piece or events.is_done or events.error:
             return _ended(reply, events), output
