@@ -17,7 +17,7 @@ from typing import Any
 import openai
 import pytest
 from support.clocks import OthersClock
-from support.processes import MIDNIGHT, ROOT, popen, simulating, stats
+from support.processes import MIDNIGHT, ROOT, popen, simulating
 
 from runner.simulator import answer
 from tests.store.promises import broken_promises
@@ -118,8 +118,8 @@ def test_a_batch_survives_kills_and_midnights_and_nothing_is_paid_twice(
         for n in range(requests)
     ]
     data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-    with simulating("--latency", "5-20", "--calls-per-day", str(a_day)) as address:
-        process, url = serve(tmp_path, address)
+    with simulating(now=days.clock.now, latency_ms=(5, 20), calls_per_day=a_day) as simulator:
+        process, url = serve(tmp_path, simulator.address)
         with client_of(url) as client:
             file = client.files.create(file=("in.jsonl", data), purpose="batch")
             made = client.batches.create(
@@ -134,7 +134,7 @@ def test_a_batch_survives_kills_and_midnights_and_nothing_is_paid_twice(
                     time.sleep(0.02)
             process.kill()
             process.communicate()
-            process, url = serve(tmp_path, address)
+            process, url = serve(tmp_path, simulator.address)
         with client_of(url) as client:
             until = time.monotonic() + 600
             while (found := client.batches.retrieve(made.id)).status != "completed":
@@ -147,7 +147,7 @@ def test_a_batch_survives_kills_and_midnights_and_nothing_is_paid_twice(
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
         assert process.returncode == 0
-        calls = stats(address)["calls"]
+        calls = simulator.seen.calls
     said = {row["custom_id"]: row for row in map(json.loads, text.splitlines())}
     assert len(said) == requests
     for number in range(requests):
@@ -163,12 +163,12 @@ def test_a_batch_survives_kills_and_midnights_and_nothing_is_paid_twice(
 
 
 def test_a_call_of_a_client_counts_as_spent_when_its_server_is_killed(tmp_path: Path) -> None:
-    with simulating("--latency", "8000-8000") as address:
-        process, url = serve(tmp_path, address)
+    with simulating(latency_ms=(8000, 8000)) as simulator:
+        process, url = serve(tmp_path, simulator.address)
 
         def kill_while_the_provider_works() -> None:
             until = time.monotonic() + 60
-            while stats(address)["calls"] == 0 and time.monotonic() < until:
+            while simulator.seen.calls == 0 and time.monotonic() < until:
                 time.sleep(0.05)
             process.kill()
 
@@ -180,7 +180,7 @@ def test_a_call_of_a_client_counts_as_spent_when_its_server_is_killed(tmp_path: 
         process.communicate()
         query = "SELECT client, state FROM calls"
         assert rows(tmp_path / "queue.db", query) == [("local", "reserved")]
-        process, url = serve(tmp_path, address)
+        process, url = serve(tmp_path, simulator.address)
         until = time.monotonic() + 60
         while rows(tmp_path / "queue.db", query) != [("local", "unseen")]:
             assert time.monotonic() < until
@@ -197,8 +197,8 @@ def test_programs_are_told_in_english_whatever_the_dashboard_speaks(tmp_path: Pa
     odd = {"custom_id": "r", "method": "POST", "url": CHAT, "body": body}
     line = json.dumps(odd | {f"key {n}": n for n in range(10_001)})
     told = []
-    with simulating("--calls-per-day", "1") as address:
-        process, url = serve(tmp_path, address, "zh_TW")
+    with simulating(calls_per_day=1) as simulator:
+        process, url = serve(tmp_path, simulator.address, "zh_TW")
         with client_of(url) as client:
             file = client.files.create(file=("in.jsonl", line.encode()), purpose="batch")
             made = client.batches.create(

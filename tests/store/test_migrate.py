@@ -4,6 +4,8 @@ import os
 import sqlite3
 import subprocess
 import sys
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from random import Random
 
@@ -81,6 +83,14 @@ def test_a_new_database_is_what_the_revisions_make(path: Path, revised: Path) ->
     version = "SELECT * FROM alembic_version"
     assert schema(path) == schema(revised)
     assert rows(path, version) == rows(revised, version) == [(revisions()[-1],)]
+
+
+def test_the_indexes_of_a_new_table_are_made_in_the_order_of_their_names(path: Path) -> None:
+    """The order of a set would be another one in each process, and so would the file's bytes."""
+    made = rows(path, "SELECT tbl_name, name FROM sqlite_master WHERE sql LIKE 'CREATE%INDEX%'")
+    for _table, indexes in groupby(made, key=itemgetter(0)):
+        names = [name for _, name in indexes]
+        assert names == sorted(names)
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(sqlite_store: SqliteStore) -> None:
