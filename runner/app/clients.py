@@ -54,19 +54,24 @@ class ClientUse:
 
 
 class Clients:
-    """Identifies clients by their keys; while the database has no key, everybody is `NOBODY`."""
+    """Identifies clients by their keys; as long as there has been no key, everybody is `NOBODY`.
+
+    Once a key has been read, one is required until the process ends: removing the last key
+    must not open a server that other machines can reach.
+    """
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings.serve.clients
         self._database = database
         self._by_hash: Mapping[str, str] = {}
+        self._need_keys = False
         self._known: dict[str, Client] = {}
         self._read_at = float("-inf")
 
     @property
     def need_keys(self) -> bool:
         """Whether a key is required."""
-        return bool(self._by_hash)
+        return self._need_keys
 
     async def add_key(self, name: str, now: int) -> str:
         """Creates a key for a client, replacing its old one; only its hash is stored.
@@ -84,19 +89,21 @@ class Clients:
             await client_keys.keep(connection, ClientKey(name, hashed(key), now))
         return key
 
-    async def remove_key(self, name: str) -> None:
-        """Revokes a client's key.
+    async def remove_key(self, name: str) -> int:
+        """Revokes a client's key; returns the number of keys that are left.
 
         Raises:
             NotFoundError: The client has no key.
         """
         async with self._database.write() as connection:
             removed = await client_keys.forget(connection, name)
+            left = await client_keys.read(connection)
         if not removed:
             raise NotFoundError(
                 _('no client "{name}" has a key').format(name=name),
                 remedy=invocation.command("serve", "key", "list"),
             )
+        return len(left)
 
     async def keys(self) -> list[ClientKey]:
         """Returns all keys, sorted by client name."""
@@ -107,6 +114,7 @@ class Clients:
         """Reloads the keys from the database."""
         self._read_at = anyio.current_time()
         self._by_hash = {key.key_hash: key.client for key in await self.keys()}
+        self._need_keys = self._need_keys or bool(self._by_hash)
         self._known = {}
 
     def named(self, name: str) -> Client:
@@ -123,11 +131,11 @@ class Clients:
             await self.read()
         if (known := self._known.get(key)) is not None:
             return known
-        name = self._by_hash.get(hashed(key)) if self._by_hash else NOBODY
+        name = self._by_hash.get(hashed(key)) if self._need_keys else NOBODY
         if name is None:
             return None
         client = self.named(name)
-        if self._by_hash:  # without keys, any text is accepted and the cache would be unbounded
+        if self._need_keys:  # without keys, any text is accepted and the cache would be unbounded
             self._known[key] = client
         return client
 

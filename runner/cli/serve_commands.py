@@ -103,11 +103,20 @@ def key_list(context: typer.Context) -> int:
 def key_remove(context: typer.Context, name: ClientName) -> int:
     """Accept a client's key no more."""
     session = session_of(context)
-    session.query(lambda midnight: midnight.gateway().clients.remove_key(name))
+    left = session.query(lambda midnight: midnight.gateway().clients.remove_key(name))
     if session.json:
-        print_json({"client": name, "removed": True})
-    else:
-        session.print(_("the key of {name} is void").format(name=name))
+        print_json({"client": name, "removed": True, "keys_left": left})
+        return exit_codes.DONE
+    session.print(_("the key of {name} is void").format(name=name))
+    if not left:
+        add = session.command("serve", "key", "add")
+        session.print(
+            _(
+                "no key is left: a server that is running refuses every request until there is "
+                "one again ({add} NAME); one started from now on needs none, and serves this "
+                "machine alone"
+            ).format(add=add)
+        )
     return exit_codes.DONE
 
 

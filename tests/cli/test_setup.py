@@ -54,3 +54,10 @@ def test_a_key_is_asked_for_where_only_clients_with_one_are_served(midnight: Mid
     assert midnight("serve", "key", "add", "laptop").code == 0
     assert "serve key add continue" in midnight("setup", "continue", "--model", "x").err
     assert "key add" not in midnight("setup", "continue", "--model", "x", "--key", "k").err
+
+
+def test_who_removes_the_last_key_is_told_what_follows(midnight: Midnight) -> None:
+    for name in ("laptop", "phone"):
+        midnight("serve", "key", "add", name)
+    assert "no key is left" not in midnight("serve", "key", "remove", "laptop").out
+    assert "refuses every request" in midnight("serve", "key", "remove", "phone").out

@@ -13,6 +13,7 @@ import httpx
 import openai
 import pytest
 
+from runner.app import clients
 from tests.server.conftest import MODEL, TOKEN, Served, Serving
 
 HI: Any = [{"role": "user", "content": "hi there"}]
@@ -182,6 +183,22 @@ def test_nothing_is_told_of_the_token_nor_of_keys(serving: Serving, tmp_path: Pa
     stored = b"".join(path.read_bytes() for path in tmp_path.glob("queue.db*") if path.is_file())
     assert key.encode() not in stored
     assert TOKEN.encode() not in stored
+
+
+def test_a_server_that_asked_for_keys_goes_on_asking_when_the_last_is_removed(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "REREAD_S", 0)
+    key = served.add_key("laptop")
+    left = served.do(served.application.gateway().clients.remove_key, "laptop")
+    assert left == 0
+    auth = {"Authorization": f"Bearer {key}"}
+    with served.http() as http:
+        asked = [http.get("/v1/models"), http.get("/v1/models", headers=auth), http.get("/")]
+    assert [one.status_code for one in asked] == [401, 401, 401]
+    again = {"Authorization": f"Bearer {served.add_key('phone')}"}
+    with served.http(headers=again) as http:
+        assert http.get("/v1/models").status_code == 200
 
 
 def test_a_client_may_have_so_many_calls_a_day_and_only_its_models(serving: Serving) -> None:
