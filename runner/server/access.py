@@ -1,13 +1,18 @@
-"""Access control: Host header checks, client keys, and CORS.
+"""Access control: Host header checks, client keys, the sites of web pages, and CORS.
 
 The Host header must be one of the server's names. This prevents DNS rebinding, where a page of a
 browser reaches the server through a foreign name that resolves to this machine.
+
+Where no key is required, web pages of other sites are refused: a browser sends their simple
+requests (a POST of text or of a form) without asking first, and the page need not read the reply to
+spend allowance. Programs send no Origin header, or one that is no web address; see `_is_of_program`.
 """
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection, Sequence
+from urllib.parse import urlsplit
 
 from starlette.types import Scope
 
@@ -66,20 +71,46 @@ class Access:
         """Returns the client that sent a request.
 
         Raises:
-            Problem: A key is required, and this one is missing or unknown.
+            Problem: A key is required, and this one is missing or unknown; or none is required,
+                and the request is from a web page of another site.
         """
         key = _bearer(header(scope, b"authorization"))
         client = await self._clients.find(key)
         if client is None:
             message = "this is no key of this server; midnight serve key add NAME makes one"
             raise Problem(Refusal(401, message, INVALID, "invalid_api_key"))
+        if not self._clients.need_keys:
+            self._check_site(scope)
         return client
+
+    def _check_site(self, scope: Scope) -> None:
+        """Refuses a request from a web page of another site.
+
+        Raises:
+            Problem: The page's origin is not accepted.
+        """
+        origin = header(scope, b"origin")
+        if origin is None:
+            if header(scope, b"sec-fetch-site") != "cross-site":
+                return
+            message = "a link or a picture on a page of another site has made this request"
+        elif self._allows(origin) or _is_of_host(origin, scope) or _is_of_program(origin, scope):
+            return
+        else:
+            message = (
+                f"pages of {origin[:200]!r} may not ask this server; add the origin to [serve] "
+                "cors_origins, or enter any API key if it is a program's own"
+            )
+        raise invalid(message, status=403, code="origin_not_allowed")
+
+    def _allows(self, origin: str) -> bool:
+        return "*" in self._origins or origin in self._origins
 
     def cors(self, scope: Scope) -> Headers:
         """Returns the CORS headers of a reply; empty if the origin is not allowed."""
         if not self._origins or (origin := header(scope, b"origin")) is None:
             return ()
-        if "*" not in self._origins and origin not in self._origins:
+        if not self._allows(origin):
             return ()
         return (
             (b"access-control-allow-origin", origin.encode("latin-1")),
@@ -96,6 +127,30 @@ class Access:
             (b"access-control-allow-headers", _ALLOWED_HEADERS),
             (b"access-control-max-age", b"600"),
         )
+
+
+def _is_of_host(origin: str, scope: Scope) -> bool:
+    """Whether a page is of the host that was asked, or of this machine, on whichever port."""
+    try:
+        host = urlsplit(origin).hostname or ""
+    except ValueError:
+        return False
+    is_here = is_loopback(host) or host.endswith(".localhost")
+    return _is_web(origin) and (is_here or host == _host_name(header(scope, b"host") or ""))
+
+
+def _is_of_program(origin: str, scope: Scope) -> bool:
+    """Whether a program sent a request from a page of its own, as of ``file://`` or ``app://``.
+
+    Programs also send ``null``, and so do sandboxed frames of any site. What tells them apart is
+    the bearer token, which all programs send and a page cannot: a browser asks for permission
+    first, and `preflight` refuses it.
+    """
+    return not _is_web(origin) and bool(_bearer(header(scope, b"authorization")))
+
+
+def _is_web(origin: str) -> bool:
+    return origin.startswith(("http://", "https://"))
 
 
 def _host_name(text: str) -> str:

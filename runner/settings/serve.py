@@ -30,9 +30,11 @@ def _several(names: object) -> object:
 
 
 def _origin(text: str) -> str:
-    if text != "*" and not text.startswith(("http://", "https://")):
-        raise problem(_("an origin starts with http:// or https://"), _('or write "*" for any'))
-    return text.rstrip("/")
+    scheme, separator, host = text.partition("://")
+    if text != "*" and not (scheme and separator):
+        what = _("an origin starts with http:// or https://, a program's with a scheme as app://")
+        raise problem(what, _('or write "*" for any'))
+    return f"{scheme}{separator}{host.rstrip('/')}"  # an origin of files is file:// alone
 
 
 Wait = Annotated[str, AfterValidator(_wait)]
@@ -70,8 +72,8 @@ class ServeSettings(TomlTable):
             immediately.
         timeout: The time-out of an answer, as ``10m``; for a stream, of each piece of it.
         hosts: Additional host names under which the server accepts requests.
-        cors_origins: The origins whose scripts may send requests, as ``https://example.org``;
-            ``*`` for any.
+        cors_origins: The origins whose scripts may send requests, as ``https://example.org`` or a
+            program's ``app://its-name``; ``*`` for any.
         remember_checks: Whether a client's connection check that is repeated within five minutes
             is answered from a cache.
         clients: The permissions of each client, by name.
