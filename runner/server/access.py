@@ -4,8 +4,9 @@ The Host header must be one of the server's names. This prevents DNS rebinding, 
 browser reaches the server through a foreign name that resolves to this machine.
 
 Where no key is required, web pages of other sites are refused: a browser sends their simple
-requests (a POST of text or of a form) without asking first, and the page need not read the reply to
-spend allowance. Programs send no Origin header, or one that is no web address; see `_is_of_program`.
+requests (a POST of text or of a form) without asking first, and the page need not read the reply
+to spend allowance. Programs send no Origin header, or one that is no web address; see
+`_is_of_program`.
 """
 
 from __future__ import annotations
