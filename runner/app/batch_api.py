@@ -103,7 +103,7 @@ class BatchApi:
         return await self._one_status(await self._get(client, batch_id))
 
     async def page(self, client: Client, paging: Paging) -> Sequence[ApiBatchStatus]:
-        """Returns a page of a client's batches, newest first, with one extra if there are more."""
+        """Returns a page of a client's batches, with one extra if there are more."""
         async with self._database.read() as connection:
             page = await api_batches.page(connection, client.name, paging)
         return await self._statuses(page)

@@ -16,6 +16,7 @@ from runner.app.gateway import Gateway
 from runner.errors import OutputError
 from runner.server import limits
 from runner.server.batch_objects import batch_object, file_object, page_object
+from runner.server.numbers import number_of
 from runner.server.proxy import CALLS
 from runner.server.replies import (
     Problem,
@@ -252,10 +253,10 @@ def _query(scope: Scope) -> dict[str, str]:
 
 def _paging(scope: Scope, usual: int, most: int) -> Paging:
     query = _query(scope)
-    text = query.get("limit", str(usual))
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= most:
+    limit = number_of(query.get("limit", str(usual)))
+    if limit is None or not 1 <= limit <= most:
         raise invalid(f"limit is 1 to {most}", param="limit")
     order = query.get("order", "desc")
     if order not in ("asc", "desc"):
         raise invalid("order is asc or desc", param="order")
-    return Paging(int(text), query.get("after") or None, newest_first=order == "desc")
+    return Paging(limit, query.get("after") or None, newest_first=order == "desc")

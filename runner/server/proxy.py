@@ -20,6 +20,7 @@ from runner.engine.client_call import Answered, ClientRequest, Streaming
 from runner.jobfile.request_url import URLS
 from runner.server import limits
 from runner.server.checks import Checks, is_check
+from runner.server.numbers import number_of
 from runner.server.replies import (
     JSON,
     Headers,
@@ -228,9 +229,10 @@ def _waits_ms(scope: Scope) -> int | None:
     text = header(scope, b"x-midnight-wait")
     if text is None:
         return None
-    if not text.strip().isdecimal() or len(text) > len(str(limits.LONGEST_WAIT_S)):
+    seconds = number_of(text.strip())
+    if seconds is None or seconds > limits.LONGEST_WAIT_S:
         raise invalid("X-Midnight-Wait is a number of seconds", param="X-Midnight-Wait")
-    return int(text) * 1000
+    return seconds * 1000
 
 
 async def _leave_with_client(receive: Receive, request: ClientRequest) -> None:

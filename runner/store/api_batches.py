@@ -115,13 +115,14 @@ async def get(connection: AsyncConnection, batch_id: str, client: str) -> ApiBat
 
 
 async def page(connection: AsyncConnection, client: str, paging: Paging) -> list[ApiBatch]:
-    """Returns a client's batches, newest first, with one extra if there are more than the limit."""
+    """Returns a client's batches, with one extra if there are more than the limit."""
     number, own = api_batches.c.number, api_batches.c.client == client
     query = select(api_batches).where(own)
     if paging.after is not None:
         behind = select(number).where(own, api_batches.c.id == paging.after).scalar_subquery()
-        query = query.where(number < behind)
-    rows = await connection.execute(query.order_by(number.desc()).limit(paging.limit + 1))
+        query = query.where(number < behind if paging.newest_first else number > behind)
+    query = query.order_by(number.desc() if paging.newest_first else number)
+    rows = await connection.execute(query.limit(paging.limit + 1))
     return [_batch(row) for row in rows]
 
 

@@ -246,6 +246,9 @@ def test_lists_are_paged_by_the_last_id(served: Served) -> None:
     assert ([one.id for one in page.data], page.has_more) == ([made[4], made[3]], True)
     assert [one.id for one in client.batches.list(limit=2)] == made[::-1]
     assert [one.id for one in client.batches.list(after=made[1])] == [made[0]]
+    oldest_first: Any = {"order": "asc"}
+    pages = client.batches.list(limit=2, extra_query=oldest_first)
+    assert [one.id for one in pages] == made
     wanted: dict[str, Any] = {"purpose": "batch", "limit": 2}
     assert [one.id for one in client.files.list(**wanted)] == files[::-1]
     assert [one.id for one in client.files.list(order="asc", **wanted)] == files
@@ -320,11 +323,23 @@ def test_a_life_of_a_file_that_cannot_be_is_told(served: Served, after: Any) -> 
     assert caught.value.param == "expires_after"
 
 
-@pytest.mark.parametrize("query", ["limit=", "limit=0", "limit=x", "order=", "order=up"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=",
+        "limit=0",
+        "limit=x",
+        "limit=000000001999999999",
+        pytest.param(f"limit={'0' * 5_000}1", id="long"),
+        "order=",
+        "order=up",
+    ],
+)
 def test_a_list_that_cannot_be_is_told(served: Served, query: str) -> None:
     with served.http() as http:
         found = http.get(f"/v1/files?{query}")
         assert (found.status_code, found.json()["error"]["param"]) == (400, query.partition("=")[0])
+        assert http.get(f"/v1/batches?{query}").status_code == 400
         assert http.get("/v1/files?after=&purpose=").status_code == 200
 
 

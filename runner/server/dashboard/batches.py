@@ -19,6 +19,7 @@ from runner.server.dashboard.live import Cached, Fragment
 from runner.server.dashboard.now import batch_view, state_of
 from runner.server.dashboard.pages import HEADERS, render, show
 from runner.server.dashboard.visits import Visit
+from runner.server.numbers import MOST_DIGITS, number_of
 from runner.store.batch_rows import Failure, FailureGroup
 from runner.store.batches import Batch
 from runner.store.browsing import FILTERS, RowFilter
@@ -31,7 +32,6 @@ CHANGES = {
     "resume": BatchState.ACTIVE,
     "cancel": BatchState.CANCELLED,
 }
-_MOST_DIGITS = 15
 _LONGEST_SEARCH = 200
 _LOWEST, _HIGHEST = -100, 100
 _MOST_CAUSES = 50
@@ -225,7 +225,7 @@ class BatchPages:
         if cause is None:
             raise NotFoundError(
                 _("row {example} has not failed, or no longer").format(
-                    example=example[:_MOST_DIGITS]
+                    example=example[:MOST_DIGITS]
                 )
             )
         await self._midnight.retry(batch, cause)
@@ -256,9 +256,3 @@ def _wanted(request: Request, batch: Batch) -> RowFilter:
 
 
 Page = Callable[..., Awaitable[Response]]
-
-
-def number_of(text: str) -> int | None:
-    """Parses a non-negative whole number; None if the text is not one."""
-    fits = text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
-    return int(text) if fits else None

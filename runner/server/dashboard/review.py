@@ -19,9 +19,9 @@ from runner.app.output_refresher import OutputRefresher
 from runner.app.reviewing import Choice, Question, Reviewing, reviewer_named
 from runner.errors import ConfigError, InputError, NotFoundError
 from runner.language import _
-from runner.server.dashboard.batches import number_of
 from runner.server.dashboard.pages import HEADERS, page
 from runner.server.dashboard.visits import Visit
+from runner.server.numbers import number_of
 from runner.store import disputed, reviews
 from runner.store.batches import Batch
 from runner.wording import review_messages
