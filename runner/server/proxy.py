@@ -24,6 +24,7 @@ from runner.server.numbers import number_of
 from runner.server.replies import (
     JSON,
     Headers,
+    as_event,
     envelope,
     header,
     invalid,
@@ -46,6 +47,7 @@ _EVENTS = (
 # The interval of comments that keep a stream alive while it waits for allowance.
 KEEP_ALIVE_S = 15.0
 _KEEP_ALIVE = b": waiting\n\n"
+_DONE = as_event(b"[DONE]")
 
 
 class Proxy:
@@ -143,7 +145,7 @@ class _Reply:
             return
         if (refusal := self._gateway.refusal(outcome, self._model)) is not None:
             if begun:
-                await self._send_chunk(b"data: %b\n\n" % envelope(refusal), last=True)
+                await self._send_chunk(as_event(envelope(refusal)), last=True)
             else:
                 await send_refusal(self._send, refusal)
         elif isinstance(outcome, Streaming):
@@ -175,7 +177,7 @@ class _Reply:
             return
         why = stream.broken_off()
         error = Refusal(502, f"the provider's stream broke off: {why}", "server_error")
-        await self._send_chunk(b"data: %b\n\n" % envelope(error) if why else b"", last=True)
+        await self._send_chunk(as_event(envelope(error)) if why else b"", last=True)
 
     async def _begin(self, model: str, *, begun: bool) -> None:
         if not begun:
@@ -202,9 +204,9 @@ def as_events(body: str) -> bytes:
             for number, choice in enumerate(reply["choices"])
         ]
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
-        return b"data: %b\n\ndata: [DONE]\n\n" % body.replace("\n", " ").encode()
+        return as_event(body.encode()) + _DONE
     chunk = {**reply, "object": "chat.completion.chunk", "choices": choices}
-    return b"data: %b\n\ndata: [DONE]\n\n" % orjson.dumps(chunk)
+    return as_event(orjson.dumps(chunk)) + _DONE
 
 
 def _read(data: bytes) -> dict[str, Any]:

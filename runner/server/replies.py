@@ -17,6 +17,7 @@ from runner.app.refusals import INVALID, Refusal
 
 Headers = Sequence[tuple[bytes, bytes]]
 JSON = (b"content-type", b"application/json")
+_ON_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
 # The longest time that a client may take to send a body.
 LONGEST_BODY_S = 120.0
 
@@ -55,6 +56,14 @@ def envelope(refusal: Refusal) -> bytes:
         "code": refusal.code,
     }
     return orjson.dumps({"error": error})
+
+
+def as_event(data: bytes) -> bytes:
+    """Returns JSON as a server-sent event, on one line.
+
+    Within JSON, line breaks stand between tokens only, so that spaces replace them.
+    """
+    return b"data: %b\n\n" % data.translate(_ON_ONE_LINE)
 
 
 async def send_refusal(send: Send, refusal: Refusal) -> None:

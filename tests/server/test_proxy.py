@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import socket
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import openai
+import orjson
 import pytest
 
 from runner.app import clients
+from runner.server import proxy
 from tests.server.conftest import MODEL, TOKEN, Served, Serving
 
 HI: Any = [{"role": "user", "content": "hi there"}]
@@ -50,11 +54,24 @@ def test_a_stream_comes_piece_by_piece_and_its_tokens_are_counted(
 
 
 def test_a_provider_that_knows_no_streams_is_streamed_all_the_same() -> None:
-    from runner.server.proxy import as_events
-
     body = '{"choices": [{"message": {"content": "yes"}, "finish_reason": "stop"}]}'
-    assert as_events(body).count(b'"delta":{"content":"yes"}') == 1
-    assert as_events("no json") == b"data: no json\n\ndata: [DONE]\n\n"
+    assert proxy.as_events(body).count(b'"delta":{"content":"yes"}') == 1
+    assert proxy.as_events("no\r\n json\r") == b"data: no   json \n\ndata: [DONE]\n\n"
+
+
+def test_an_error_that_the_provider_writes_on_several_lines_is_one_event(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proxy, "KEEP_ALIVE_S", 0.02)
+    with serving(latency_ms=(300, 300)) as served, served.http() as http:
+        monkeypatch.setattr(orjson, "dumps", partial(orjson.dumps, option=orjson.OPT_INDENT_2))
+        body = {"model": MODEL, "messages": [], "stream": True}
+        told = http.post("/v1/chat/completions", content=json.dumps(body)).text
+    assert told.startswith(": waiting\n\n")
+    [event] = [part for part in told.split("\n\n") if not part.startswith(":") and part]
+    assert event.startswith("data: {")
+    assert "\n" not in event
+    assert "messages" in json.loads(event.removeprefix("data: "))["error"]["message"]
 
 
 def test_embeddings_pass_as_the_client_asked_for_them(served: Served) -> None:
