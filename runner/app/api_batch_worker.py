@@ -80,8 +80,8 @@ class ApiBatchWorker:
                         await self._advance_safely(entry)
                 if anyio.current_time() >= delete_at:
                     delete_at = anyio.current_time() + DELETE_EVERY_S
-                    self._files.remove_parts(24 * 3_600)
                     await self._files.delete_expired()
+                    await self._files.sweep()
                 is_open = bool(open_batches)
             except RunnerError as error:  # the engine reports it as well
                 log.warning("batches of clients cannot be read: %s", error.what)

@@ -1,7 +1,8 @@
 """The files of the OpenAI Batch API: contents in a folder beside the database, metadata in it.
 
-A file is completely on disk before it is entered in the database. Partial files have the suffix
-`.part`, and a server removes those that a crash has left behind a day before.
+A file is completely on disk before it is entered in the database, and leaves the database before
+the disk. Partial files have the suffix `.part`. A crash in between leaves files that nobody can
+reach; `sweep` removes them later.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ USUAL_LIFE_S = 30 * 24 * 3_600
 SHORTEST_LIFE_S, LONGEST_LIFE_S = 3_600, 2_592_000
 _ID = re.compile(r"file-[0-9a-f]{24}")
 _PART = ".part"
+# Between the two steps of keeping or deleting a file there are seconds; an upload may take hours.
+_STRAY_MS = 3_600_000
+_STRAY_PART_MS = 24 * 3_600_000
 
 
 class ApiFiles:
@@ -107,27 +111,51 @@ class ApiFiles:
             NotFoundError: The client has no file with this id, or a batch is about to read it.
         """
         await self.get(client, file_id)
-        async with self._database.write() as connection:
-            if await api_batches.uses(connection, file_id):
-                raise NotFoundError(f"{file_id} is being read by a batch: try again in a moment")
-            await api_files.forget(connection, file_id)
+        if not await self._forget(file_id):
+            raise NotFoundError(f"{file_id} is being read by a batch: try again in a moment")
         self._unlink(file_id)
 
     async def delete_expired(self) -> None:
-        """Deletes the files whose lifetime is over."""
+        """Deletes the files whose lifetime is over, but for those that a batch is about to read."""
         async with self._database.read() as connection:
             expired = await api_files.expired(connection, self._clock.now())
         for file in expired:
-            with suppress(NotFoundError):
-                await self.delete(file.client, file.id)
+            if await self._forget(file.id):
+                remove(self.path_of(file.id))  # what cannot be removed now is swept up later
 
-    def remove_parts(self, older_than_s: float) -> None:
-        """Removes partial files that interrupted uploads have left."""
-        before = self._clock.now() / 1000 - older_than_s
-        with suppress(OSError):
-            for part in self._folder.glob(f"*{_PART}*"):
-                if part.stat().st_mtime < before:
-                    part.unlink(missing_ok=True)
+    async def sweep(self) -> None:
+        """Removes what crashes have left: contents without an entry, entries without content.
+
+        Nothing is done without the folder, which may be on a disk that is not mounted.
+        """
+        now = self._clock.now()
+        found = await in_thread(self._changed_at)
+        if found is None:
+            return
+        async with self._database.read() as connection:
+            entered = await api_files.created_at(connection)
+        for path, changed_at in found.items():
+            if path.stem not in entered and _is_stray(path.name, now - changed_at):
+                remove(path)
+        for file_id, created_at in entered.items():
+            if now - created_at > _STRAY_MS and not self._is_there(file_id):
+                await self._forget(file_id)
+
+    async def _forget(self, file_id: str) -> bool:
+        """Removes a file's entry, unless a batch is about to read it; whether it did."""
+        async with self._database.write() as connection:
+            if await api_batches.uses(connection, file_id):
+                return False
+            await api_files.forget(connection, file_id)
+        return True
+
+    def _changed_at(self) -> dict[Path, int] | None:
+        """Returns when each file in the folder was last written to; None without the folder."""
+        try:
+            with os.scandir(self._folder) as entries:
+                return {Path(one): round(one.stat().st_mtime * 1000) for one in entries}
+        except OSError:
+            return None
 
     def _put_in_place(self, part: Path, file_id: str) -> int:
         """Syncs a file to disk and renames it to its final path; returns its size in bytes."""
@@ -147,6 +175,13 @@ class ApiFiles:
             self.path_of(file_id).unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(f"the file cannot be deleted ({error.strerror})") from error
+
+
+def _is_stray(name: str, age_ms: int) -> bool:
+    """Whether a file without an entry was left by a crash; others' files are left alone."""
+    if _PART in name:
+        return age_ms > _STRAY_PART_MS
+    return bool(_ID.fullmatch(name.removesuffix(".jsonl"))) and age_ms > _STRAY_MS
 
 
 def has_content(path: Path) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, delete, select
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.store.api_tables import api_files
@@ -43,9 +44,7 @@ class Paging:
 
 
 async def add(connection: AsyncConnection, file: ApiFile) -> None:
-    """Stores a file, unless it is stored already."""
-    if await get(connection, file.id, file.client) is not None:
-        return
+    """Stores a file; one with the same id is replaced, since its content has been."""
     values = {
         "id": file.id,
         "client": file.client,
@@ -55,7 +54,8 @@ async def add(connection: AsyncConnection, file: ApiFile) -> None:
         "created_at_ms": file.created_at,
         "expires_at_ms": file.expires_at,
     }
-    await connection.execute(insert(api_files).values(values))
+    query = insert(api_files).values(values)
+    await connection.execute(query.on_conflict_do_update(index_elements=["id"], set_=values))
 
 
 async def get(connection: AsyncConnection, file_id: str, client: str) -> ApiFile | None:
@@ -90,6 +90,12 @@ async def expired(connection: AsyncConnection, now: int) -> list[ApiFile]:
     """Returns the files that have expired."""
     query = select(api_files).where(api_files.c.expires_at_ms <= now)
     return [_file(row) for row in await connection.execute(query)]
+
+
+async def created_at(connection: AsyncConnection) -> dict[str, int]:
+    """Returns when each file of all clients was created, by id."""
+    rows = await connection.execute(select(api_files.c.id, api_files.c.created_at_ms))
+    return {row.id: row.created_at_ms for row in rows}
 
 
 def _file(row: Row[Any]) -> ApiFile:
