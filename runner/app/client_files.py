@@ -8,21 +8,22 @@ https://docs.openwebui.com/getting-started/env-configuration.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
 from io import StringIO
-from itertools import count, zip_longest
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from runner import invocation
 from runner.app.client_setups import Connection
+from runner.app.environment_file import with_connection
 from runner.errors import ConfigError
 from runner.files.target import as_output_errors, atomic_write
 from runner.language import _
 
-_SECRET = re.compile(r"(?i)((?:key|token|secret|password)\w*[\"']?\s*[:=]\s*).+")
+_SETTING = re.compile(r"([ \t]*(?:- )?[\w.-]+[ \t]*[:=][ \t]*)(.*)")
 _LIST = re.compile(
     r"^( *)[^\s#-].*:[ \t]*(?:#.*)?\r?\n(?:[ \t]*(?:#.*)?\r?\n)*( *)- ", re.MULTILINE
 )
@@ -37,7 +38,8 @@ class WrittenSettings:
 
     Attributes:
         path: The file.
-        diff: The changes, with keys redacted; empty if nothing had to change.
+        diff: The lines that were added; empty if nothing had to change. Of values, those of the
+            server are shown, except its key: anything else may be another program's secret.
         backup: The copy of the previous file; None if there was none.
     """
 
@@ -97,7 +99,7 @@ def write(program: str, connection: Connection, path: Path | None = None) -> Wri
         return WrittenSettings(target, "", None)
     backup = None if before is None else _back_up(target)
     _write(target, after, is_new=before is None)
-    return WrittenSettings(target, _diff(before or "", after, target.name), backup)
+    return WrittenSettings(target, _added(before or "", after, connection), backup)
 
 
 class _NotUnderstood(Exception):  # noqa: N818 - it becomes a ConfigError
@@ -207,48 +209,10 @@ def _update(known: Any, wanted: Mapping[str, Any]) -> None:
             known[name] = value
 
 
-# ---- the environment: Open WebUI
-
-
-def _in_environment(text: str, connection: Connection) -> str:
-    """Adds a connection to those of Open WebUI, whose URLs and keys are separated by ``;``."""
-    urls = _value(text, "OPENAI_API_BASE_URLS") or _value(text, "OPENAI_API_BASE_URL")
-    keys = _value(text, "OPENAI_API_KEYS") or _value(text, "OPENAI_API_KEY")
-    split = [each.strip() for each in urls.split(";")] if urls else []
-    pairs = dict(zip_longest(split, keys.split(";")[: len(split)] if keys else [], fillvalue=""))
-    pairs[connection.base] = connection.key
-    text = _with_value(text, "OPENAI_API_BASE_URLS", ";".join(pairs))
-    return _with_value(text, "OPENAI_API_KEYS", ";".join(pairs.values()))
-
-
-def _assignment(name: str) -> re.Pattern[str]:
-    return re.compile(
-        rf"^([ \t]*(?:export[ \t]+)?{name}[ \t]*=)[ \t]*(.*?)[ \t]*\r?$", re.MULTILINE
-    )
-
-
-def _value(text: str, name: str) -> str:
-    """Returns the last assigned value of a variable; empty if there is none."""
-    matches = _assignment(name).findall(text)
-    value: str = matches[-1][1] if matches else ""
-    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
-    return value[1:-1] if quoted else value
-
-
-def _with_value(text: str, name: str, value: str) -> str:
-    matches = list(_assignment(name).finditer(text))
-    if not matches:
-        return f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{name}={value}\n"
-    if _value(text, name) == value:
-        return text
-    last = matches[-1]
-    return f"{text[: last.start()]}{last[1]}{value}{text[last.end() :]}"
-
-
 _FILES: Mapping[str, _SettingsFile] = {
     "continue": _SettingsFile(Path("~/.continue/config.yaml"), _in_continue),
     "litellm": _SettingsFile(Path("config.yaml"), _in_litellm),
-    "open-webui": _SettingsFile(Path(".env"), _in_environment),
+    "open-webui": _SettingsFile(Path(".env"), with_connection),
 }
 
 
@@ -293,7 +257,20 @@ def _write(path: Path, text: str, *, is_new: bool) -> None:
         file.write(text.encode())
 
 
-def _diff(before: str, after: str, name: str) -> str:
-    """Returns the changes as a diff with keys redacted."""
-    lines = unified_diff(before.splitlines(), after.splitlines(), name, name, lineterm="", n=2)
-    return "\n".join(_SECRET.sub(r"\1…", line) for line in lines)
+def _added(before: str, after: str, connection: Connection) -> str:
+    """Returns the lines that were added, with all but the server's own values redacted."""
+    known = {connection.base, *connection.models, "openai", ""}
+    known |= {f"openai/{model}" for model in connection.models}
+    known |= {line.partition(": ")[2] for line in _NEW_CONTINUE.splitlines()}
+    lines = unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
+    added = [line[1:] for line in lines if line.startswith("+")][1:]  # the first names the file
+    return "\n".join(f"+{_redacted(line, known)}" for line in added)
+
+
+def _redacted(line: str, known: Collection[str]) -> str:
+    """Returns a line with each value replaced that is not known; one that is no setting, whole."""
+    setting = _SETTING.fullmatch(line)
+    if setting is None:
+        return "…"
+    values = setting[2].strip("\"'").split(";")
+    return setting[1] + ";".join(value if value in known else "…" for value in values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import stat
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -109,26 +110,67 @@ def test_a_name_that_the_user_gave_to_a_model_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "urls", "keys"),
     [
-        ("", "", ""),
-        ("OPENAI_API_KEY='k'\nOPENAI_API_BASE_URL=https://x/v1\n", "https://x/v1;", "k;"),
-        ("export OPENAI_API_BASE_URLS=https://x;https://y\n", "https://x;https://y;", ";;"),
-        ("OPENAI_API_BASE_URLS=https://x\nOPENAI_API_KEYS=k\nPORT=1", "https://x;", "k;"),
-        ("#OPENAI_API_KEYS=no\r\nPORT=1\r\n", "", ""),
+        ("", "{ours}", "mn-key"),
+        (
+            "OPENAI_API_KEY='k'\nOPENAI_API_BASE_URL=https://x/v1\n",
+            "'https://x/v1;{ours}'",
+            "'k;mn-key'",
+        ),
+        (
+            "export OPENAI_API_BASE_URLS=https://x;https://y\n",
+            "'https://x;https://y;{ours}'",
+            "';;mn-key'",
+        ),
+        (
+            "OPENAI_API_BASE_URLS=https://x\nOPENAI_API_KEYS=k\nPORT=1",
+            "'https://x;{ours}'",
+            "'k;mn-key'",
+        ),
+        ("#OPENAI_API_KEYS=no\r\nPORT=1\r\n", "{ours}", "mn-key"),
+        (
+            'OPENAI_API_BASE_URLS="https://x;https://x"\nOPENAI_API_KEYS="k1;k2"\n',
+            '"https://x;https://x;{ours}"',
+            '"k1;k2;mn-key"',
+        ),
+        (
+            "OPENAI_API_BASE_URLS=https://x # mine\nOPENAI_API_KEYS='k#1' # and its key\n",
+            "'https://x;{ours}' # mine",
+            "'k#1;mn-key' # and its key",
+        ),
+        ("OPENAI_API_BASE_URLS= # none yet\n", "{ours} # none yet", "mn-key"),
+        (
+            "OPENAI_API_BASE_URLS='https://x;{ours};{ours}'\nOPENAI_API_KEYS='k;old;other'\n",
+            "'https://x;{ours};{ours}'",
+            "'k;mn-key;other'",
+        ),
     ],
 )
 def test_connections_of_open_webui_are_added_to(
     tmp_path: Path, before: str, urls: str, keys: str
 ) -> None:
-    path = tmp_path / ".env"
+    path, before = tmp_path / ".env", before.replace("{ours}", OURS.base)
     path.write_bytes(before.encode())
     written("open-webui", path)
     after = path.read_bytes().decode()
     lines = after.splitlines()
-    assert any(one.endswith(f"OPENAI_API_BASE_URLS={urls}{OURS.base}") for one in lines)
-    assert f"OPENAI_API_KEYS={keys}mn-key" in lines
-    kept = [one for one in before.splitlines() if "URLS" not in one and "=k" not in one]
+    wanted = urls.replace("{ours}", OURS.base)
+    assert any(one.endswith(f"OPENAI_API_BASE_URLS={wanted}") for one in lines)
+    assert f"OPENAI_API_KEYS={keys}" in lines
+    kept = [one for one in before.splitlines() if "URLS" not in one and "KEY" not in one]
     assert set(kept) <= set(lines)
     assert ("\r\n" in after) is ("\r\n" in before)
+    assert written("open-webui", path).diff == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_a_shell_reads_every_connection(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text("OPENAI_API_BASE_URLS=https://x\nOPENAI_API_KEYS='k1'\n")
+    written("open-webui", path)
+    script = '. "$1"; printf %s "$OPENAI_API_BASE_URLS $OPENAI_API_KEYS"'
+    read = subprocess.run(["sh", "-ec", script, "sh", path], capture_output=True, check=True)
+    assert read.stdout.decode() == f"https://x;{OURS.base} k1;mn-key"
+    assert read.stderr == b""
 
 
 def test_what_is_shown_of_a_change_has_nobodys_keys(tmp_path: Path) -> None:
@@ -138,6 +180,20 @@ def test_what_is_shown_of_a_change_has_nobodys_keys(tmp_path: Path) -> None:
     assert "+    model: a/one" in shown
     assert "sk-secret" not in shown
     assert "mn-key" not in shown
+
+
+def test_nothing_of_other_programs_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "models:\n  - name: other\n    headers:\n        Authorization: Bearer sk-1\n"
+        "        Cookie: plain\n          sk-2\n        Long: >-\n          sk-3\n"
+    )
+    shown = [written("continue", path).diff]
+    path.write_text("OPENAI_API_BASE_URLS=https://sk-4@x\nOPENAI_API_KEYS=sk-5\nPORT=1 # sk-6")
+    shown.append(written("open-webui", path).diff)
+    assert f"+    apiBase: {OURS.base}" in shown[0]
+    assert shown[1] == f"+OPENAI_API_BASE_URLS=…;{OURS.base}\n+OPENAI_API_KEYS=…;…"
+    assert all("sk-" not in one and "mn-key" not in one for one in shown)
 
 
 def test_every_copy_is_kept(tmp_path: Path) -> None:
