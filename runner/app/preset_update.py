@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from runner import invocation
 from runner.errors import ConfigError, OutputError
 from runner.files.target import atomic_write
 from runner.language import _
@@ -39,7 +40,9 @@ class Update:
     moved: Mapping[str, str]
 
 
-async def update_presets(source: str, environ: Mapping[str, str]) -> Update:
+async def update_presets(
+    source: str, environ: Mapping[str, str], *, allow_moved: bool = False
+) -> Update:
     """Installs the presets of the file or https URL `source`.
 
     All of it is validated before anything is stored. Presets with other names are unchanged.
@@ -47,25 +50,43 @@ async def update_presets(source: str, environ: Mapping[str, str]) -> Update:
     Args:
         source: The path or the URL.
         environ: Environment variables for proxies and certificates.
+        allow_moved: Whether the tokens of a known provider may be sent to another URL than now.
 
     Raises:
-        ConfigError: It cannot be read, or is not a valid file of presets.
+        ConfigError: It cannot be read, is not a valid file of presets, or moves a URL without
+            `allow_moved`.
         OutputError: The presets cannot be stored.
     """
     if "://" in source:
-        return _install(await _fetch(source, environ), source, source)
-    return _install(_read(Path(source)), source, str(Path(source).absolute()))  # noqa: ASYNC240
+        data, origin = await _fetch(source, environ), source
+    else:
+        data, origin = _read(Path(source)), str(Path(source).absolute())  # noqa: ASYNC240
+    return _install(data, source, origin, allow_moved=allow_moved)
 
 
-def _install(data: bytes, source: str, origin: str) -> Update:
+def _install(data: bytes, source: str, origin: str, *, allow_moved: bool) -> Update:
     """Stores the presets in `data`; `source` names it in errors, `origin` is stored with them."""
     path = presets_path()
     received, installed = read_presets(data, source), load_installed(path)
     before = {name: one.table for name, one in installed.items()}
+    moved = _moved(received, before)
+    if moved and not allow_moved:
+        raise _not_allowed(moved, source)
     updates = {name: replace(one, source=origin) for name, one in received.items()}
     _keep(path, pack({**installed, **updates}))
     changes = {name: _change(name, one, before) for name, one in received.items()}
-    return Update(path, changes, _moved(received, before))
+    return Update(path, changes, moved)
+
+
+def _not_allowed(moved: Mapping[str, str], source: str) -> ConfigError:
+    where_to = "; ".join(f"{name}: {urls}" for name, urls in sorted(moved.items()))
+    what = _(
+        "this would send the tokens of accounts to other URLs than now ({moved}); nothing was "
+        "stored"
+    ).format(moved=where_to)
+    command = invocation.command("presets", "update", source, "--allow-moved")
+    remedy = _("if the provider itself announces the URL: {command}").format(command=command)
+    return ConfigError(what, where=source, remedy=remedy)
 
 
 def _keep(path: Path, content: bytes) -> None:

@@ -65,6 +65,13 @@ def update(
     source: Annotated[
         str, typer.Argument(help=_("A file of presets, or an https URL."), metavar="FILE|URL")
     ],
+    allow_moved: Annotated[
+        bool,
+        typer.Option(
+            "--allow-moved",
+            help=_("Also where the tokens of a known provider would go to another URL."),
+        ),
+    ] = False,
 ) -> int:
     """Install the presets of a file; it is checked as a whole first, and no token is sent."""
     import os
@@ -73,7 +80,7 @@ def update(
     from runner.cli.json import preset_json
 
     session = session_of(context)
-    result = run_async(lambda: update_presets(source, os.environ))
+    result = run_async(lambda: update_presets(source, os.environ, allow_moved=allow_moved))
     if session.json:
         print_json(preset_json.update(result))
         return exit_codes.DONE

@@ -17,7 +17,7 @@ CERTIFICATES = Path(__file__).parents[1] / "providers" / "transport" / "certific
 FRESH = """
 [groq]
 title = "Groq"
-base_url = "https://api.groq.com/openai/v2"
+base_url = "https://api.groq.com/openai/v1"
 as_of = "2027-01"
 source = "https://console.groq.com/docs/rate-limits"
 data_use = "training"
@@ -76,7 +76,7 @@ def test_a_file_of_presets_is_installed_and_used(midnight: Any, fresh: Path) -> 
     assert "groq      changed" in said.out
     assert "nightowl  new" in said.out
     found = shown(midnight, "groq")
-    assert (found["base_url"], found["as_of"]) == ("https://api.groq.com/openai/v2", "2027-01")
+    assert (found["base_url"], found["as_of"]) == ("https://api.groq.com/openai/v1", "2027-01")
     assert found["quotas"]["calls_per_day"]["limit"] == 7
     assert found["error_rules"] == 1, "a preset replaces the older one as a whole"
     assert found["origin"] == str(fresh)
@@ -85,9 +85,22 @@ def test_a_file_of_presets_is_installed_and_used(midnight: Any, fresh: Path) -> 
     assert again["presets"] == {"groq": "unchanged", "nightowl": "unchanged"}
 
 
-def test_one_is_told_where_tokens_go_from_now_on(midnight: Any, fresh: Path) -> None:
-    said = " ".join(midnight("presets", "update", fresh).out.split())
-    assert "groq: the tokens of its accounts go to https://api.groq.com/openai/v2" in said
+MOVED = "https://api.groq.com.evil.example/v1"
+
+
+def test_tokens_go_nowhere_else_until_one_allows_it(midnight: Any, fresh: Path) -> None:
+    fresh.write_text(FRESH.replace("https://api.groq.com/openai/v1", MOVED))
+    said = midnight("presets", "update", fresh)
+    assert said.code == 2
+    assert f"(groq: {MOVED}); nothing was stored" in " ".join(said.err.split())
+    assert "--allow-moved" in said.err
+    assert shown(midnight, "groq")["base_url"] == "https://api.groq.com/openai/v1"
+    assert midnight("presets", "show", "nightowl").code == 2, "the rest is not stored either"
+    allowed = midnight("presets", "update", fresh, "--allow-moved")
+    assert allowed.code == 0
+    told = " ".join(allowed.out.split())
+    assert f"groq: the tokens of its accounts go to {MOVED} from now on" in told
+    assert shown(midnight, "groq")["base_url"] == MOVED
 
 
 def test_an_account_uses_what_was_installed(midnight: Any, fresh: Path, tmp_path: Path) -> None:
