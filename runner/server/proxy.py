@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import anyio
 import orjson
 from starlette.types import Receive, Scope, Send
 
@@ -79,9 +80,9 @@ class Proxy:
         if isinstance(request, Refusal):
             await send_refusal(send, request)
             return
-        watch = asyncio.ensure_future(_leave_with_client(receive, request))
+        reply = _Reply(self._gateway, request, send, body["model"])
+        watch = asyncio.ensure_future(_leave_with_client(receive, reply))
         try:
-            reply = _Reply(self._gateway, request, send, body["model"])
             if stream:
                 await reply.stream()
             elif url == "/v1/images/generations":
@@ -103,6 +104,12 @@ class _Reply:
         self._request = request
         self._send = send
         self._model = model
+        self._image_wait = anyio.CancelScope()
+
+    def leave(self) -> None:
+        """Abandons the call, and the wait for its images; the engine settles the call."""
+        self._request.leave()
+        self._image_wait.cancel()
 
     async def whole(self) -> bytes | None:
         """Sends the answer unchanged; returns it, or None if there is none."""
@@ -119,7 +126,10 @@ class _Reply:
         answered = await self._answered()
         if answered is None:
             return
-        result = await self._gateway.images(answered, as_base64=as_base64)
+        with self._image_wait:
+            result = await self._gateway.images(answered, as_base64=as_base64)
+        if self._request.has_left:
+            return
         if isinstance(result, Refusal):
             await send_refusal(self._send, result)
             return
@@ -237,8 +247,8 @@ def _waits_ms(scope: Scope) -> int | None:
     return seconds * 1000
 
 
-async def _leave_with_client(receive: Receive, request: ClientRequest) -> None:
+async def _leave_with_client(receive: Receive, reply: _Reply) -> None:
     """Abandons the call when its client disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass
-    request.leave()
+    reply.leave()

@@ -16,7 +16,7 @@ import openai
 import orjson
 import pytest
 
-from runner.app import clients
+from runner.app import clients, image_results
 from runner.server import proxy
 from tests.server.conftest import MODEL, TOKEN, Served, Serving
 
@@ -270,6 +270,31 @@ def test_a_client_that_leaves_before_the_answer_has_it_cancelled(serving: Servin
         with pytest.raises(httpx.ReadTimeout):
             http.post("/v1/chat/completions", json={"model": MODEL, "messages": HI}, timeout=0.5)
         _eventually(lambda: served.ledger() == [("local", "transient")])
+        assert served.ledger("SELECT spent, reserved FROM windows WHERE model = ''")[0] == (1, 0)
+
+
+def test_a_client_that_leaves_before_its_image_is_made_ends_the_wait_and_not_the_account(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_results, "POLL_EVERY_S", 0.05)
+    with serving(calls_per_day=200, image_ms=(600_000, 600_000)) as served:
+        tasks, polls = served.simulator.image_tasks, list[str]()
+        status = tasks.status
+
+        def counted(account: str, task_id: str, now_ms: int) -> Any:
+            polls.append(task_id)
+            return status(account, task_id, now_ms)
+
+        monkeypatch.setattr(tasks, "status", counted)
+        body = {"model": "Qwen/Qwen-Image", "prompt": "a cat"}
+        with served.http() as http, pytest.raises(httpx.ReadTimeout):
+            http.post("/v1/images/generations", json=body, timeout=1)
+        assert polls, "it was waited for"
+        time.sleep(0.3)
+        before = len(polls)
+        time.sleep(0.5)
+        assert len(polls) == before
+        assert served.ledger() == [("local", "done")]
         assert served.ledger("SELECT spent, reserved FROM windows WHERE model = ''")[0] == (1, 0)
 
 
