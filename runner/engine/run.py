@@ -50,7 +50,7 @@ class Run:
     def __init__(self, options: RunOptions) -> None:
         self.options = options
         self.stopping = False
-        self.is_known = False  # to the present turn
+        self.is_known = False  # whether the queue was read since it came
         self.deadline = float("inf")  # of the loop's time, once it is stopping
         self.ending: Ending | None = None
         self.failure: RunnerError | None = None

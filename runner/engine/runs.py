@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import anyio
 
@@ -49,9 +49,12 @@ class Runs:
         if self._are_over:
             run.end(Ending.STOPPED, self._failure)
 
-    def begin_turn(self) -> None:
-        """Marks the present runs as known to the turn that begins, which may end no other."""
-        for run in self._runs:
+    def read_for(self, present: Iterable[Run]) -> None:
+        """Notes that the queue was read while these runs were `present`.
+
+        No other run may end yet: its batches may have come after the reading.
+        """
+        for run in present:
             run.is_known = True
 
     def remove(self, run: Run) -> None:
@@ -139,9 +142,9 @@ class Runs:
             if at_work and status.open_calls and now - run.noted_at < SHOW_EVERY_S:
                 continue
             run.noted_at = now
-            run.noted(gone)
             async with self._database.read() as connection:
                 stored = await batches.get_batches(connection, {*gone, *run.paused})
+            run.noted(gone)
             # A resumed batch stays until the engine has read it, or the run would end.
             paused = {b.id: b for b in stored if b.state is BatchState.PAUSED or is_runnable(b)}
             for batch_id in paused.keys() - run.paused.keys():
