@@ -17,6 +17,8 @@ BIN    := $(VENV)/bin
 PEERS  := .venv-bench
 JOBS   ?= auto
 PYTEST  = $(BIN)/pytest -n $(JOBS) --dist worksteal
+TESTS  ?= not slow and not nightly
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # The tests start the program hundreds of times: it is compiled once, and not by each process.
 unexport PYTHONDONTWRITEBYTECODE
@@ -36,7 +38,7 @@ demo: $(VENV)/installed
 # mypy uses one processor for half a minute: meanwhile the core is tested on the others.
 test: $(VENV)/ready-to-test
 	$(MAKE) --no-print-directory --jobs=2 checks core
-	$(PYTEST) tests --ignore tests/core -m "not slow and not nightly"
+	$(PYTEST) tests --ignore tests/core -m "$(TESTS)"
 
 checks: $(VENV)/ready-to-test
 	$(BIN)/ruff check .
@@ -91,15 +93,16 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(INSTALL) --editable .
 	@touch $@
 
+# Of what tests need, a small part is imported: it is compiled then, and the rest never.
 $(VENV)/ready-to-test: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(INSTALL) --no-compile --editable '.[dev]'
 	@touch $@
 
 $(VENV)/ready-for-docs: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	$(INSTALL) --editable '.[docs]'
 	@touch $@
 
 # The peers of the measurements live apart from the program, each where it can be installed.

@@ -3,27 +3,42 @@
     python benchmarks/refusals.py [--seconds 120 | --short] [--unpaced] [--only WORD]
 
 Each case is one `midnight run` of the real command against a server that bears so much and no
-more. All but one make few calls, and run at once; the one that makes many has the machine to
-itself. What a limiter allows in the time is the ideal.
+more. All but one make few calls, and run at once. The one that makes many has the machine to
+itself; so has a bare aiohttp loop afterwards, if the peers are installed, which shows what the
+machine allows. What a limiter allows in the time is the ideal.
 """
 
 from __future__ import annotations
 
 import argparse
+import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from measuring import Server, one_core, print_machine, scratch, serving, skipped, table
+from measuring import (
+    HERE,
+    Child,
+    Server,
+    one_core,
+    peers_python,
+    print_machine,
+    scratch,
+    serving,
+    skipped,
+    table,
+)
 from proxies import Proxied, find, haproxy, nginx
 from workspace import Setup, Workspace, write_job, write_rows
 
 FULL_S, SHORT_S = 120, 30
 IN_FLIGHT = 256
+CLIENTS = HERE / "clients.py"
 
 _FIRST_CALL_S = 120.0
 _SMOOTHED = 20  # buckets of 0.1 s
@@ -128,19 +143,42 @@ class Seen:
 
 def measure(case: Case, seconds: int, *, unpaced: bool) -> Seen:
     """Run the command for so many seconds from its first call on."""
+    start = partial(_start_midnight, unpaced=unpaced)
+    return _measure(case, seconds, start, codes={0, 3})
+
+
+def measure_bare(case: Case, seconds: int, python: Path) -> Seen:
+    """Run the bare loop, which knows `IN_FLIGHT` from the start, for so many seconds."""
+    # It does not end by itself when it is stopped: a signal ends it.
+    return _measure(case, seconds, partial(_start_bare, python), codes={0, -signal.SIGTERM})
+
+
+def _start_midnight(place: Path, base_url: str, count: int, *, unpaced: bool) -> Child:
+    setup = Setup(base_url, in_flight=IN_FLIGHT, starts_at=None, unpaced=unpaced)
+    rows, job = write_rows(place / "rows.csv", count), write_job(place / "job.toml")
+    return Workspace(place, setup).start("run", job, rows)
+
+
+def _start_bare(python: Path, place: Path, base_url: str, count: int) -> Child:
+    rows = write_rows(place / "rows.csv", count)
+    return Child([python, CLIENTS, "aiohttp", base_url, rows, str(IN_FLIGHT)], place)
+
+
+def _measure(
+    case: Case, seconds: int, start: Callable[[Path, str, int], Child], codes: set[int]
+) -> Seen:
     with scratch() as folder, serving(*case.options) as server, case.front(server, folder) as front:
-        setup = Setup(front.base_url, in_flight=IN_FLIGHT, starts_at=None, unpaced=unpaced)
-        place = Workspace(folder / "run", setup)
+        place = folder / "run"
+        place.mkdir()
         count = round(case.allowed(seconds) * _SPARE) + 100
-        rows = write_rows(place.folder / "rows.csv", count)
-        child = place.start("run", write_job(place.folder / "job.toml"), rows)
+        child = start(place, front.base_url, count)
         try:
             first_at = _first_call(server, child.said)
             time.sleep(max(0.0, first_at + seconds - time.time()))
             stats = server.stats()
         finally:
             used = child.stop()
-        if used.code not in {0, 3}:
+        if used.code not in codes:
             raise SystemExit(f"{case.name}: ended with {used.code}:\n{child.said()}")
         refused_at = front.refused_at() if isinstance(front, Proxied) else []
     return _seen(case, seconds, stats, [moment - first_at for moment in refused_at])
@@ -185,7 +223,7 @@ def _full_after(case: Case, answered: list[int], size: float) -> float | None:
     return None
 
 
-def _line(case: Case, seconds: int, seen: Seen) -> list[str]:
+def _line(case: Case, name: str, seconds: int, seen: Seen) -> list[str]:
     allowed = case.allowed(seconds)
     half = allowed - case.allowed(seconds / 2)
     asked, late_asked = seen.answered + seen.refused, seen.late_answered + seen.late_refused
@@ -193,7 +231,7 @@ def _line(case: Case, seconds: int, seen: Seen) -> list[str]:
     if seen.full_after_s is not None:
         full = f"{seen.full_after_s:.1f} s"
     return [
-        case.name,
+        name,
         f"{allowed:,.0f}",
         f"{seen.answered:,}",
         f"{seen.answered / allowed:.0%}",
@@ -236,6 +274,7 @@ def main() -> None:
     there = [case for case in chosen if case.needs is None or find(case.needs)]
     light = [case for case in there if not case.is_heavy]
     found: dict[str, Seen] = {}
+    bare: dict[str, Seen] = {}
     with ThreadPoolExecutor(max(1, len(light))) as pool:
         running = {
             case: pool.submit(measure, case, seconds, unpaced=asked.unpaced) for case in light
@@ -245,7 +284,13 @@ def main() -> None:
         for case in there:
             if case.is_heavy:
                 found[case.name] = measure(case, seconds, unpaced=asked.unpaced)
-    lines = [_line(case, seconds, found[case.name]) for case in there]
+                if (python := peers_python()) is not None:
+                    bare[case.name] = measure_bare(case, seconds, python)
+    lines = []
+    for case in there:
+        lines.append(_line(case, case.name, seconds, found[case.name]))
+        if case.name in bare:
+            lines.append(_line(case, "  the same, bare aiohttp", seconds, bare[case.name]))
     table(f"{seconds} s from the first call on, up to {IN_FLIGHT} in flight", _HEAD, lines)
     for case in chosen:
         if case not in there:

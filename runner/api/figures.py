@@ -8,7 +8,8 @@ from datetime import date, datetime
 from runner.api.moments import moment, moment_or_none
 from runner.app.planning import Plan
 from runner.app.responses import QuotaLine
-from runner.core.window import CREDIT, NEVER, Unit
+from runner.core.calendar import NEVER
+from runner.core.window import CREDIT, Unit
 from runner.store.reports import DayReport
 
 

@@ -13,6 +13,7 @@ from typing_extensions import TypeVar
 from runner import jobfile
 from runner.api.answer import Answer, reader_of
 from runner.jobfile import JobFile
+from runner.jobfile.kinds import Answers
 
 T = TypeVar("T", default=str)
 
@@ -158,12 +159,12 @@ Reader = Callable[[str], T]
 
 def of_jobfile(jobfile: JobFile) -> Job[Any]:
     """Returns the job that a job file describes."""
-    match jobfile.job.kind:
-        case "embedding" | "request":
+    match jobfile.job.traits.answers:
+        case Answers.VECTOR | Answers.REPLY:
             return _new_job(jobfile, orjson.loads)
-        case "image":
+        case Answers.IMAGE:
             return _new_job(jobfile, Path)
-        case "chat":
+        case Answers.TEXT:
             return _new_job(jobfile, reader_of(jobfile.answer.kind, integer=jobfile.answer.integer))
 
 

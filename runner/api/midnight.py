@@ -32,7 +32,7 @@ from runner.api.progress_bar import progress_bar
 from runner.api.result import Result, result_of
 from runner.api.result_feed import ResultFeed
 from runner.api.results import Results
-from runner.api.rows import Rows, checked
+from runner.api.rows import Rows, submission_of
 from runner.api.simulator import Simulator
 from runner.app import application
 from runner.app.engine_host import OnStart
@@ -128,7 +128,7 @@ class Midnight:
             InputError: A row is invalid; nothing is queued.
             JobFileError: The job reads a key that the rows lack.
         """
-        async with checked(job.jobfile, rows) as submission:
+        async with submission_of(job.jobfile, rows) as submission:
             submitted = await self._program.submit(submission)
         family = await self._program.family(submitted.batch)
         return Batch(family, job, created=submitted.created)
@@ -140,7 +140,7 @@ class Midnight:
             InputError: A row is invalid.
             JobFileError: The job reads a key that the rows lack.
         """
-        async with checked(job.jobfile, rows) as submission:
+        async with submission_of(job.jobfile, rows) as submission:
             models = submission.jobfile.job.choices
             await self._program.ask_prices(models)
             forecast = partial(self._program.forecast, models)

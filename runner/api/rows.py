@@ -18,7 +18,7 @@ import anyio
 import anyio.lowlevel
 
 from runner import files
-from runner.app.submission import Checked, check_submission
+from runner.app.submission import Submission, check_submission
 from runner.errors import InputError
 from runner.files.readers.typed_json import to_json_text
 from runner.jobfile import JobFile
@@ -46,7 +46,7 @@ _AT_ONCE = 1_000  # rows written between two checkpoints of the event loop
 
 
 @asynccontextmanager
-async def checked(jobfile: JobFile, rows: Rows) -> AsyncIterator[Checked]:
+async def submission_of(jobfile: JobFile, rows: Rows) -> AsyncIterator[Submission]:
     """Checks the job and all of its rows; their temporary file exists during the block.
 
     Raises:
@@ -88,7 +88,7 @@ def _line(number: int, row: Any) -> str:
         raise InputError(what, where=f"rows:{number}", remedy=remedy) from error
 
 
-def _check(jobfile: JobFile, path: Path) -> Checked:
+def _check(jobfile: JobFile, path: Path) -> Submission:
     alias = Path.cwd() / "rows"  # no such file exists; relative paths in rows start in its folder
     try:
         return check_submission(jobfile, path, alias=alias)

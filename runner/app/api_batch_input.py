@@ -1,8 +1,8 @@
 """Validates the input file of an OpenAI Batch API batch before anything is queued.
 
 The file is read twice, by two readers with different tasks. `check_lines` is as strict as OpenAI,
-reports each invalid line with OpenAI's error code, and stops early. `checked` makes a dataset with
-the reader for all input files, which accepts more, such as a JSON list or other encodings.
+reports each invalid line with OpenAI's error code, and stops early. `submission_of` makes a dataset
+with the reader for all input files, which accepts more, such as a JSON list or other encodings.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from runner import jobfile
-from runner.app.submission import Checked
+from runner.app.submission import Submission
 from runner.files.openai_batch import CONTENT_KEYS, check_requests
 from runner.jobfile import Prompt
 from runner.jobfile.request_url import standard_url
@@ -54,7 +54,7 @@ def check_lines(path: Path, endpoint: str, models: Models) -> list[LineError]:
     return [*checker.errors_of_all(), *errors][:MOST_ERRORS]
 
 
-def checked(path: Path, batch_id: str, name: str, models: Models) -> Checked:
+def submission_of(path: Path, batch_id: str, name: str, models: Models) -> Submission:
     """Returns the file as a dataset ready to queue; the same batch gives the same dataset.
 
     Raises:
@@ -65,7 +65,7 @@ def checked(path: Path, batch_id: str, name: str, models: Models) -> Checked:
     answering = models(requests.model) or (requests.model,)
     named = {"model": answering[0]} if len(answering) == 1 else {"models": list(answering)}
     job_file = jobfile.build({"job": {"kind": "request", "name": name, **named}}, name)
-    return Checked(job_file, Prompt(job_file), requests.dataset, salt=batch_id)
+    return Submission(job_file, Prompt(job_file), requests.dataset, salt=batch_id)
 
 
 class _Checker:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from runner.app.gateway import Gateway
     from runner.app.notifying import Sent
     from runner.app.reporting import ReportQuery
-    from runner.app.submission import Checked, OnProgress
+    from runner.app.submission import OnProgress, Submission
     from runner.app.suggestions import Suggestion
     from runner.engine.call import Observer
     from runner.engine.progress import Progress, Watcher
@@ -106,14 +106,14 @@ class Application(Catalogue):
 
     async def submit(
         self,
-        checked: Checked,
+        submission: Submission,
         on_progress: OnProgress | None = None,
         policy: ReusePolicy = DEFAULT_REUSE,
     ) -> Submitted:
         """Queues a checked dataset, or returns the batch if it is queued already.
 
         Args:
-            checked: The result of `check_submission`.
+            submission: The result of `check_submission`.
             on_progress: Called with the number of rows queued so far and the total.
             policy: Which answers of earlier batches are reused.
 
@@ -121,14 +121,15 @@ class Application(Catalogue):
             ConfigError: No account serves its models or offers its endpoint; nothing is queued.
             NotFoundError: As `queueing.submit` raises it.
         """
-        from runner.app import queueing, submission  # a status needs no job files
+        from runner.app import queueing  # a status needs no job files
         from runner.app.lineage import resemblance
+        from runner.app.submission import unseen_progress
 
-        self._forecaster.routes(checked.jobfile.job.choices)
-        accounts.require_endpoint(self.settings, checked.url)
-        watch = on_progress or submission.unseen_progress
+        self._forecaster.routes(submission.jobfile.job.choices)
+        accounts.require_endpoint(self.settings, submission.url)
+        watch = on_progress or unseen_progress
         queued = await queueing.submit(
-            self._database, policy.apply(checked), self._clock.now(), watch, policy
+            self._database, policy.apply(submission), self._clock.now(), watch, policy
         )
         batch, old = queued.batch, queued.replaces
         family = await self.family(batch)

@@ -139,13 +139,10 @@ class Catalogue:
         """
         from runner.app import export, request_results, targets  # only an export
 
-        family, kind = await self.family(batch), targets.kind_of(batch)
-        reading = self._database.read
-        if targets.as_lines(kind, path):
+        family, reading = await self.family(batch), self._database.read
+        if targets.as_lines(targets.kind_of(batch), path):
             return await request_results.write_results(reading, family, path, errors, on_progress)
-        return await export.write_results(
-            reading, family, path, on_progress, vectors=kind == "embedding", details=details
-        )
+        return await export.write_results(reading, family, path, on_progress, details=details)
 
     async def is_worked_on(self) -> bool:
         """Whether a runner is at work on this database, in whichever process."""

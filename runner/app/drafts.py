@@ -25,7 +25,7 @@ from runner.app.draft_rows import DraftRows
 from runner.app.images import put_into
 from runner.app.planning import Plan, full_plan
 from runner.app.responses import Submitted
-from runner.app.submission import Checked, check_batch_file, check_submission
+from runner.app.submission import Submission, check_batch_file, check_submission
 from runner.app.trial import Trial, run_trial
 from runner.clock import Clock
 from runner.core.states import BatchState
@@ -73,7 +73,7 @@ class Draft:
         doing: The operation in progress.
         done: The completed part of `total`.
         total: The amount of work; 0 if unknown.
-        checked: The job file and the dataset, once both are valid.
+        submission: The job file and the dataset, once both are valid.
         plan: The plan, once it is made.
         problem: The error of the last operation, if any.
         problem_field: The form field that `problem` is about.
@@ -90,13 +90,22 @@ class Draft:
     doing: Activity = Activity.NOTHING
     done: int = 0
     total: int = 0
-    checked: Checked | None = None
+    submission: Submission | None = None
     plan: Plan | None = None
     problem: RunnerError | None = None
     problem_field: Field = Field.DATASET
     trial: Trial | None = None
     queued: Submitted | None = None
     idle: anyio.Event = field(default_factory=anyio.Event)
+
+    def begin(self, doing: Activity) -> None:
+        """Marks that an operation is in progress, which begins with `doing`."""
+        self.doing, self.idle = doing, anyio.Event()
+
+    def end(self) -> None:
+        """Marks that no operation is in progress."""
+        self.doing = Activity.NOTHING
+        self.idle.set()
 
     @property
     def dataset_path(self) -> Path:
@@ -146,7 +155,7 @@ class Drafts:
                 job = to_path(batch.job_path).name if batch.job_path else ""
                 rows = DraftRows.read(dataset.parent)
                 draft = Draft(dataset.parent.name, dataset.parent, dataset.name, job, rows)
-                draft.doing = Activity.CHECKING
+                draft.begin(Activity.CHECKING)
                 self._drafts[draft.id] = draft
                 await self._do(draft, self._check_and_queue)
 
@@ -230,12 +239,11 @@ class Drafts:
             InputError: An operation is in progress.
         """
         self._require_idle(draft)
-        draft.doing, draft.idle = Activity.RECEIVING, anyio.Event()
+        draft.begin(Activity.RECEIVING)
         try:
             yield
         finally:
-            draft.doing = Activity.NOTHING
-            draft.idle.set()
+            draft.end()
 
     def _require_idle(self, draft: Draft) -> None:
         if draft.doing:
@@ -247,7 +255,7 @@ class Drafts:
         self._require_idle(draft)
         if self._tasks is None:
             raise InputError(_("the server is starting"), remedy=_("try again in a moment"))
-        draft.doing, draft.idle = Activity.CHECKING, anyio.Event()
+        draft.begin(Activity.CHECKING)
         self._tasks.start_soon(self._do, draft, work)
 
     async def _do(self, draft: Draft, work: Callable[[Draft], Awaitable[None]]) -> None:
@@ -261,35 +269,34 @@ class Drafts:
             what, remedy = _("the server has a defect"), _("the log of midnight serve tells more")
             draft.problem, draft.problem_field = EngineError(what, remedy=remedy), Field.DATASET
         finally:
-            draft.doing = Activity.NOTHING
-            draft.idle.set()
+            draft.end()
 
     async def _check_and_plan(self, draft: Draft) -> None:
-        draft.checked = draft.plan = draft.trial = draft.queued = None
-        checked = await in_thread(_checked, draft)
+        draft.submission = draft.plan = draft.trial = draft.queued = None
+        submission = await in_thread(_check_files, draft)
         settings = self._midnight.settings
-        require_endpoint(settings, checked.url)
+        require_endpoint(settings, submission.url)
         uses = [found.told for found in data_uses(settings)]
-        draft.checked = replace(checked, remarks=(*checked.remarks, *uses))
+        draft.submission = replace(submission, remarks=(*submission.remarks, *uses))
         draft.doing = Activity.PLANNING
-        draft.plan = await full_plan(self._midnight, checked, partial(_set_progress, draft))
+        draft.plan = await full_plan(self._midnight, submission, partial(_set_progress, draft))
 
     async def _check_and_queue(self, draft: Draft) -> None:
-        draft.checked = await in_thread(_checked, draft)
+        draft.submission = await in_thread(_check_files, draft)
         await self._queue(draft)
 
     async def _try(self, draft: Draft) -> None:
         draft.trial, draft.doing = None, Activity.TRYING
-        few = await in_thread(_checked, draft, TRIED_ROWS)
+        few = await in_thread(_check_files, draft, TRIED_ROWS)
         self._changed()
         draft.trial = await run_trial(self._midnight, few, attended=False)
         self._changed()
 
     async def _queue(self, draft: Draft) -> None:
-        if draft.checked is None:
+        if draft.submission is None:
             raise JobFileError(_("it is not right yet"), remedy=_("correct what is wrong first"))
         draft.doing = Activity.QUEUEING
-        draft.queued = await self._midnight.submit(draft.checked, partial(_set_progress, draft))
+        draft.queued = await self._midnight.submit(draft.submission, partial(_set_progress, draft))
         self._changed()
 
 
@@ -297,7 +304,7 @@ def _set_progress(draft: Draft, done: int, total: int) -> None:
     draft.done, draft.total = done, total
 
 
-def _checked(draft: Draft, limit: int | None = None) -> Checked:
+def _check_files(draft: Draft, limit: int | None = None) -> Submission:
     """Reads the uploaded files; the job file may refer to files in its folder only."""
     selection, options = draft.rows.selection(limit), draft.rows.options()
     tick = partial(_set_progress, draft)

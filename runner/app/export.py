@@ -20,6 +20,7 @@ from runner.app.submission import OnProgress
 from runner.clock import moment
 from runner.files import RESULT_COLUMNS, CellValue, open_output
 from runner.jobfile import JobFile
+from runner.jobfile.kinds import Answers
 from runner.path_text import to_path
 from runner.store.batches import Batch
 
@@ -47,7 +48,8 @@ class AddedColumns:
     def of(cls, family: Sequence[Batch], *, details: bool = False) -> AddedColumns:
         """Returns the added columns of a batch, which is given with its parts."""
         reader = RowReader.of(family)
-        replies_are_answers = details and JobFile.from_json(family[0].job_json).job.kind == "chat"
+        traits = JobFile.from_json(family[0].job_json).job.traits
+        replies_are_answers = details and traits.answers is Answers.TEXT
         reviewed = family[0].reviews_made > 0
         return cls(len(reader.voters) > 1, reader.marks, reviewed, details, replies_are_answers)
 
@@ -99,7 +101,6 @@ async def write_results(
     path: Path,
     on_progress: OnProgress | None = None,
     *,
-    vectors: bool = False,
     details: bool = False,
 ) -> int:
     """Writes the results of a batch and its parts so far; returns the number of rows.
@@ -109,10 +110,11 @@ async def write_results(
     """
     batch, written = family[0], 0
     added, columns = AddedColumns.of(family, details=details), orjson.loads(batch.columns_json)
-    wanted = JobFile.from_json(batch.job_json).output
-    names, source = wanted.names(added.names, columns), to_path(batch.input)
+    jobfile, source = JobFile.from_json(batch.job_json), to_path(batch.input)
+    names = jobfile.output.names(added.names, columns)
+    vectors = jobfile.job.traits.answers is Answers.VECTOR
     with open_output(
-        path, columns, names, vectors=vectors, source=source, mark=wanted.bom
+        path, columns, names, vectors=vectors, source=source, mark=jobfile.output.bom
     ) as output:
         async for page in results(reading, family):
             for row in page:

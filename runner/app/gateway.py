@@ -10,6 +10,7 @@ from typing import Any
 
 from runner.app import accounts, refusals
 from runner.app.api_batch_input import Models
+from runner.app.api_batch_worker import ApiBatchWorker
 from runner.app.api_files import ApiFiles
 from runner.app.batch_api import BatchApi, FinishTimes
 from runner.app.clients import NOBODY, Client, Clients, ClientUse, used_today, wait_ms
@@ -39,7 +40,8 @@ class Gateway:
     Attributes:
         clients: The clients and their keys.
         files: The clients' files.
-        batches: The clients' batches; the owner has to run `work`.
+        batches: The clients' batches.
+        batch_worker: Advances them; the owner has to run its `work`.
     """
 
     def __init__(
@@ -57,9 +59,10 @@ class Gateway:
         self._database = database
         self._models = ModelList(settings, database, clock, host)
         self.files = ApiFiles(database, clock)
-        self.batches = BatchApi(
-            database, self.files, clock, self._models_of, host.reread, finish_times
+        self.batch_worker = ApiBatchWorker(
+            database, self.files, clock, self._models_of, host.reread
         )
+        self.batches = BatchApi(database, self.files, clock, finish_times, self.batch_worker.wake)
         self._images = ImageResults(host.endpoints, clock)
         self._timeout_s = read_length(settings.serve.timeout) / 1000
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from runner import exact_json
 from runner.errors import InputError, JobFileError, OutputError
 from runner.jobfile import JobFile, Prompt
+from runner.jobfile.kinds import Answers
 from runner.language import _
 from runner.path_text import to_text
 
@@ -34,7 +35,7 @@ def with_image_folder(jobfile: JobFile, beside: Path | None = None) -> JobFile:
 
 def put_into(jobfile: JobFile, folder: Path) -> JobFile:
     """Returns the job file with another folder for generated images."""
-    if jobfile.job.kind != "image":
+    if jobfile.job.traits.answers is not Answers.IMAGE:
         return jobfile
     whole = os.path.abspath(folder)  # noqa: PTH100 - keeps links
     images = jobfile.images.model_copy(update={"folder": whole})
@@ -47,7 +48,7 @@ def check_folder(jobfile: JobFile) -> None:
     Raises:
         OutputError: It cannot be created or written to.
     """
-    if jobfile.job.kind != "image" or jobfile.images.folder is None:
+    if jobfile.job.traits.answers is not Answers.IMAGE or jobfile.images.folder is None:
         return
     folder = Path(jobfile.images.folder)
     if to_text(folder) != str(folder):

@@ -15,6 +15,7 @@ from runner import exact_json
 from runner.core.packing import ALONE, Packing
 from runner.errors import JobFileError
 from runner.jobfile import JobFile, Prompt, RequestKeys
+from runner.jobfile.kinds import Asks
 from runner.language import _
 from runner.store.batches import CHECK
 from runner.store.enqueue import FINGERPRINT_BYTES
@@ -71,7 +72,7 @@ def packing_of(jobfile: JobFile, prompt: Prompt, rows: Callable[[], Iterable[str
     wanted = jobfile.job.rows_per_call
     if wanted == 1:
         return ALONE
-    if jobfile.job.kind == "chat" and (why := prompt.unpackable):
+    if jobfile.job.traits.asks is Asks.MESSAGES and (why := prompt.unpackable):
         remedy = _("leave out pack, or put what depends on the row into [prompt] user")
         raise JobFileError(
             _("several rows cannot be asked in one call: {why}").format(why=why),

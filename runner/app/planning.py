@@ -13,9 +13,10 @@ from runner.app.credits import Purchase
 from runner.app.distinct import DistinctKeys
 from runner.app.parts import BYTES_PER_TOKEN, Fingerprints, Part, request_keys
 from runner.app.queueing import CHUNK
-from runner.app.submission import Checked, OnProgress, unseen_progress
+from runner.app.submission import OnProgress, Submission, unseen_progress
 from runner.app.suggestions import Suggestion
 from runner.core.forecast import Forecast
+from runner.jobfile.kinds import Asks
 from runner.store.batches import CHECK
 from runner.threads import in_thread
 
@@ -79,30 +80,30 @@ class Packed:
 
 
 async def full_plan(
-    midnight: Application, checked: Checked, on_progress: OnProgress = unseen_progress
+    midnight: Application, submission: Submission, on_progress: OnProgress = unseen_progress
 ) -> Plan:
     """Makes a plan, with what the credits pay for and suggestions of other models.
 
     Raises:
         RunnerError: As `make_plan` raises it.
     """
-    models, most = checked.jobfile.job.choices, checked.jobfile.limits.max_calls
+    models, most = submission.jobfile.job.choices, submission.jobfile.limits.max_calls
     await midnight.ask_prices(models)
     plan = await make_plan(
-        checked,
+        submission,
         lambda calls: midnight.forecast(models, calls, most),
         midnight.answered_before,
         on_progress,
     )
     purchases = await midnight.purchases(models, plan.pack)
-    is_text = checked.jobfile.job.kind in ("chat", "request")
+    is_text = submission.jobfile.job.traits.is_text
     is_long = plan.forecast.days > 1 or plan.forecast.paid_until is not None
     suggestions = await midnight.suggestions(models) if is_text and is_long else ()
     return replace(plan, purchases=purchases, suggestions=suggestions)
 
 
 async def make_plan(
-    checked: Checked,
+    submission: Submission,
     foretell: Callable[[int], Awaitable[Forecast]],
     known: Known,
     on_progress: OnProgress = unseen_progress,
@@ -112,7 +113,7 @@ async def make_plan(
     Memory stays constant in the number of rows, and every count is exact.
 
     Args:
-        checked: The job file and the dataset.
+        submission: The job file and the dataset.
         foretell: Forecasts the end of a number of calls.
         known: Returns the fingerprints that are answered; called only if answers may be reused.
         on_progress: Called with the number of rows read so far and the total.
@@ -121,25 +122,25 @@ async def make_plan(
         JobFileError: The prompt fails on one of the rendered rows.
         OutputError: A temporary file cannot be written.
     """
-    whole, *_ = parts = checked.parts
+    whole, *_ = parts = submission.parts
     with ExitStack() as stack:
         keys = {
-            part.stride: stack.enter_context(DistinctKeys(part.rows(checked.dataset.rows)))
+            part.stride: stack.enter_context(DistinctKeys(part.rows(submission.dataset.rows)))
             for part in parts
         }
-        size = await _read(checked, keys, on_progress)
+        size = await _read(submission, keys, on_progress)
         asked = {stride: await in_thread(distinct.count) for stride, distinct in keys.items()}
         left = [
-            asked[part.stride] - await _answered(checked, part, keys[part.stride], known)
+            asked[part.stride] - await _answered(submission, part, keys[part.stride], known)
             for part in parts
         ]
-    packed = await _packed(checked, left, foretell)
+    packed = await _packed(submission, left, foretell)
     votes = [n for part, n in zip(parts, left, strict=True) if part.name != CHECK]
     calls = sum(part.packing.calls(n) for part, n in zip(parts, left, strict=True))
     return Plan(
-        name=checked.jobfile.job.name,
-        models=checked.jobfile.job.choices,
-        rows=checked.dataset.rows,
+        name=submission.jobfile.job.name,
+        models=submission.jobfile.job.choices,
+        rows=submission.dataset.rows,
         distinct=asked[1],
         reused=sum(asked[part.stride] for part in parts) - sum(left),
         calls=calls,
@@ -152,11 +153,11 @@ async def make_plan(
 
 
 async def _packed(
-    checked: Checked, left: Sequence[int], foretell: Callable[[int], Awaitable[Forecast]]
+    submission: Submission, left: Sequence[int], foretell: Callable[[int], Awaitable[Forecast]]
 ) -> Packed | None:
     """Forecasts the batch with packed rows, if the job file could pack its rows and does not."""
-    jobfile = checked.jobfile
-    can_pack = jobfile.job.kind == "chat" and not checked.prompt.unpackable
+    jobfile = submission.jobfile
+    can_pack = jobfile.job.traits.asks is Asks.MESSAGES and not submission.prompt.unpackable
     if not can_pack or jobfile.job.rows_per_call != 1 or sum(left) < WORTH_PACKING:
         return None
     calls = sum(-(-number // USUAL_PACK) for number in left)
@@ -177,12 +178,12 @@ class _Size:
 
 
 async def _read(
-    checked: Checked, keys: Mapping[int, DistinctKeys], on_progress: OnProgress
+    submission: Submission, keys: Mapping[int, DistinctKeys], on_progress: OnProgress
 ) -> _Size:
     """Adds the rows' keys to `keys`, by stride; returns the average size of a distinct request."""
-    request_key = request_keys(checked.jobfile, checked.prompt, checked.folder).of
-    sample, rows = _Sample(checked), iter(checked.rows())
-    number, total = 0, checked.dataset.rows
+    request_key = request_keys(submission.jobfile, submission.prompt, submission.folder).of
+    sample, rows = _Sample(submission), iter(submission.rows())
+    number, total = 0, submission.dataset.rows
 
     def read_some() -> int:
         chunk = list(islice(rows, CHUNK))
@@ -201,12 +202,13 @@ async def _read(
 class _Sample:
     """Renders the prompts of a sample of rows."""
 
-    def __init__(self, checked: Checked) -> None:
-        self._checked = checked
-        self._step = max(1, checked.dataset.rows // SAMPLED)
+    def __init__(self, submission: Submission) -> None:
+        self._submission = submission
+        self._step = max(1, submission.dataset.rows // SAMPLED)
         self._sizes: dict[bytes, int] = {}
         self._texts = 0  # bytes that belong to single rows, without the shared part
-        self._packs = checked.packing.most > 1 and checked.jobfile.job.kind == "chat"
+        self._asks = submission.jobfile.job.traits.asks
+        self._packs = submission.packing.most > 1 and self._asks is Asks.MESSAGES
 
     @property
     def mean_shared(self) -> float:
@@ -232,29 +234,29 @@ class _Sample:
             if keys[at] not in self._sizes:
                 self._sizes[keys[at]] = self._size(rows[at])
                 if self._packs:
-                    text = self._checked.prompt.text(exact_json.loads(rows[at]))
+                    text = self._submission.prompt.text(exact_json.loads(rows[at]))
                     self._texts += ITEM_BYTES + len(text.encode("utf-8", "surrogatepass"))
 
     def _size(self, row: str) -> int:
         """Returns the size of a row's request in bytes."""
-        values, prompt = exact_json.loads(row), self._checked.prompt
-        match self._checked.jobfile.job.kind:
-            case "chat":
+        values, prompt = exact_json.loads(row), self._submission.prompt
+        match self._asks:
+            case Asks.MESSAGES:
                 messages = prompt.messages(values)
                 if self._packs:
                     messages = prompt.pack_messages([messages])
                 return len(exact_json.dumps(messages))
-            case "request":
+            case Asks.REQUEST:
                 return len(exact_json.dumps(values["body"]))
-            case _:
+            case Asks.TEXT:
                 return len(prompt.text(values).encode("utf-8", "surrogatepass"))
 
 
-async def _answered(checked: Checked, part: Part, keys: DistinctKeys, known: Known) -> int:
+async def _answered(submission: Submission, part: Part, keys: DistinctKeys, known: Known) -> int:
     """Returns how many distinct requests of a part have an answer that may be reused."""
-    if not checked.jobfile.job.reuse:
+    if not submission.jobfile.job.reuse:
         return 0
-    prints = Fingerprints(checked.jobfile, part)
+    prints = Fingerprints(submission.jobfile, part)
     count = 0
     for partition in keys.partitions():
         fingerprints = map(prints.of, partition)

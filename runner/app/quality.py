@@ -20,6 +20,7 @@ from runner.app.rows import (
 )
 from runner.core.agreement import Accuracy, Agreement, AnswerTally, Comparison, Pair, vote
 from runner.jobfile import JobFile
+from runner.jobfile.kinds import Answers
 from runner.store import batch_rows, reviews
 from runner.store.batches import Batch
 from runner.store.reviews import Review
@@ -50,7 +51,7 @@ class Quality:
 async def quality(reading: Reading, family: Sequence[Batch]) -> Quality:
     """Measures the quality of a batch, given with its parts."""
     jobfile = JobFile.from_json(family[0].job_json)
-    if jobfile.job.kind != "chat":
+    if jobfile.job.traits.answers is not Answers.TEXT:
         return Quality()
     counts = LabelCounts(jobfile.answer)
     agreement = None

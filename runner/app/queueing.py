@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.app.images import check_folder, with_image_folder
 from runner.app.parts import Fingerprints, Part, request_keys
 from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
-from runner.app.submission import Checked, OnProgress, unseen_progress
+from runner.app.submission import OnProgress, Submission, unseen_progress
 from runner.core.states import BatchState
 from runner.errors import NotFoundError
 from runner.language import _
@@ -85,7 +85,7 @@ class _Chunk:
 
 async def submit(
     database: Database,
-    checked: Checked,
+    submission: Submission,
     now: int,
     on_progress: OnProgress = unseen_progress,
     policy: ReusePolicy = DEFAULT_REUSE,
@@ -97,7 +97,7 @@ async def submit(
 
     Args:
         database: The database.
-        checked: The job file and the dataset.
+        submission: The job file and the dataset.
         now: The current time (ms since the epoch).
         on_progress: Called with the number of rows queued so far and the total.
         policy: Which answers of earlier batches are reused.
@@ -108,23 +108,23 @@ async def submit(
         OutputError: The folder of the images is not writable.
         StoreError: The database cannot be written; a later submission resumes.
     """
-    check_folder(with_image_folder(checked.jobfile, checked.beside))
-    whole, *others = checked.parts
+    check_folder(with_image_folder(submission.jobfile, submission.beside))
+    whole, *others = submission.parts
     async with database.write() as connection:
-        known = await batches.find_batch(connection, checked.digest)
+        known = await batches.find_batch(connection, submission.digest)
         suffix = await _fresh_number(connection, known, policy)
-        new = checked.new_batch(whole, again=suffix)
+        new = submission.new_batch(whole, again=suffix)
         batch, created = await _find_or_create(connection, new, now)
         old = await _predecessor(connection, batch, created=created)
         if policy.retry_failed and created and old is None:
-            raise _nothing_to_retry(checked)
+            raise _nothing_to_retry(submission)
         adopted = await _parts_to_adopt(connection, old) if policy.retry_failed else {}
         loadings = [_Loading(whole, batch, adopted.get(""))]
         for part in others:
-            new_part = checked.new_batch(part, batch, suffix)
+            new_part = submission.new_batch(part, batch, suffix)
             own, _ = await _find_or_create(connection, new_part, now)
             loadings.append(_Loading(part, own, adopted.get(part.name)))
-    await _load_all(database, checked, loadings, now, on_progress)
+    await _load_all(database, submission, loadings, now, on_progress)
     async with database.write() as connection:
         await _activate(connection, batch, old, by_row=policy.retry_failed)
         retried = 0
@@ -133,9 +133,11 @@ async def submit(
         return Queued(await _reread(connection, batch), created, old, retried)
 
 
-async def find_or_create_whole(connection: AsyncConnection, checked: Checked, now: int) -> Batch:
+async def find_or_create_whole(
+    connection: AsyncConnection, submission: Submission, now: int
+) -> Batch:
     """Returns the batch that `submit` queues a dataset for, without its parts."""
-    batch, _ = await _find_or_create(connection, checked.new_batch(checked.parts[0]), now)
+    batch, _ = await _find_or_create(connection, submission.new_batch(submission.parts[0]), now)
     return batch
 
 
@@ -154,10 +156,10 @@ async def _fresh_number(
     return f"{batches.AGAIN}{int(number or 0) + 1}"
 
 
-def _nothing_to_retry(checked: Checked) -> NotFoundError:
+def _nothing_to_retry(submission: Submission) -> NotFoundError:
     what = _("no earlier batch of this job file and this input has failed rows")
     return NotFoundError(
-        what, where=str(checked.dataset.path), remedy=_("leave out --retry-failed")
+        what, where=str(submission.dataset.path), remedy=_("leave out --retry-failed")
     )
 
 
@@ -199,14 +201,14 @@ async def _activate(
 
 async def _load_all(
     database: Database,
-    checked: Checked,
+    submission: Submission,
     loadings: Sequence[_Loading],
     now: int,
     on_progress: OnProgress,
 ) -> None:
     """Queues the missing rows, even if another process queues some of them meanwhile."""
     while incomplete := [loading.next_row for loading in loadings if not loading.is_complete]:
-        chunks = _chunks(checked, [loading.part for loading in loadings], min(incomplete))
+        chunks = _chunks(submission, [loading.part for loading in loadings], min(incomplete))
         loadings = await _load(database, chunks, loadings, now, on_progress)
 
 
@@ -275,11 +277,11 @@ async def _reread(connection: AsyncConnection, batch: Batch) -> Batch:
     return current
 
 
-def _chunks(checked: Checked, parts: Sequence[Part], start: int) -> Iterator[_Chunk]:
+def _chunks(submission: Submission, parts: Sequence[Part], start: int) -> Iterator[_Chunk]:
     """Yields the rows from number `start` on."""
-    key_of = request_keys(checked.jobfile, checked.prompt, checked.folder).of
-    prints = [(part.stride, Fingerprints(checked.jobfile, part)) for part in parts]
-    for bodies in _in_chunks(checked.rows(start)):
+    key_of = request_keys(submission.jobfile, submission.prompt, submission.folder).of
+    prints = [(part.stride, Fingerprints(submission.jobfile, part)) for part in parts]
+    for bodies in _in_chunks(submission.rows(start)):
         keys = list(map(key_of, bodies))
         asked = [list(map(own.of, keys[-start % step :: step])) for step, own in prints]
         yield _Chunk(start, bodies, asked)

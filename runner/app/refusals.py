@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import orjson
 
 from runner.clock import moment
+from runner.core.calendar import NEVER
 from runner.core.demand import WaitCause, Waiting
 from runner.core.gate import ParkReason
 from runner.core.verdict import Kind
-from runner.core.window import CREDIT, NEVER, Unit, Window
+from runner.core.window import CREDIT, Unit, Window
 from runner.providers.call_result import CallResult
 
 INVALID, QUOTA, SERVER = "invalid_request_error", "insufficient_quota", "server_error"

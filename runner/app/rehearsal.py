@@ -15,7 +15,7 @@ from runner.app.full_report import FullReport
 from runner.app.images import put_into
 from runner.app.reporting import ReportQuery
 from runner.app.responses import RunResult
-from runner.app.submission import Checked
+from runner.app.submission import Submission
 from runner.core.verdict import Scope
 from runner.core.window import Unit
 from runner.engine.progress import Watcher
@@ -71,7 +71,7 @@ def configured_simulator(settings: Settings, **changes: object) -> SimulatorConf
 
 def rehearse(
     settings: Settings,
-    checked: Checked,
+    submission: Submission,
     simulator: SimulatorConfig,
     start: int,
     *,
@@ -91,7 +91,7 @@ def rehearse(
         stage = _rehearsal_settings(settings, Path(folder))
         # Images of a rehearsal must not be mistaken for real ones.
         images = (output.parent if output else Path(folder)) / "rehearsed-images"
-        staged = replace(checked, jobfile=put_into(checked.jobfile, images))
+        staged = replace(submission, jobfile=put_into(submission.jobfile, images))
         clock = virtual.VirtualClock(start, TICK_S)
 
         async def main() -> Rehearsal:
@@ -118,9 +118,9 @@ def rehearse(
 
 
 async def _submit_and_run(
-    midnight: Application, checked: Checked, watcher: Watcher | None
+    midnight: Application, submission: Submission, watcher: Watcher | None
 ) -> RunResult:
-    submitted = await midnight.submit(checked)
+    submitted = await midnight.submit(submission)
     return await midnight.run(
         only=submitted.batch, watcher=watcher, patience_ms=PATIENCE_MS, forecasts=False
     )

@@ -9,7 +9,7 @@ from runner.errors import ConfigError
 from runner.language import _
 
 if TYPE_CHECKING:
-    from runner.app.submission import Checked
+    from runner.app.submission import Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ class ReusePolicy:
             what = _("--fresh asks every row again, --retry-failed only those that have failed")
             raise ConfigError(what, remedy=_("name one of them"))
 
-    def apply(self, checked: Checked) -> Checked:
-        """Returns `checked`, without the reuse of answers if `fresh` is set."""
+    def apply(self, submission: Submission) -> Submission:
+        """Returns `submission`, without the reuse of answers if `fresh` is set."""
         if not self.fresh:
-            return checked
-        job = checked.jobfile.job.model_copy(update={"reuse": False})
-        return replace(checked, jobfile=checked.jobfile.model_copy(update={"job": job}))
+            return submission
+        job = submission.jobfile.job.model_copy(update={"reuse": False})
+        return replace(submission, jobfile=submission.jobfile.model_copy(update={"job": job}))
 
 
 DEFAULT_REUSE = ReusePolicy()

@@ -28,6 +28,7 @@ from runner.core.review import reasons
 from runner.files import ALL, Selection
 from runner.files.input_errors import require_columns
 from runner.jobfile import JobFile
+from runner.jobfile.kinds import Answers
 from runner.store import disputed, reviews
 from runner.store.batches import Batch
 from runner.store.disputed import Disputed
@@ -76,7 +77,7 @@ async def review_counts(reading: Reading, family: Sequence[Batch]) -> ReviewCoun
     if whole.rows > MOST_COUNTED or not all(part.done for part in family):
         return ReviewCounts()
     job = JobFile.from_json(whole.job_json).job
-    if job.kind != "chat":
+    if job.traits.answers is not Answers.TEXT:
         return ReviewCounts()
     answered = 0
     if whole.reviews_made:

@@ -21,6 +21,7 @@ from runner.clock import Clock
 from runner.core.review import Reason
 from runner.errors import ConfigError, InputError, NotFoundError
 from runner.jobfile import AnswerSpec, Invalid, JobFile, read_answer
+from runner.jobfile.kinds import Answers
 from runner.language import _
 from runner.store import batch_rows, batches, reviews
 from runner.store.batches import Batch
@@ -158,7 +159,7 @@ def require_answers(batch: Batch) -> JobFile:
         ConfigError: Its answers are images, embeddings, or replies to whole requests.
     """
     jobfile = JobFile.from_json(batch.job_json)
-    if jobfile.job.kind != "chat":
+    if jobfile.job.traits.answers is not Answers.TEXT:
         what = _('batch {number} is of kind "{kind}"').format(
             number=batch.id, kind=jobfile.job.kind
         )

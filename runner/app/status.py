@@ -20,12 +20,13 @@ from runner.app.credits import (
 from runner.app.forecasting import Forecaster, Outlook, Windows, place
 from runner.app.publishing import Published
 from runner.app.responses import BatchStatus, QuotaLine, Status
+from runner.core.calendar import NEVER
 from runner.core.demand import Waiting
 from runner.core.forecast import Forecast
 from runner.core.renewal import windows_at
 from runner.core.route import Route, RouteState
 from runner.core.verdict import Scope
-from runner.core.window import NEVER, Key, Unit, Window
+from runner.core.window import Key, Unit, Window
 from runner.engine.progress import Progress
 from runner.engine.snapshot import Snapshot, read_snapshot, route_states, routes_of, windows_of
 from runner.providers.account import Account
@@ -58,7 +59,8 @@ class StatusReader:
             every = await batches.list_batches(connection)
             aside = await set_aside.count(connection)
             outlook = await self._outlook(connection, forecaster, snapshot, now)
-        published = await self._published()
+            windows = await self._known_windows(connection, now)
+            published = await self._published(connection)
         waiting = {**outlook.waiting, **_published_waits(published, snapshot.latest)}
         alive = await liveness.alive(self.database)
         lines = tuple(
@@ -71,7 +73,6 @@ class StatusReader:
             )
             for batch in every
         )
-        windows = tuple(line.window for line in await self.quota(now))
         bought: dict[Purchase, None] = {}
         for line in lines:
             if not line.batch.over:
@@ -82,7 +83,7 @@ class StatusReader:
         return Status(
             now,
             lines,
-            windows,
+            tuple(windows),
             runners=len(alive),
             set_aside=aside,
             purchases=known_purchases,
@@ -97,7 +98,7 @@ class StatusReader:
             snapshot = await read_snapshot(connection, names)
             every = await batches.runnable(connection)
             outlook = await self._outlook(connection, forecaster, snapshot, now)
-        published = await self._published()
+            published = await self._published(connection)
         forecasts = {
             batch.id: _published_forecast(published, batch) or outlook.finish(batch)
             for batch in every
@@ -118,8 +119,8 @@ class StatusReader:
 
     async def watched(self, now: int) -> list[Progress]:
         """Returns the progress at `now` that the runs of all processes publish."""
-        published = await self._published()
         async with self.database.read() as connection:
+            published = await self._published(connection)
             every = {batch.id: batch for batch in await batches.list_batches(connection)}
             known = await latest_windows(connection, [a.name for a in self.forecaster.accounts])
         return [each.progress(every, self._touched(each, every, known, now)) for each in published]
@@ -135,10 +136,9 @@ class StatusReader:
         windows = sorted({w for own_windows in by_route.values() for w in own_windows}, key=place)
         return {(w.account, w.model, w.quota): w for w in windows}
 
-    async def _published(self) -> list[Published]:
+    async def _published(self, connection: AsyncConnection) -> list[Published]:
         """Returns what the active runners have published; some publish nothing."""
-        async with self.database.read() as connection:
-            pids = await liveness.living_processes(self.database, connection)
+        pids = await liveness.living_processes(self.database, connection)
         files = (publishing.read(publishing.place(self.database.path, pid)) for pid in pids)
         return [each for each in files if each is not None]
 
@@ -189,11 +189,20 @@ class StatusReader:
         return windows_of(known, self.forecaster.accounts, routes, now)
 
     async def quota(self, now: int) -> list[QuotaLine]:
+        """Returns the newest window of every quota, with what is known of its credits."""
+        async with self.database.read() as connection:
+            return [
+                QuotaLine(
+                    window, window.resets_at - now, await self._credits(connection, window, now)
+                )
+                for window in await self._known_windows(connection, now)
+            ]
+
+    async def _known_windows(self, connection: AsyncConnection, now: int) -> list[Window]:
         """Returns the newest window of every quota, as it is or would be opened."""
         chosen = self.settings.origins.get("account", "") != DEFAULT
         names = list(self.settings.used if chosen else self.settings.accounts)
-        async with self.database.read() as connection:
-            known = await latest_windows(connection, names)
+        known = await latest_windows(connection, names)
         windows: dict[Key, Window] = dict(known)
         for account in self.forecaster.accounts:
             models = {model for name, model, _ in known if name == account.name and model}
@@ -201,15 +210,15 @@ class StatusReader:
                 rules = [r for r in account.quotas if model or r.scope is Scope.ACCOUNT]
                 for window in windows_at(known, account.name, model, rules, now, 0):
                     windows[window.account, window.model, window.quota] = window
-        lines = [window for window in sorted(windows.values(), key=place) if window.is_known]
-        return [QuotaLine(w, w.resets_at - now, await self._credits(w, now)) for w in lines]
+        return [window for window in sorted(windows.values(), key=place) if window.is_known]
 
-    async def _credits(self, window: Window, now: int) -> Credits | None:
+    async def _credits(
+        self, connection: AsyncConnection, window: Window, now: int
+    ) -> Credits | None:
         if window.unit is not Unit.CREDITS or window.account not in self.settings.accounts:
             return None
         account = accounts.account_of(self.settings, window.account)
-        async with self.database.read() as connection:
-            return await credits_of(connection, account, window, now)
+        return await credits_of(connection, account, window, now)
 
 
 def _published_waits(

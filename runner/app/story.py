@@ -11,6 +11,7 @@ from runner import exact_json
 from runner.app.rows import Reading
 from runner.errors import JobFileError, NotFoundError
 from runner.jobfile import JobFile, Prompt
+from runner.jobfile.kinds import Asks
 from runner.language import _
 from runner.store import batches, jobs, reviews, stories
 from runner.store.batches import Batch
@@ -108,12 +109,12 @@ def _prompt(batch: Batch, body: str) -> tuple[tuple[str, str], ...]:
     jobfile = JobFile.from_json(batch.job_json)
     values, prompt = exact_json.loads(body), Prompt(jobfile)
     try:
-        match jobfile.job.kind:
-            case "request":
+        match jobfile.job.traits.asks:
+            case Asks.REQUEST:
                 return ()
-            case "chat":
+            case Asks.MESSAGES:
                 return tuple((m["role"], _text(m["content"])) for m in prompt.messages(values))
-            case _:
+            case Asks.TEXT:
                 return (("text", prompt.text(values)),)
     except JobFileError:
         return ()

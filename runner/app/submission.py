@@ -20,6 +20,7 @@ from runner.errors import JobFileError
 from runner.files import ALL, AS_NAMED, Dataset, ReadOptions, Selection
 from runner.files.openai_batch import check_requests
 from runner.jobfile import JobFile, Prompt
+from runner.jobfile.kinds import Asks
 from runner.jobfile.output_spec import PREFIX
 from runner.language import _
 from runner.store.batches import Batch, NewBatch
@@ -33,7 +34,7 @@ def unseen_progress(_done: int, _total: int) -> None:
 
 
 @dataclass(frozen=True)
-class Checked:
+class Submission:
     """A job file and a dataset that fit together.
 
     Attributes:
@@ -134,7 +135,7 @@ def check_submission(
     alias: Path | None = None,
     constant_prompt: bool = False,
     inside_folder: bool = False,
-) -> Checked:
+) -> Submission:
     """Reads and checks the job file and the whole dataset.
 
     Args:
@@ -157,9 +158,9 @@ def check_submission(
     loaded, where = _load(job, inside_folder=inside_folder)
     loaded = _with_constant_prompt(loaded) if constant_prompt else loaded
     prompt = Prompt(loaded)
-    if loaded.job.kind == "request":
+    if loaded.job.traits.asks is Asks.REQUEST:
         requests = check_requests(dataset, selection=selection, on_progress=on_progress)
-        return Checked(loaded, prompt, replace(requests.dataset, alias=alias), url=requests.url)
+        return Submission(loaded, prompt, replace(requests.dataset, alias=alias), url=requests.url)
     read = files.check(
         dataset,
         required=_columns_needed(loaded, prompt),
@@ -172,22 +173,22 @@ def check_submission(
 
 def _check_fit(
     loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str, selection: Selection
-) -> Checked:
+) -> Submission:
     """Checks that the job file and the dataset fit together, and returns both."""
     jobfile.check_columns(prompt.required_columns, dataset.columns, where, loaded.output)
     remarks = jobfile.check_prompt_reads(prompt, dataset.columns, where)
     _check_gold(loaded, prompt, dataset, where)
     replaced = _results_of_ours(loaded, prompt, dataset, selection)
-    checked = Checked(loaded, prompt, dataset, replaced=replaced)
+    submission = Submission(loaded, prompt, dataset, replaced=replaced)
     all_remarks = (
         *dataset.remarks,
         *remarks,
-        *_renamed_remarks(loaded, checked.columns),
+        *_renamed_remarks(loaded, submission.columns),
         *_replaced_remarks(replaced),
     )
     if loaded.prompt.image_templates:
-        check_shown(loaded, prompt, checked.rows(), checked.folder, str(dataset.path))
-    return replace(checked, remarks=all_remarks)
+        check_shown(loaded, prompt, submission.rows(), submission.folder, str(dataset.path))
+    return replace(submission, remarks=all_remarks)
 
 
 def _with_constant_prompt(loaded: JobFile) -> JobFile:
@@ -271,7 +272,7 @@ def check_batch_file(
     *,
     selection: Selection = ALL,
     dedupe: bool = False,
-) -> Checked:
+) -> Submission:
     """Reads files of OpenAI Batch API requests, which need no job file.
 
     Args:
@@ -288,7 +289,7 @@ def check_batch_file(
     name = paths[0].name.partition(".")[0] or "requests"
     job = {"kind": "request", "name": name, "model": model or requests.model, "dedupe": dedupe}
     job_file = jobfile.build({"job": job}, name)
-    return Checked(
+    return Submission(
         job_file,
         Prompt(job_file),
         requests.dataset,

@@ -12,21 +12,24 @@ from runner.errors import OutputError
 from runner.files.openai_results import check_results, errors_path
 from runner.files.target import output_type
 from runner.jobfile import JobFile
+from runner.jobfile.kinds import KINDS, Answers, Asks, JobKind
 from runner.language import _
 from runner.store.batches import Batch
 
 
-def kind_of(batch: Batch) -> str:
+def kind_of(batch: Batch) -> JobKind:
     """Returns the kind of a batch's job."""
     return JobFile.from_json(batch.job_json).job.kind
 
 
-def as_lines(kind: str, path: Path) -> bool:
+def as_lines(kind: JobKind, path: Path) -> bool:
     """Whether results are written to `path` in the format of OpenAI's Batch API."""
-    return kind == "request" and output_type(path).format == "jsonl"
+    return KINDS[kind].asks is Asks.REQUEST and output_type(path).format == "jsonl"
 
 
-def check_target(path: Path, kind: str, *, rows: int = 0, errors: Path | None = None) -> list[Path]:
+def check_target(
+    path: Path, kind: JobKind, *, rows: int = 0, errors: Path | None = None
+) -> list[Path]:
     """Checks, before any call, that results can be written; returns the files to be written.
 
     Args:
@@ -44,5 +47,5 @@ def check_target(path: Path, kind: str, *, rows: int = 0, errors: Path | None = 
     if errors:
         what = _("only results of requests for the OpenAI Batch API, as .jsonl, have an error file")
         raise OutputError(what, where=str(errors), remedy=_("leave out --errors"))
-    files.check_output(path, rows=rows, vectors=kind == "embedding")
+    files.check_output(path, rows=rows, vectors=KINDS[kind].answers is Answers.VECTOR)
     return [path]

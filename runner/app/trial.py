@@ -15,7 +15,7 @@ import anyio
 from runner.app.application import Application
 from runner.app.images import with_image_folder
 from runner.app.responses import RunResult
-from runner.app.submission import Checked
+from runner.app.submission import Submission
 from runner.core.ending import WaitsFor
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
@@ -49,9 +49,9 @@ class Trial:
         return job_id - self.batch.first_job + 1
 
 
-def as_trial(checked: Checked) -> Checked:
-    """Returns `checked` as a trial: asked anew each time, one vote a row, with few retries."""
-    jobfile = with_image_folder(checked.jobfile)
+def as_trial(submission: Submission) -> Submission:
+    """Returns `submission` as a trial: asked anew each time, one vote a row, with few retries."""
+    jobfile = with_image_folder(submission.jobfile)
     wanted = jobfile.job.reuse and "reuse" in jobfile.job.model_fields_set
     once: dict[str, Any] = {"name": f"try: {jobfile.job.name}", "votes": 1, "check": 0.0}
     once |= {"reuse": wanted, "priority": FIRST}
@@ -61,22 +61,24 @@ def as_trial(checked: Checked) -> Checked:
         "limits": jobfile.limits.model_copy(update={"max_attempts": most}),
     }
     changed_file = jobfile.model_copy(update=changed)
-    return replace(checked, jobfile=changed_file, is_trial=True, salt=secrets.token_hex(8))
+    return replace(submission, jobfile=changed_file, is_trial=True, salt=secrets.token_hex(8))
 
 
-async def run_trial(midnight: Application, checked: Checked, *, attended: bool = True) -> Trial:
-    """Asks the rows of `checked` now, as far as today's allowance permits.
+async def run_trial(
+    midnight: Application, submission: Submission, *, attended: bool = True
+) -> Trial:
+    """Asks the rows of `submission` now, as far as today's allowance permits.
 
     Args:
         midnight: The application.
-        checked: The job file and the selected rows.
+        submission: The job file and the selected rows.
         attended: Whether a person has started it, as in `Application.run`.
 
     Raises:
         RunnerError: As `Application.run` raises it.
     """
     calls: list[CallTrace] = []
-    batch = (await midnight.submit(as_trial(checked))).batch
+    batch = (await midnight.submit(as_trial(submission))).batch
     try:
         ran = await midnight.run(
             only=batch,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.cli.options import refuse_overwriting
 from runner.errors import OutputError
 from runner.language import _
+
+if TYPE_CHECKING:
+    from runner.jobfile.kinds import JobKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class OutputTarget:
         """Returns the file and its number of rows; None if there is no export."""
         return {"path": str(self.path), "rows": rows} if self.path else None
 
-    def check(self, kind: str, rows: int, sources: Iterable[Path]) -> None:
+    def check(self, kind: JobKind, rows: int, sources: Iterable[Path]) -> None:
         """Checks that results of `kind` can be written and do not replace any of `sources`.
 
         Raises:

@@ -39,7 +39,7 @@ from runner.language import _
 if TYPE_CHECKING:
     from runner.app.application import Application
     from runner.app.planning import Plan
-    from runner.app.submission import Checked
+    from runner.app.submission import Submission
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -74,9 +74,9 @@ def plan(
     session = session_of(context)
     wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, limit)
     job = JobArguments(jobfile, wanted, model, constant_prompt, dedupe)
-    checked, now = ReusePolicy(fresh).apply(check(session, job)), SystemClock().now()
+    submission, now = ReusePolicy(fresh).apply(check(session, job)), SystemClock().now()
     estimate = session.query(
-        lambda midnight: _planned(session, midnight, checked), must_exist=False
+        lambda midnight: _planned(session, midnight, submission), must_exist=False
     )
     if session.json:
         print_json(
@@ -104,12 +104,12 @@ def _show(session: Session, estimate: Plan, now: int) -> None:
         session.print(advice)
 
 
-async def _planned(session: Session, midnight: Application, checked: Checked) -> Plan:
+async def _planned(session: Session, midnight: Application, submission: Submission) -> Plan:
     from runner.app.planning import full_plan
     from runner.cli.render.consoles import bar
 
     with bar(session.err, _("reckoning")) as tick:
-        return await full_plan(midnight, checked, tick)
+        return await full_plan(midnight, submission, tick)
 
 
 @app.command(

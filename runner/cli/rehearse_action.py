@@ -39,15 +39,15 @@ def rehearse_batch(session: Session, request: RehearsalRequest) -> int:
     start = read_moment(request.start)
     given = {name: value for name, value in request.changes.items() if value is not None}
     simulator = configured_simulator(session.settings, **given)
-    checked = check(session, request.job, request.target)
-    job, rows = checked.jobfile.job, checked.dataset.rows
+    submission = check(session, request.job, request.target)
+    job, rows = submission.jobfile.job, submission.dataset.rows
     session.print(rehearsal_view.opening(job.name, fmt.model_names(job.choices), rows, start))
     view, began = rehearsal_view.RehearsalView(session.out, rows), time.monotonic()
     with view:
         view.heading()
         rehearsal = rehearse(
             session.settings,
-            checked,
+            submission,
             simulator,
             start,
             output=request.target.path,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from runner.app.application import Application
     from runner.app.responses import RunResult
     from runner.app.review_rows import ReviewCounts
-    from runner.app.submission import Checked
+    from runner.app.submission import Submission
     from runner.core.window import Window
     from runner.engine.progress import Watcher
 
@@ -109,15 +109,15 @@ class RunReport:
 
 def run_batches(session: Session, request: RunRequest) -> int:
     """Checks, queues, runs, and prints the result; returns the exit code."""
-    checked = None
+    submission = None
     if request.forever and hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal must not end it
     if request.job:
-        checked = check(session, request.job, request.target)
+        submission = check(session, request.job, request.target)
 
     async def main() -> RunReport:
         async with session.open() as midnight:
-            return await _run(session, midnight, request, checked)
+            return await _run(session, midnight, request, submission)
 
     report = session.run(main)
     _print(session, request, report)
@@ -125,11 +125,11 @@ def run_batches(session: Session, request: RunRequest) -> int:
 
 
 async def _run(
-    session: Session, midnight: Application, request: RunRequest, checked: Checked | None
+    session: Session, midnight: Application, request: RunRequest, submission: Submission | None
 ) -> RunReport:
     only = None
-    if checked:
-        queued = await submit(session, midnight, checked, request.reuse_policy, request.target)
+    if submission:
+        queued = await submit(session, midnight, submission, request.reuse_policy, request.target)
         only = queued.batch
     if await midnight.is_worked_on():
         told = _("another runner is at work on this database: both share the allowance")

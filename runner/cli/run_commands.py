@@ -112,15 +112,17 @@ def submit(
     from runner.cli.json import queue_json
     from runner.cli.output_target import OutputTarget
     from runner.cli.submit_action import check
-    from runner.cli.submit_action import submit as submit_checked
+    from runner.cli.submit_action import submit as submit_with_bar
 
     session, policy = session_of(context), ReusePolicy(fresh, retry_failed)
     policy.check()
     wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, limit)
     target = OutputTarget(output, errors)
-    checked = check(session, JobArguments(jobfile, wanted, model, constant_prompt, dedupe), target)
+    submission = check(
+        session, JobArguments(jobfile, wanted, model, constant_prompt, dedupe), target
+    )
     submitted = session.query(
-        lambda midnight: submit_checked(session, midnight, checked, policy, target),
+        lambda midnight: submit_with_bar(session, midnight, submission, policy, target),
         must_exist=False,
     )
     if session.json:

@@ -17,10 +17,10 @@ from runner.language import _
 if TYPE_CHECKING:
     from runner.app.application import Application
     from runner.app.responses import Submitted
-    from runner.app.submission import Checked, OnProgress
+    from runner.app.submission import OnProgress, Submission
 
 
-def check(session: Session, job: JobArguments, target: OutputTarget | None = None) -> Checked:
+def check(session: Session, job: JobArguments, target: OutputTarget | None = None) -> Submission:
     """Reads the job file and the dataset, and checks that the results can be written to `target`.
 
     Raises:
@@ -42,11 +42,11 @@ def check(session: Session, job: JobArguments, target: OutputTarget | None = Non
     kind = "request" if requests else load(job.first).job.kind
     target.check(kind, 0, files.paths)
     with bar(session.err, _("reading {name}").format(name=files.name)) as tick:
-        checked = _read(job, files, tick, requests=requests is not None)
-    target.check(kind, checked.dataset.rows, files.paths)
-    require_endpoint(session.settings, checked.url)
+        submission = _read(job, files, tick, requests=requests is not None)
+    target.check(kind, submission.dataset.rows, files.paths)
+    require_endpoint(session.settings, submission.url)
     uses = [found.told for found in data_uses(session.settings)]
-    for remark in (*checked.remarks, *uses):
+    for remark in (*submission.remarks, *uses):
         session.err.print(
             _("note: {remark}").format(remark=remark),
             style="yellow",
@@ -54,10 +54,12 @@ def check(session: Session, job: JobArguments, target: OutputTarget | None = Non
             soft_wrap=True,
         )
     beside = target.path.parent if target.path else None
-    return replace(checked, beside=beside, job_path=None if requests else job.first)
+    return replace(submission, beside=beside, job_path=None if requests else job.first)
 
 
-def _read(job: JobArguments, files: DatasetFiles, tick: OnProgress, *, requests: bool) -> Checked:
+def _read(
+    job: JobArguments, files: DatasetFiles, tick: OnProgress, *, requests: bool
+) -> Submission:
     from runner.app.submission import check_batch_file, check_submission
 
     if requests:
@@ -77,7 +79,7 @@ def _read(job: JobArguments, files: DatasetFiles, tick: OnProgress, *, requests:
 async def submit(
     session: Session,
     midnight: Application,
-    checked: Checked,
+    submission: Submission,
     policy: ReusePolicy = DEFAULT_REUSE,
     target: OutputTarget | None = None,
 ) -> Submitted:
@@ -85,7 +87,7 @@ async def submit(
     from runner.wording import lineage_messages  # only to queue
 
     with bar(session.err, _("queueing")) as tick:
-        submitted = await midnight.submit(checked, tick, policy)
+        submitted = await midnight.submit(submission, tick, policy)
     lines = lineage_messages.sentences(submitted)
     wanted = (
         target if target is not None and target.path is not None else _replaced_output(submitted)

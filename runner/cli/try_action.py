@@ -20,8 +20,8 @@ from runner.language import _
 
 def try_rows(session: Session, task: JobArguments) -> int:
     """Checks, asks, and prints the calls; returns the exit code."""
-    checked = check(session, task)
-    trial = session.query(lambda midnight: run_trial(midnight, checked), must_exist=False)
+    submission = check(session, task)
+    trial = session.query(lambda midnight: run_trial(midnight, submission), must_exist=False)
     if session.json:
         print_json(as_object(trial))
         return code_of(trial.ran)

@@ -7,6 +7,9 @@ from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+# The end of a period without a known end: the year 9999.
+NEVER = 253_370_764_800_000
+
 
 @dataclass(frozen=True, slots=True)
 class Day:

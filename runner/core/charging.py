@@ -12,13 +12,12 @@ from functools import partial
 from itertools import takewhile
 
 from runner.core import gate as gates
-from runner.core import quota, rolling
+from runner.core import quota
 from runner.core.doubts import concerns, is_doubtful, maybe_spent, reset_is_late
 from runner.core.gate import Gate, ParkReason
-from runner.core.period import Calendar, Grant, Refill, Rolling
-from runner.core.renewal import refreshed
+from runner.core.usage import refreshed, spent_with
 from runner.core.verdict import ANSWERED, Kind, Verdict
-from runner.core.window import Count, Source, Unit, Window
+from runner.core.window import Count, LimitTrial, Source, Unit, Window
 
 # Refusals are not charged. Every other answer may have been, so it counts until the provider's own
 # figures show otherwise.
@@ -71,9 +70,9 @@ def _is_plain(window: Window, outcome: Outcome, *, counted: bool) -> bool:
         return False
     count = outcome.counts.get(window.quota)
     if count is None:
-        watched = window.limit_source is Source.HEADER and isinstance(window.period, Calendar)
+        watched = window.limit_source is Source.HEADER and window.period.resets
         return not counted and not watched
-    simple = not (window.unconfirmed or isinstance(window.period, Rolling))
+    simple = not (window.unconfirmed or window.period.slides)
     return counted and simple and count.remaining > 0 and count.limit is not None
 
 
@@ -98,10 +97,7 @@ def _settle_plain(
             others=quota.taken_by_others(window, spent - held * len(outcomes), now),
         )
     charged = sum(_charged(window, each.verdict, each.tokens, held) for each in outcomes)
-    spent, recent = window.spent + charged, window.recent
-    if isinstance(window.period, Rolling):
-        recent = rolling.add(recent, now, charged, rolling.grain(window.period.ms))
-        spent = rolling.total(recent)
+    spent, recent = spent_with(window, charged, now)
     limit = window.limit if window.limit is None else max(window.limit, spent)
     return replace(window, reserved=reserved, spent=spent, recent=recent, limit=limit, gate=gate)
 
@@ -111,25 +107,16 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
 
     Its amounts, its gate, and what the outcome shows about its limit are updated.
     """
-    probe = outcome.probe and window.gate.probe_in_flight
-    verdict, count = outcome.verdict, outcome.counts.get(window.quota)
-    if doubtful := is_doubtful(window, verdict, count, now, probe=probe):
-        count = None
-        if verdict.kind is Kind.SPENT:
-            verdict = maybe_spent(verdict, window)
-    else:
-        count = _unless_refuted(count, verdict)
-        verdict = _unmask(verdict, window, count, probe=probe)
-    parks = doubtful or outcome.parks
-    window = replace(window, refused=_refused(window, verdict, probe=probe, parks=parks))
+    reading = _read(window, outcome, now)
+    verdict, count, probe = reading.verdict, reading.count, reading.probe
+    window = replace(window, refused=_refused(window, reading))
     until = quota.header_reset(window, count, now)
-    late = isinstance(window.period, Calendar) and until is None
+    late = window.period.resets and until is None
     if late and reset_is_late(window, verdict, count, probe=probe, now=now):
         return _await_reset(window, verdict, now, held, probe=probe)
-    charged = _charged(window, verdict, outcome.tokens, held)
-    settled = quota.settle(
+    settled = quota.end_call(
         window,
-        charged=charged,
+        charged=_charged(window, verdict, outcome.tokens, held),
         count=count,
         probe=probe,
         now=now,
@@ -137,19 +124,60 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
         sent_at=outcome.sent_at,
     )
     settled = quota.with_header_reset(settled, until)
-    retried = window.is_retried
     if verdict.kind is Kind.SPENT and concerns(verdict, window):
         settled = _learn_spent(settled, verdict, now)
-    shown = maybe_spent(verdict, window) if doubtful else verdict
-    gate = _gate_after(settled, shown, now, probe=probe, parks=parks)
-    if doubtful and verdict.kind in ANSWERED:
+    return replace(settled, gate=_settled_gate(window, settled, reading, until, now))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """An outcome as one window understands it.
+
+    Attributes:
+        verdict: The verdict; a doubtful refusal is throttling, and an ambiguous one is resolved.
+        count: The count to trust; None if there is none.
+        probe: Whether the call was the probe of the window's gate.
+        doubtful: Whether the reply says that the allowance is spent although much should be left.
+        parks: Whether throttling parks the window.
+    """
+
+    verdict: Verdict
+    count: Count | None
+    probe: bool
+    doubtful: bool
+    parks: bool
+
+
+def _read(window: Window, outcome: Outcome, now: int) -> _Reading:
+    probe = outcome.probe and window.gate.probe_in_flight
+    verdict, count = outcome.verdict, outcome.counts.get(window.quota)
+    if is_doubtful(window, verdict, count, now, probe=probe):
+        spent = verdict.kind is Kind.SPENT
+        believed = maybe_spent(verdict, window) if spent else verdict
+        return _Reading(believed, None, probe, doubtful=True, parks=True)
+    count = _unless_refuted(count, verdict)
+    verdict = _unmask(verdict, window, count, probe=probe)
+    return _Reading(verdict, count, probe, doubtful=False, parks=outcome.parks)
+
+
+def _settled_gate(
+    before: Window, settled: Window, reading: _Reading, until: int | None, now: int
+) -> Gate:
+    """Returns the gate of a window that was `before` a call, and is `settled` but for its gate.
+
+    `until` is the reset that a header has named, if any.
+    """
+    verdict, probe = reading.verdict, reading.probe
+    shown = maybe_spent(verdict, before) if reading.doubtful else verdict
+    gate = _gate_after(settled, shown, now, probe=probe, parks=reading.parks)
+    if reading.doubtful and verdict.kind in ANSWERED:
         gate = replace(gate, refusals=0)  # none of it was a refusal
-    if retried and gate.reason is ParkReason.SPENT:
-        gate = replace(gate, parked_until=max(gate.parked_until, window.resets_at))
+    if before.limit_trial is LimitTrial.UNDER_WAY and gate.reason is ParkReason.SPENT:
+        gate = replace(gate, parked_until=max(gate.parked_until, before.resets_at))
     if until is not None and gate.parked_until < until:
         why = verdict.why or "nothing is left, as the provider tells"
         gate = gates.park(gate, until, ParkReason.SPENT, why, probe=probe)
-    return replace(settled, gate=gate)
+    return gate
 
 
 def _unless_refuted(count: Count | None, verdict: Verdict) -> Count | None:
@@ -157,14 +185,16 @@ def _unless_refuted(count: Count | None, verdict: Verdict) -> Count | None:
     return None if count and count.limit == 0 and verdict.kind in ANSWERED else count
 
 
-def _refused(window: Window, verdict: Verdict, *, probe: bool, parks: bool) -> int:
+def _refused(window: Window, reading: _Reading) -> int:
     """Returns how often a period was refused, with this outcome.
 
     Of calls in flight together only the first refusal counts.
     """
-    spent = verdict.kind is Kind.SPENT or (verdict.ambiguous and parks)
-    first = spent and concerns(verdict, window) and (probe or not window.gate.needs_probe)
-    return window.refused + (first and isinstance(window.period, Calendar))
+    verdict = reading.verdict
+    spent = verdict.kind is Kind.SPENT or (verdict.ambiguous and reading.parks)
+    alone = reading.probe or not window.gate.needs_probe
+    first = spent and concerns(verdict, window) and alone
+    return window.refused + (first and window.period.resets)
 
 
 def _charged(window: Window, verdict: Verdict, tokens: int | None, held: int) -> int:
@@ -177,7 +207,7 @@ def _charged(window: Window, verdict: Verdict, tokens: int | None, held: int) ->
 
 def _learn_spent(window: Window, verdict: Verdict, now: int) -> Window:
     """Learns the limit of a calendar window from what was spent; others show no limit."""
-    if not isinstance(window.period, Calendar):
+    if not window.period.resets:
         return window
     return quota.learn_spent(window, now, sure=not verdict.ambiguous)
 
@@ -189,7 +219,7 @@ def settle_unseen(window: Window, *, probe: bool, now: int = 0, held: int = 1) -
     """
     uncounted = window.unit is Unit.CREDITS and window.limit is None
     charged = 0 if uncounted else held
-    settled = quota.settle(window, charged=charged, count=None, probe=False, now=now, held=held)
+    settled = quota.end_call(window, charged=charged, count=None, probe=False, now=now, held=held)
     return replace(settled, gate=gates.probe_lost(window.gate, probe=probe))
 
 
@@ -262,14 +292,11 @@ def _park_until(
 
 def _renewed_at(window: Window, verdict: Verdict, now: int) -> int:
     """Returns when a spent window may be tried again."""
-    match window.period:
-        case Calendar() if not window.may_be_refused:
-            return window.resets_at
-        case Calendar() if window.limit_source is Source.REFUSAL or window.remaining:
-            return gates.retry_at(window.resets_at, now)
-        case Calendar():
-            return window.resets_at
-        case Rolling(ms) | Refill(ms):
-            return now + min(ms, verdict.wait_ms or ms)
-        case Grant():  # the moment of the next grant is unknown
-            return now + gates.probe_wait(window.gate)
+    if (ms := window.period.flow_ms) is not None:
+        return now + min(ms, verdict.wait_ms or ms)
+    if window.period.granted:  # the moment of the next grant is unknown
+        return now + gates.probe_wait(window.gate)
+    may_be_raised = window.limit_source is Source.REFUSAL or window.remaining
+    if window.may_be_refused and may_be_raised:
+        return gates.retry_at(window.resets_at, now)
+    return window.resets_at

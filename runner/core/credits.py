@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from runner.core.calendar import NEVER
 from runner.core.demand import Rules
 from runner.core.pacing import Pace
-from runner.core.period import Grant
 from runner.core.route import Route, RouteState
 from runner.core.time_units import DAY_MS
-from runner.core.window import NEVER, Unit, Window
+from runner.core.window import Unit, Window
 
 DailyGrants = Mapping[str, int]
 """By account: the credits that it is granted each day, if somebody logs in, in thousandths."""
@@ -32,7 +32,7 @@ def covered_calls(states: Mapping[Route, RouteState], grants: DailyGrants) -> in
 
     def never_filled(window: Window) -> bool:
         filled = window.unit is Unit.CREDITS and bool(grants.get(window.account))
-        return isinstance(window.period, Grant) and not filled
+        return window.period.granted and not filled
 
     return _calls_of_accounts(states, never_filled)
 

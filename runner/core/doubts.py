@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from runner.core import gate as gates
 from runner.core.gate import MOST_REFUSALS, Gate, ParkReason
-from runner.core.period import Calendar
 from runner.core.verdict import ANSWERED, Kind, Verdict
-from runner.core.window import Count, Source, Window
+from runner.core.window import Count, LimitTrial, Source, Window
 
 # With at most 1 / SMALL_PART of a limit left, a refusal is believed at once: a probe costs more.
 SMALL_PART = 50
@@ -35,7 +34,7 @@ def is_doubtful(
     limit that was learned, a refusal is believed where the probe might be one too many.
     """
     left, limit = window.remaining, window.limit
-    if left is None or limit is None or not isinstance(window.period, Calendar):
+    if left is None or limit is None or not window.period.resets:
         return False
     if count is not None and 0 < (count.limit or 0) < limit:  # the limit has been lowered
         left, limit = left - limit + (count.limit or 0), count.limit or 0
@@ -46,7 +45,7 @@ def is_doubtful(
     if verdict.kind in ANSWERED:
         return count is not None and not _shows_yesterday(window, count, now, probe=probe)
     refused = verdict.kind is Kind.SPENT and concerns(verdict, window)
-    if window.is_retried and window.refused + 2 > MOST_REFUSALS:
+    if window.limit_trial is LimitTrial.UNDER_WAY and window.refused + 2 > MOST_REFUSALS:
         return False
     asked_again = probe and _was_refused(window.gate, count)
     late = _may_be_late(window, now) and (count is not None or _of_yesterday(window))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from operator import is_
 
-from runner.core.calendar import Day
+from runner.core.calendar import NEVER, Day
 from runner.core.credits import (
     NO_GRANTS,
     DailyGrants,
@@ -23,10 +23,10 @@ from runner.core.credits import (
 )
 from runner.core.demand import Rules
 from runner.core.pacing import SAFETY_MS, Pace
-from runner.core.period import Calendar, Refill, Rolling
+from runner.core.period import Period
 from runner.core.route import Route, RouteState, room_of
 from runner.core.time_units import DAY_MS
-from runner.core.window import NEVER, Key, Unit, Window, span_of
+from runner.core.window import Key, Unit, Window
 
 # Duration of a call and calls in flight, before any were measured.
 USUAL_CALL_MS = 1_500
@@ -154,7 +154,7 @@ def _changed(states: RouteStates, change: Callable[[Window], Window]) -> RouteSt
 
 def _as_shut(window: Window) -> Window:
     """Returns a calendar window as fully spent if it is parked until its reset."""
-    shut = isinstance(window.period, Calendar) and window.gate.parked_until >= window.resets_at
+    shut = window.period.resets and window.gate.parked_until >= window.resets_at
     if not shut or window.limit is None:
         return window
     return replace(window, spent=max(window.spent, window.limit))
@@ -234,7 +234,7 @@ def _extrapolated(
 def _windows(states: RouteStates) -> list[Window]:
     """Returns the windows that a calendar or a login renews."""
     windows = [window for state in states.values() for window in state.windows]
-    renewed = [w for w in windows if isinstance(w.period, Calendar) or w.unit is Unit.CREDITS]
+    renewed = [w for w in windows if w.is_allowance]
     return [window for window in renewed if window.limit is not None]
 
 
@@ -250,16 +250,16 @@ def _renewed(states: RouteStates, at: int, grants: DailyGrants) -> RouteStates:
 
 
 def _next(window: Window, at: int) -> Window:
-    if not isinstance(window.period, Calendar) or window.resets_at > at:
+    if not window.period.resets or window.resets_at > at:
         return window
     span = _span(window.period, window.resets_at)
     return replace(window, starts_at=span.starts_at, resets_at=span.ends_at, spent=0, reserved=0)
 
 
 @lru_cache(maxsize=256)
-def _span(period: Calendar, at: int) -> Day:
+def _span(period: Period, at: int) -> Day:
     """Returns a future day or month; cached, since every forecast needs the same ones."""
-    return span_of(period, at)
+    return period.span(at)
 
 
 def _of_credits(
@@ -297,8 +297,8 @@ def _after(states: RouteStates, route: Route, made: int) -> RouteStates:
 def _flow_ms(state: RouteState) -> int:
     """Returns the least time between two calls that rolling and refilling windows allow, in ms."""
     waits = [
-        period.ms * window.cost_of(state.cost) // window.limit
+        ms * window.cost_of(state.cost) // window.limit
         for window in state.windows
-        if isinstance(period := window.period, Rolling | Refill) and window.limit
+        if (ms := window.period.flow_ms) is not None and window.limit
     ]
     return max(waits, default=0)

@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from runner.core.rolling import Recent
+from runner.core.calendar import NEVER
+from runner.core.rolling import Amounts
 from runner.core.time_units import DAY_MS
-from runner.core.window import NEVER
 
 # Between samples closer than this, an expiry and an equal grant are not assumed.
 CLOSE_MS = 3_600_000
@@ -134,7 +134,7 @@ def expiring(balances: GrantBalances, now: int) -> Expiry | None:
     )
 
 
-def expiries(balances: GrantBalances, last: int | None, spent_so_far: int) -> Recent:
+def expiries(balances: GrantBalances, last: int | None, spent_so_far: int) -> Amounts:
     """Returns the expiries of daily grants, in the form of `Window.expiries`.
 
     Each moment is the earliest possible one, so that what is spent by then does not expire. The

@@ -29,10 +29,6 @@ class Hours:
         """Returns the first moment within the hours from `now` on (ms since the epoch)."""
         return max(now, self._stretch(now)[0])
 
-    def closes_at(self, now: int) -> int:
-        """Returns the end of the stretch that contains `now`, or else of the next one."""
-        return self._stretch(now)[1]
-
     def usable_ms(self, begin: int, end: int) -> int:
         """Returns how much of ``begin .. end`` is within the hours, in ms."""
         usable, at = 0, begin

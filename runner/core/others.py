@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from statistics import median_low
 
-from runner.core.rolling import Recent
+from runner.core.rolling import Amounts
 from runner.core.time_units import DAY_MS, HOUR_MS
 
 STRETCH_MS = 2 * HOUR_MS
 DAYS = 7
 
 
-def with_taken(others: Recent, now: int, amount: int) -> Recent:
+def with_taken(others: Amounts, now: int, amount: int) -> Amounts:
     """Returns `others` after a count has shown that `amount` more was taken until `now`.
 
     A negative amount corrects the stretch: what had seemed somebody else's was a call in flight.
@@ -25,7 +25,7 @@ def with_taken(others: Recent, now: int, amount: int) -> Recent:
     return (*kept, (end, held + amount)) if held + amount else kept
 
 
-def usually_taken(others: Recent, now: int, until: int) -> int:
+def usually_taken(others: Amounts, now: int, until: int) -> int:
     """Returns what is usually taken between `now` and `until`, at most a day later.
 
     It is the median of what was taken in the same hours of the past days, a week at most, from the
@@ -39,7 +39,7 @@ def usually_taken(others: Recent, now: int, until: int) -> int:
     return max(0, median_low(taken))
 
 
-def _between(others: Recent, begin: int, end: int) -> int:
+def _between(others: Amounts, begin: int, end: int) -> int:
     overlaps = (
         (taken, max(0, min(end, moment) - max(begin, moment - STRETCH_MS)))
         for moment, taken in others

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from runner.core.hours import Hours
 from runner.core.others import usually_taken
-from runner.core.rolling import Recent
+from runner.core.rolling import Amounts
 
 # The last call of a rationed day starts this long before the reset, so that a slow reply or a
 # retry still counts for that day.
@@ -24,7 +24,7 @@ class Pace(StrEnum):
     EVEN = "even"  # always ration
 
 
-def left_to_others(others: Recent, left: int, now: int, resets_at: int) -> int:
+def left_to_others(others: Amounts, left: int, now: int, resets_at: int) -> int:
     """Returns how much of `left` the pace leaves to others: what they usually take until the reset.
 
     That shrinks with the time left, so what they do not take is spent before the reset. It is half
@@ -65,7 +65,7 @@ def next_start(
 
 def next_before_expiry(
     *,
-    expiries: Recent,
+    expiries: Amounts,
     spent: int,
     price: int,
     last_start: int | None,

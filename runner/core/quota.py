@@ -19,13 +19,9 @@ from dataclasses import dataclass, replace
 from runner.core import gate as gates
 from runner.core import others, rolling
 from runner.core.gate import ParkReason
-from runner.core.period import Calendar, Grant, Refill, Rolling
-from runner.core.renewal import refreshed
-from runner.core.time_units import HOUR_MS
-from runner.core.window import ONE_CALL, Cost, Count, Source, Unit, Window
+from runner.core.usage import corrected, refreshed, room_at, spend
+from runner.core.window import ONE_CALL, Cost, Count, LimitTrial, Source, Unit, Window
 
-# The longest periods of calendars: the day on which clocks are set back, and a month with one.
-LONGEST_MS = {"day": 25 * HOUR_MS, "month": (31 * 24 + 1) * HOUR_MS}
 # Two moments this close are equal: one may be rounded to minutes, or late by a slow reply.
 SAME_RESET_MS = 120_000
 
@@ -60,7 +56,8 @@ def admit(
         if (refused := _closed(window, now, cost)) is not None:
             return refused
     probe = any(window.gate.needs_probe for window in windows)
-    count = 1 if probe or any(window.is_retried for window in windows) else want
+    on_trial = any(window.limit_trial is LimitTrial.UNDER_WAY for window in windows)
+    count = 1 if probe or on_trial else want
     for window in windows:
         if (left := window.calls_left(cost)) is not None:
             count = min(count, left)
@@ -97,7 +94,7 @@ def reserve(
 
 def by_clients(window: Window, more: int) -> Window:
     """Returns `window` after clients have taken `more` of it, or got it back if negative."""
-    if not more or not isinstance(window.period, Calendar):
+    if not more or not window.period.resets:
         return window
     return replace(window, by_clients=max(0, window.by_clients + more))
 
@@ -110,41 +107,14 @@ def _closed(window: Window, now: int, cost: Cost) -> Refused | None:
         return Refused(None, "a probe is under way", window)
     if gate.needs_probe and window.reserved:
         return Refused(None, "waiting for the calls in flight, then one probe", window)
-    if window.is_retried and window.reserved:
+    if window.limit_trial is LimitTrial.UNDER_WAY and window.reserved:
         return Refused(None, "beyond a limit that was learned, one call at a time", window)
     if window.calls_left(cost) == 0:
-        return Refused(room_at(window, cost, now), _full(window), window)
+        return Refused(room_at(window, cost, now), window.period.used_up(window.unit), window)
     return None
 
 
-def _full(window: Window) -> str:
-    match window.period:
-        case Calendar(unit, _):
-            return f"the {unit}'s allowance is spent"
-        case Rolling() | Refill():
-            return f"as many {window.unit} as are allowed at once"
-        case Grant():
-            return f"the {window.unit} are spent"
-
-
-def room_at(window: Window, cost: Cost, now: int) -> int | None:
-    """Returns when a full `window` will have room for a call by itself; None: when calls end."""
-    bound = (window.limit or 0) - window.kept - window.cost_of(cost)
-    match window.period:
-        case Rolling(ms):
-            return rolling.time_until_at_most(window.recent, bound - window.reserved, ms)
-        case Refill(ms):
-            excess = window.spent + window.reserved - bound
-            if window.reserved > bound or not window.limit:
-                return None
-            return window.counted_at + -(-excess * ms // window.limit)
-        case Calendar() if window.may_be_tried and now < window.limit_tried_at:
-            return window.limit_tried_at
-        case Calendar() | Grant():
-            return max(window.resets_at, now + 1)
-
-
-def settle(
+def end_call(
     window: Window,
     *,
     charged: int,
@@ -167,14 +137,14 @@ def settle(
     """
     window = replace(refreshed(window, now), reserved=max(0, window.reserved - held))
     if count is None:
-        return _raise_limit(_doubted(_spend(window, charged, now), charged, now))
+        return _raise_limit(_doubted(spend(window, charged, now), charged, now))
     window = _settled_doubts(window, now + 1 if probe else sent_at)
     limit = count.limit
     if limit is None:
         limit = max(window.limit or 0, window.spent + charged + count.remaining)
         if limit == 0:  # a remainder of 0 says nothing about an unknown limit
             return window
-    counted = _counted(window, charged, count.spent(limit), now, probe=probe)
+    counted = corrected(window, charged, count.spent(limit), now, probe=probe)
     return replace(
         counted,
         limit=limit,
@@ -184,12 +154,10 @@ def settle(
     )
 
 
-def taken_by_others(window: Window, spent: int, now: int) -> rolling.Recent:
+def taken_by_others(window: Window, spent: int, now: int) -> rolling.Amounts:
     """Returns what others took, if the provider counts `spent` without the call that has ended."""
     more = spent - window.spent
-    period = window.period
-    of_a_day = isinstance(period, Calendar) and period.unit == "day"
-    if not (more and of_a_day and window.unit is Unit.CALLS):
+    if not (more and window.period.is_daily and window.unit is Unit.CALLS):
         return window.others
     return others.with_taken(window.others, now, more)
 
@@ -200,20 +168,14 @@ def header_reset(window: Window, count: Count | None, now: int) -> int | None:
     Only a reply with nothing left is believed. Whatever a provider means by its reset (the renewal
     of all, as after a day, or of one call, as in a sliding window), no call is accepted before it,
     and the first one after it is a probe. It takes precedence over the preset's calendar.
-    A calendar's reset must be ahead by at most its period. The reset of a rolling or refilling
-    window is believed if it is later than the window's own length, and at most a day ahead. The
-    result is never earlier than the next regular probe: a provider may name the same second
-    every time.
+    It must be within the bounds of its kind of period. The result is never earlier than the next
+    regular probe: a provider may name the same second every time.
     """
     if count is None or count.remaining > 0 or count.resets_in is None:
         return None
-    match window.period:
-        case Calendar(unit, _):
-            shortest, longest = 0, LONGEST_MS[unit]
-        case Rolling(ms) | Refill(ms):
-            shortest, longest = ms, LONGEST_MS["day"]
-        case Grant():
-            return None
+    if (bounds := window.period.reset_bounds_ms) is None:
+        return None
+    shortest, longest = bounds
     if not shortest < count.resets_in <= longest:
         return None
     until = max(now, window.starts_at) + max(count.resets_in, gates.probe_wait(window.gate))
@@ -223,7 +185,7 @@ def header_reset(window: Window, count: Count | None, now: int) -> int | None:
 
 def with_header_reset(window: Window, until: int | None) -> Window:
     """Returns `window` with the reset `until` from a header, if it is a calendar's."""
-    if until is None or not isinstance(window.period, Calendar):
+    if until is None or not window.period.resets:
         return window
     return replace(window, resets_at=until)
 
@@ -233,7 +195,7 @@ def _doubted(window: Window, charged: int, now: int) -> Window:
 
     Rolling and refilling windows correct themselves with time.
     """
-    if window.limit_source is not Source.HEADER or not isinstance(window.period, Calendar):
+    if window.limit_source is not Source.HEADER or not window.period.resets:
         return window
     return replace(window, unconfirmed=rolling.add(window.unconfirmed, now, charged))
 
@@ -243,34 +205,6 @@ def _settled_doubts(window: Window, before: int) -> Window:
     left = tuple(doubt for doubt in window.unconfirmed if doubt[0] >= before)
     given_back = rolling.total(window.unconfirmed) - rolling.total(left)
     return replace(window, spent=max(0, window.spent - given_back), unconfirmed=left)
-
-
-def _counted(window: Window, charged: int, reported: int, now: int, *, probe: bool) -> Window:
-    """Returns `window` after a call whose reply `reported` the total spent.
-
-    In a rolling period a call counts from its own end on, whatever was reported: older calls may
-    have left the provider's window and not yet ours. The part of the total that exceeds the calls
-    known here, with those in flight, is somebody else's.
-    """
-    if not isinstance(window.period, Rolling):
-        more = reported - window.spent
-        return _spend(window, more if probe else max(0, more), now)
-    window = _spend(window, charged, now)
-    beyond = reported - window.spent - window.reserved
-    if beyond < 0 and probe:
-        recent = rolling.drop_oldest(window.recent, -beyond)
-        return replace(window, recent=recent, spent=rolling.total(recent))
-    return _spend(window, max(0, beyond), now)
-
-
-def _spend(window: Window, amount: int, now: int) -> Window:
-    """Returns `window` with `amount` more spent at `now`; less if it is negative."""
-    match window.period:
-        case Rolling(ms):
-            recent = rolling.add(window.recent, now, amount, rolling.grain(ms))
-            return replace(window, recent=recent, spent=rolling.total(recent))
-        case Calendar() | Refill() | Grant():
-            return replace(window, spent=max(0, window.spent + amount))
 
 
 def balance(window: Window, count: Count, now: int) -> Window:

@@ -1,6 +1,6 @@
-"""Renewal of windows: roll-over at a reset, refill, sliding, and clocks that are set back.
+"""Renewal of windows: roll-over at a reset, and clocks that are set back.
 
-The effect of calls on windows is in quota.py and charging.py.
+Continuous renewal is in usage.py, the effect of calls on windows in quota.py and charging.py.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import replace
 from runner.core import gate as gates
 from runner.core import rolling
 from runner.core.gate import ParkReason
-from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.time_units import WEEK_MS
+from runner.core.usage import refreshed
 from runner.core.verdict import Scope
-from runner.core.window import Key, Quota, Source, Unit, Window, open_window
+from runner.core.window import Key, LimitTrial, Quota, Source, Unit, Window, open_window
 
 # A clock that is this far behind the start of the latest call was set back.
 SET_BACK_MS = 60_000
@@ -48,7 +48,7 @@ def windows_at(
     ]
     # After a clock was set back, all windows of a call must still be of the same day.
     now = max([now, *(w.starts_at for w in latest if w is not None and w.period_key)])
-    return effective(
+    return without_superseded_limits(
         tuple(
             open_window(rule, account, model, now)
             if window is None
@@ -66,7 +66,7 @@ def _begun(
         key: window
         for key, window in known.items()
         if key[0] == account
-        and isinstance(window.period, Calendar)
+        and window.period.resets
         and window.starts_at > now + CLOCK_TOLERANCE_MS
     }
     rules = {rule.name: rule for rule in quotas}
@@ -99,7 +99,7 @@ def roll_over(window: Window, quota: Quota, now: int, reset_jitter_ms: int) -> W
         return open_window(quota, window.account, window.model, max(now, window.starts_at))
     window = _set_back(window, now)
     if now < window.resets_at:
-        return _tried(_with_rule(refreshed(window, now), quota), quota, now)
+        return _with_trial(_with_rule(refreshed(window, now), quota), quota, now)
     fresh = _following(window, open_window(quota, window.account, window.model, now))
     gate = gates.after_reset(fresh.starts_at + reset_jitter_ms, window.gate, now)
     if fresh.period_key == window.period_key and window.gate.reason is ParkReason.SPENT:
@@ -144,8 +144,8 @@ def _set_back(window: Window, now: int) -> Window:
     )
 
 
-def effective(windows: tuple[Window, ...]) -> tuple[Window, ...]:
-    """Returns `windows` with only the limits that apply: daily calls or credits.
+def without_superseded_limits(windows: tuple[Window, ...]) -> tuple[Window, ...]:
+    """Returns `windows` without the limits that do not apply beside others: calls or credits.
 
     Where a balance is known, the provider counts credits, and its published limit of daily calls is
     ignored; limits that its replies state, and limits per minute, still apply. But if its replies
@@ -166,28 +166,13 @@ def effective(windows: tuple[Window, ...]) -> tuple[Window, ...]:
 def _tells_of_calls(window: Window) -> bool:
     """Whether replies still count the remaining calls of the account's calendar period."""
     counted = (window.unit, window.limit_source) == (Unit.CALLS, Source.HEADER)
-    daily = isinstance(window.period, Calendar) and not window.model
+    daily = window.period.resets and not window.model
     return counted and daily and rolling.total(window.unconfirmed) < MOST_UNTOLD
 
 
 def _published_allowance(window: Window) -> bool:
     of_calls = (window.unit, window.limit_source) == (Unit.CALLS, Source.PRESET)
-    return of_calls and isinstance(window.period, Calendar)
-
-
-def refreshed(window: Window, now: int) -> Window:
-    """Returns `window` with what was renewed continuously until `now`."""
-    match window.period:
-        case Rolling(ms):
-            if not window.recent or window.recent[0][0] > now - ms:
-                return window
-            recent = rolling.within(window.recent, now - ms)
-            return replace(window, recent=recent, spent=rolling.total(recent))
-        case Refill(ms) if window.limit is not None:
-            spent, exact = rolling.leaked(window.spent, window.counted_at, window.limit, ms, now)
-            return replace(window, spent=spent, counted_at=exact)
-        case Refill() | Calendar() | Grant():
-            return window
+    return of_calls and window.period.resets
 
 
 def _with_rule(window: Window, quota: Quota) -> Window:
@@ -205,14 +190,14 @@ def _with_rule(window: Window, quota: Quota) -> Window:
     )
 
 
-def _tried(window: Window, quota: Quota, now: int) -> Window:
+def _with_trial(window: Window, quota: Quota, now: int) -> Window:
     """Returns `window`, with room for one probe if it may not be as full as it seems.
 
     A used-up limit that was learned from a refusal is exceeded as a trial, once a day: somebody
     else may have used the account on the day on which it was learned. And unconfirmed calls may not
     have been charged.
     """
-    if _may_be_retried(window, now):
+    if _trial_is_due(window, now):
         gate = replace(window.gate, needs_probe=True, reason=ParkReason.AMBIGUOUS, refusals=1)
         # Under the higher limit, the previous day would seem to have left something, and a refusal
         # would be explained by a late reset.
@@ -225,20 +210,21 @@ def _tried(window: Window, quota: Quota, now: int) -> Window:
     return replace(window, spent=spent, unconfirmed=(), gate=replace(window.gate, needs_probe=True))
 
 
-def _may_be_retried(window: Window, now: int) -> bool:
+def _trial_is_due(window: Window, now: int) -> bool:
     """Whether a limit learned from a refusal is used up, and its trial is due."""
-    due = max(window.limit_tried_at, window.gate.parked_until) <= now
-    return window.may_be_tried and window.reserved == 0 and window.remaining == 0 and due
+    ahead = window.limit_trial is LimitTrial.AHEAD
+    due = max(window.limit_trial_at, window.gate.parked_until) <= now
+    return ahead and window.reserved == 0 and window.remaining == 0 and due
 
 
 def _inherit_limit(fresh: Window, old: Window) -> Window:
     learned_at = old.limit_learned_at
     if learned_at is None or old.limit == 0:  # under a limit of 0 no probe could tell that it rose
         return fresh
-    if old.is_retried:  # the provider is known to allow what was spent
+    if old.limit_trial is LimitTrial.UNDER_WAY:  # the provider is known to allow what was spent
         old = replace(old, limit=old.spent, limit_source=Source.REFUSAL)
     if old.limit_source is Source.REFUSAL and fresh.starts_at - learned_at > WEEK_MS:
-        # Under the published limit, a refusal would seem to come of a late reset, as in `_tried`.
+        # Under the published limit, a refusal would seem to come of a late reset, as in a trial.
         return replace(fresh, previous_spent=0) if old.spent >= (old.limit or 0) else fresh
     return replace(
         fresh, limit=old.limit, limit_source=old.limit_source, limit_learned_at=learned_at

@@ -6,8 +6,9 @@ instead, so that a job that makes its calls fail ends up alone and is judged alo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from runner.core.states import JobEvent
 from runner.core.tries import Tries
 from runner.core.verdict import Kind, Verdict
 
@@ -47,7 +48,7 @@ class Succeed:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """The provider works on it, as its task `task_id`, which is to be polled."""
+    """The provider works on it, or has made its image; see `ParsedAnswer.task_id`."""
 
     task_id: str
 
@@ -196,6 +197,49 @@ def next_poll_at(started_at: int, now: int) -> int | None:
     return now + min(LONGEST_POLL_MS, max(FIRST_POLL_MS, age // 10))
 
 
-def survives_crash(tries: Tries) -> bool:
-    """Whether a job may be claimed again after another of its runners has died."""
-    return tries.crashes + 1 < MAX_CRASHES
+def after_crash(tries: Tries) -> Fail | None:
+    """Returns the failure of a job whose runner has died once more; None: it is ready again."""
+    crashes = tries.crashes + 1
+    if crashes < MAX_CRASHES:
+        return None
+    return Fail(f"the program died {crashes} times while it worked on this row")
+
+
+def after_lost_task(why: str, faults: int, max_attempts: int) -> Fail | None:
+    """Returns the failure of a job whose image task was lost; None: it is ready again.
+
+    `faults` does not count this loss.
+    """
+    if faults + 1 < max_attempts:
+        return None
+    return Fail(f"{why} (tried {max_attempts} times)")
+
+
+def event_of(action: JobAction) -> JobEvent:
+    """Returns what happens to a running job by `action`."""
+    match action:
+        case Succeed():
+            return JobEvent.ANSWERED
+        case Accept():
+            return JobEvent.ACCEPTED
+        case RetryAt():
+            return JobEvent.BACKED_OFF
+        case Reask() | SplitPack() | Release():
+            return JobEvent.RELEASED
+        case Fail():
+            return JobEvent.GAVE_UP
+
+
+def tries_after(action: JobAction, tries: Tries) -> Tries:
+    """Returns the history of a job after `action`; `tries` already counts its call."""
+    match action:
+        case RetryAt(counted=True):
+            return replace(tries, faults=tries.faults + 1)
+        case Reask():
+            return replace(tries, invalid_replies=tries.invalid_replies + 1)
+        case SplitPack():
+            return replace(tries, faults=0, splits=tries.splits + 1)
+        case Release():
+            return replace(tries, attempts=tries.attempts - 1)
+        case Succeed() | Accept() | RetryAt() | Fail():
+            return tries

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-# (moment in ms, amount), oldest first
-Recent = tuple[tuple[int, int], ...]
+# Amounts by their moments: (ms since the epoch, amount), the earliest first.
+Amounts = tuple[tuple[int, int], ...]
 
 # Amounts of the same stretch are kept as one entry, at its end. So a window has at most some dozens
 # of entries, whatever its length, and counts an amount for slightly too long rather than too short.
@@ -16,22 +16,22 @@ def grain(period_ms: int) -> int:
     return max(GRAIN_MS, period_ms // GRAINS)
 
 
-def within(recent: Recent, since: int) -> Recent:
+def within(recent: Amounts, since: int) -> Amounts:
     """Returns the entries after `since`."""
     return tuple(entry for entry in recent if entry[0] > since)
 
 
-def total(recent: Recent) -> int:
+def total(recent: Amounts) -> int:
     """Returns the sum of the amounts, at least 0."""
     return max(0, sum(amount for _, amount in recent))
 
 
-def shift(recent: Recent, by: int) -> Recent:
+def shift(recent: Amounts, by: int) -> Amounts:
     """Returns `recent` with all moments `by` ms earlier, after the clock was set back."""
     return tuple((moment - by, amount) for moment, amount in recent)
 
 
-def add(recent: Recent, now: int, amount: int, grain_ms: int = GRAIN_MS) -> Recent:
+def add(recent: Amounts, now: int, amount: int, grain_ms: int = GRAIN_MS) -> Amounts:
     """Returns `recent` with `amount` added at `now`, in stretches of `grain_ms`."""
     if amount == 0:
         return recent
@@ -42,7 +42,7 @@ def add(recent: Recent, now: int, amount: int, grain_ms: int = GRAIN_MS) -> Rece
     return (*recent, (moment, amount))
 
 
-def drop_oldest(recent: Recent, by: int) -> Recent:
+def drop_oldest(recent: Amounts, by: int) -> Amounts:
     """Returns `recent` without its oldest `by`."""
     kept: list[tuple[int, int]] = []
     for moment, amount in recent:
@@ -53,7 +53,7 @@ def drop_oldest(recent: Recent, by: int) -> Recent:
     return tuple(kept)
 
 
-def time_until_at_most(recent: Recent, bound: int, ms: int) -> int | None:
+def time_until_at_most(recent: Amounts, bound: int, ms: int) -> int | None:
     """Returns when the sum over the last `ms` will be at most `bound`; None if that is negative."""
     if bound < 0:
         return None

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from runner.core import controller
 from runner.core.controller_state import Controller
-from runner.core.period import Calendar
 from runner.core.verdict import Scope
-from runner.core.window import ONE_CALL, Cost, Unit, Window
+from runner.core.window import ONE_CALL, Cost, Window
 
 Route = tuple[str, str]
 """An account and a model on it."""
@@ -86,8 +85,7 @@ def _scoped(state: RouteState, scope: Scope) -> int | None:
         [
             window.calls_left(state.cost)
             for window in state.windows
-            if window.scope is scope
-            and (isinstance(window.period, Calendar) or window.unit is Unit.CREDITS)
+            if window.scope is scope and window.is_allowance
         ]
     )
 

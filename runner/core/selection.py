@@ -16,7 +16,6 @@ from runner.core.demand import Cause, Demand, Rotate, Rules, WaitCause, Waiting
 from runner.core.gate import ParkReason
 from runner.core.hours import Hours
 from runner.core.pacing import Pace
-from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.quota import Refused
 from runner.core.route import Route, RouteState, room_of
 from runner.core.start_bucket import StartBucket
@@ -232,7 +231,7 @@ class _Turn:
                 now=self._now,
                 hours=hours,
             )
-        if left is None or not isinstance(window.period, Calendar):
+        if left is None or not window.period.resets:
             return None
         left -= pacing.left_to_others(window.others, left, self._now, window.resets_at)
         sharing = {r for demand in self._demands for r in demand.routes if r[0] == route[0]}
@@ -283,7 +282,7 @@ def _spread_until(window: Window, last_start: int) -> int:
     """
     if window.limit_source is not Source.REFUSAL:
         return window.resets_at
-    return max(window.limit_tried_at, (last_start + window.resets_at) // 2)
+    return max(window.limit_trial_at, (last_start + window.resets_at) // 2)
 
 
 def _idle(demand: Demand) -> Waiting:
@@ -308,11 +307,11 @@ def _refusal(key: int, refused: Refused) -> Waiting:
     window = refused.window
     # The remainder may be too small for a call, which then waits for the reset, too.
     spent = window.remaining == 0 or refused.until == window.resets_at
-    flows = isinstance(window.period, Rolling | Refill)
+    flows = window.period.flow_ms is not None
     cause: Cause
     if spent and not flows and window.gate.reason is not ParkReason.OFFLINE:
         of_the_user = window.limit_source is Source.CONFIGURED
-        capped = isinstance(window.period, Grant) and of_the_user
+        capped = window.period.granted and of_the_user
         cause = WaitCause.CAPPED if capped else ParkReason.SPENT
     elif window.gate.reason is not ParkReason.NONE:
         cause = window.gate.reason

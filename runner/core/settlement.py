@@ -51,7 +51,8 @@ class ParsedAnswer:
     Attributes:
         value: The answer if it is valid, else None.
         invalid: Why it is invalid.
-        task_id: The provider's task that will bring the answer; empty if there is none.
+        task_id: The provider's id of the task that will bring the answer, or the URL of an image
+            that is made already; empty if there is neither.
         said: The model's own words, where they are worth keeping.
         final: Whether asking the job again, alone, would bring the same answer.
     """
@@ -143,19 +144,17 @@ def settle(
         route: What the route's other calls show.
         reply: The body of a refusal, where it is worth keeping.
     """
-    verdict = outcome.verdict
-    if verdict.kind is Kind.DONE:
+    if outcome.verdict.kind is Kind.DONE:
         jobs = tuple(
             JobOutcome(job, _after_answer(answer, job.tries, limits, len(call.jobs)), answer.said)
             for job, answer in zip(call.jobs, answers, strict=True)
         )
     else:
         jobs = tuple(
-            JobOutcome(job, action, reply)
-            for job in call.jobs
-            for action in [
+            JobOutcome(
+                job,
                 retry.after_refusal(
-                    verdict,
+                    outcome.verdict,
                     job.tries,
                     limits,
                     jitter=jitter,
@@ -163,8 +162,10 @@ def settle(
                     pack_size=len(call.jobs),
                     circuit_open=call.permit.circuit_open,
                     others_answered=route.others_answered,
-                )
-            ]
+                ),
+                reply,
+            )
+            for job in call.jobs
         )
     return Settlement(call, _with_parking(outcome, exhausted=route.exhausted), jobs)
 

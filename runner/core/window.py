@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 from runner.core import rolling
-from runner.core.calendar import Day, day_at, month_at
 from runner.core.gate import LONGEST_DAY_MS, MOST_REFUSALS, Gate
-from runner.core.period import Calendar, Grant, Period, Refill, Rolling
+from runner.core.period import Period
 from runner.core.verdict import Scope
 
-# The end of a period without a known end: the year 9999.
-NEVER = 253_370_764_800_000
 CREDIT = 1_000  # the amount of one credit
 
 
@@ -37,6 +34,17 @@ class Source(StrEnum):
     REFUSAL = "refusal"  # learned from a refusal: what was spent when it came
     HEADER = "header"
     BALANCE = "balance"  # the provider's balance endpoint
+
+
+class LimitTrial(Enum):
+    """The trial of a limit that was learned from a refusal: whether the provider allows more.
+
+    Somebody else may have used the account on the day on which the limit was learned.
+    """
+
+    NONE = auto()
+    AHEAD = auto()
+    UNDER_WAY = auto()  # under the published limit, with one call at a time
 
 
 Cost = Mapping[Unit, int]
@@ -117,10 +125,10 @@ class Window:
     last_start_at: int | None = None
     refused: int = 0
     counted_at: int = 0
-    recent: rolling.Recent = ()
-    others: rolling.Recent = ()
-    expiries: rolling.Recent = ()
-    unconfirmed: rolling.Recent = ()
+    recent: rolling.Amounts = ()
+    others: rolling.Amounts = ()
+    expiries: rolling.Amounts = ()
+    unconfirmed: rolling.Amounts = ()
     gate: Gate = field(default_factory=Gate)
 
     @property
@@ -129,14 +137,18 @@ class Window:
         return self.spent == 0
 
     @property
-    def is_retried(self) -> bool:
-        """Whether its limit was learned from a refusal, and is exceeded as a trial."""
-        published = self.limit_source in (Source.PRESET, Source.CONFIGURED)
-        return published and self.limit_learned_at is not None
+    def limit_trial(self) -> LimitTrial:
+        """Whether its limit is exceeded as a trial, or will be."""
+        if self.limit_source in (Source.PRESET, Source.CONFIGURED):
+            return LimitTrial.NONE if self.limit_learned_at is None else LimitTrial.UNDER_WAY
+        learned = self.limit_source is Source.REFUSAL and self.period.resets
+        # It is unknown how much of a reserve is left, so a window with one has no trial.
+        tried = learned and self.reserve == 0 and self.may_be_refused
+        return LimitTrial.AHEAD if tried else LimitTrial.NONE
 
     @property
-    def limit_tried_at(self) -> int:
-        """The moment from which a used-up limit that was learned from a refusal is tried.
+    def limit_trial_at(self) -> int:
+        """The moment from which a limit whose trial is ahead is tried, once it is used up.
 
         It is two thirds into the period: late enough to notice most of what may have been added in
         it, and early enough to spend that.
@@ -147,15 +159,6 @@ class Window:
     def may_be_refused(self) -> bool:
         """Whether a probe may be made that is likely to be refused: one budget a day for all."""
         return self.refused < MOST_REFUSALS or self.resets_at - self.starts_at > LONGEST_DAY_MS
-
-    @property
-    def may_be_tried(self) -> bool:
-        """Whether its limit was learned from a refusal, and may be tried.
-
-        A window with a reserve is not tried, as it is unknown how much of the reserve is left.
-        """
-        learned = self.limit_source is Source.REFUSAL and isinstance(self.period, Calendar)
-        return learned and self.reserve == 0 and self.may_be_refused
 
     @property
     def scope(self) -> Scope:
@@ -173,6 +176,11 @@ class Window:
         if self.limit is None:
             return None
         return max(0, self.limit - self.kept - self.spent - self.reserved)
+
+    @property
+    def is_allowance(self) -> bool:
+        """Whether it is an allowance to plan with; the others limit a rate."""
+        return self.period.resets or self.unit is Unit.CREDITS
 
     @property
     def is_known(self) -> bool:
@@ -211,7 +219,7 @@ class Count:
 
 def open_window(quota: Quota, account: str, model: str, now: int) -> Window:
     """Returns a fresh window at `now`; the first call of a calendar window is a probe."""
-    span = span_of(quota.period, now)
+    span = quota.period.span(now)
     return Window(
         account,
         model if quota.scope is Scope.MODEL else "",
@@ -226,16 +234,5 @@ def open_window(quota: Quota, account: str, model: str, now: int) -> Window:
         quota.source,
         reserve=quota.reserve_of(quota.limit),
         counted_at=now,
-        gate=Gate(needs_probe=isinstance(quota.period, Calendar)),
+        gate=Gate(needs_probe=quota.period.resets),
     )
-
-
-def span_of(period: Period, now: int) -> Day:
-    """Returns the span of `period` at `now`; only that of a calendar has a name and an end."""
-    match period:
-        case Calendar("month", zone):
-            return month_at(now, zone)
-        case Calendar(_, zone):
-            return day_at(now, zone)
-        case Rolling() | Refill() | Grant():
-            return Day("", now, NEVER)

@@ -16,12 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.clock import Clock
 from runner.core import gate, grants, quota
+from runner.core.calendar import NEVER
 from runner.core.gate import ParkReason
 from runner.core.prices import learned_prices
 from runner.core.renewal import windows_at
 from runner.core.time_units import DAY_MS
 from runner.core.verdict import Kind, Scope, Verdict, is_of_calls
-from runner.core.window import CREDIT, NEVER, Quota, Window
+from runner.core.window import CREDIT, Quota, Window
 from runner.engine.posts import Post
 from runner.errors import StoreError
 from runner.language import _, gettext_noop

@@ -98,7 +98,7 @@ class BatchCall:
                 unaskable.append(JobOutcome(job, Fail(error.for_storage())))
             else:
                 asked.append(job)
-        sent_at, sent_ms = now(), loop_ms()
+        sent_at, sent_loop_ms = now(), loop_ms()
         if not asked:
             verdict = Verdict(Kind.LOCAL, "nothing can be asked of its rows", scope=None)
             return EndedCall(self, CallResult(verdict), (), (), tuple(unaskable), sent_at, sent_at)
@@ -112,7 +112,7 @@ class BatchCall:
             tuple(unaskable),
             sent_at,
             now(),
-            sent_ms,
+            sent_loop_ms,
             handler.shown(questions) if watched else None,
         )
 
@@ -129,7 +129,7 @@ class EndedCall:
         unaskable: The failures of the other jobs.
         sent_at: When it was sent (ms since the epoch).
         ended_at: When it ended (ms since the epoch).
-        sent_ms: When it was sent, by the loop's monotonic clock (ms).
+        sent_loop_ms: When it was sent, by the loop's clock (see `loop_ms`).
         sent: The request as JSON values, if it is observed.
     """
 
@@ -140,7 +140,7 @@ class EndedCall:
     unaskable: tuple[JobOutcome, ...] = ()
     sent_at: int = 0
     ended_at: int = 0
-    sent_ms: int = 0
+    sent_loop_ms: int = 0
     sent: Any = field(default=None, compare=False)
 
     def kept(self) -> Any:
@@ -191,7 +191,10 @@ class EndedCall:
 
 
 def loop_ms() -> int:
-    """Returns the present moment by the loop's monotonic clock, in ms."""
+    """Returns the present moment by the loop's monotonic clock, in ms.
+
+    Moments of that clock are called `…_loop_ms`; moments of the calendar are called `…_at`.
+    """
     return round(anyio.current_time() * 1_000)
 
 
@@ -205,7 +208,11 @@ async def make_call(
         log.exception("internal error", extra={"call": prepared.call.id})
         verdict = Verdict(Kind.TRANSIENT, f"internal error: {error!r}", scope=None)
         return EndedCall(
-            prepared, CallResult(verdict), prepared.call.jobs, ended_at=now(), sent_ms=loop_ms()
+            prepared,
+            CallResult(verdict),
+            prepared.call.jobs,
+            ended_at=now(),
+            sent_loop_ms=loop_ms(),
         )
 
 

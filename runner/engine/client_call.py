@@ -202,13 +202,13 @@ class ClientCall:
 
     async def make(self, endpoint: Endpoint, now: Callable[[], int], *, watched: bool) -> EndedCall:
         """Makes the call; see `PreparedCall`."""
-        sent_at, sent_ms = now(), loop_ms()
+        sent_at, sent_loop_ms = now(), loop_ms()
         result = await self.request.send(self.call.permit.route, endpoint, sent_at)
         return EndedCall(
             self,
             result,
             sent_at=sent_at,
             ended_at=now(),
-            sent_ms=sent_ms,
+            sent_loop_ms=sent_loop_ms,
             sent=self.request.question.body if watched else None,
         )

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from runner.clock import moment
+from runner.core.calendar import NEVER
 from runner.core.demand import Waiting
 from runner.core.ending import Ending
 from runner.core.gate import Gate, ParkReason
-from runner.core.period import Calendar, Grant
 from runner.core.settlement import Call, Settlement
 from runner.core.verdict import Kind
-from runner.core.window import NEVER, Source, Window
+from runner.core.window import Source, Window
 from runner.engine.call import EndedCall, PreparedCall
 from runner.engine.memory import Memory, Turn
 from runner.engine.run import Run
@@ -162,7 +162,7 @@ def _log_window(old: Window | None, new: Window) -> None:
 
 def _is_spent(window: Window) -> bool:
     """Whether a day, a month or a grant is spent; full rolling windows are not logged."""
-    if window.limit is None or not isinstance(window.period, Calendar | Grant):
+    if window.limit is None or window.period.flow_ms is not None:
         return False
     return window.limit - window.kept <= window.spent
 

@@ -22,6 +22,7 @@ from runner.engine.posts import Post
 from runner.errors import OutputError, RunnerError, StoreError, UnavailableError
 from runner.files.target import as_output_errors, atomic_write
 from runner.jobfile import JobFile
+from runner.jobfile.kinds import Answers
 from runner.language import _
 from runner.providers.downloads import Expired, Image, Unfit
 from runner.providers.endpoint import Endpoint
@@ -87,7 +88,7 @@ def target_of(batch: Batch) -> ImageTarget:
         batch.first_row,
         batch.row_step,
         digits=max(4, len(str(batch.rows))),
-        as_reply=jobfile.job.kind == "request",
+        as_reply=jobfile.job.traits.answers is Answers.REPLY,
     )
 
 

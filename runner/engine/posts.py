@@ -68,7 +68,7 @@ class Posts:
         return result
 
     async def run(self, connection: AsyncConnection) -> list[_Item]:
-        """Runs all waiting work; `settle` must be called once the transaction is committed."""
+        """Runs all waiting work; `finish` must be called once the transaction is committed."""
         items = list(self._waiting)
         for item in items:
             item.error = None
@@ -81,7 +81,7 @@ class Posts:
                 item.error = error
         return items
 
-    def settle(self, items: list[_Item]) -> None:
+    def finish(self, items: list[_Item]) -> None:
         """Wakes those who posted `items`, whose transaction is committed."""
         for item in items:
             self._waiting.remove(item)

@@ -12,7 +12,6 @@ import anyio
 
 from runner.clock import Clock
 from runner.core.clock_skew import Skew, observed
-from runner.core.period import Calendar
 from runner.core.renewal import CLOCK_TOLERANCE_MS
 from runner.engine import event_log
 from runner.engine.call import loop_ms
@@ -122,5 +121,5 @@ class ProviderClock:
 def _counts_days(endpoint: Endpoint) -> bool:
     """Whether the account has an allowance that depends on the time of day."""
     account = endpoint.account
-    daily = any(q.limit is not None and isinstance(q.period, Calendar) for q in account.quotas)
+    daily = any(q.limit is not None and q.period.resets for q in account.quotas)
     return daily or account.credits is not None

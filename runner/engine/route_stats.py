@@ -37,7 +37,7 @@ class RouteStats:
         in_flight: The number of calls in flight.
         tokens: The estimated tokens of a call.
         call_ms: The duration of a call in ms, smoothed.
-        answered_ms: When it last answered a call, by the loop's clock; -1 if it never did.
+        answered_loop_ms: When it last answered a call, by the loop's clock; -1 for never.
         refused_job: The first job of the calls that it has refused since then; `SEVERAL` if they
             had different ones, 0 if it has refused none.
         refusal: The provider's words at the last refusal since then.
@@ -47,28 +47,28 @@ class RouteStats:
     in_flight: int = 0
     tokens: float = USUAL_TOKENS
     call_ms: float = USUAL_CALL_MS
-    answered_ms: int = -1
+    answered_loop_ms: int = -1
     refused_job: int = 0
     refusal: str = ""
 
     def refused(
-        self, outcome: Outcome, job: int, sent_ms: int, now_ms: int
+        self, outcome: Outcome, job: int, sent_loop_ms: int, loop_ms: int
     ) -> tuple[RouteStats, RouteEvidence]:
         """Returns the statistics after a call without an answer, with the evidence about it.
 
-        `job` is the first job of the call; `sent_ms` and `now_ms` are by the loop's clock.
+        `job` is the first job of the call; `sent_loop_ms` and `loop_ms` are by the loop's clock.
         """
         verdict, others = outcome.verdict, self.in_flight - 1
         learned = self.controller
         if verdict.overloaded or verdict.kind is Kind.THROTTLED:
-            learned = controller.throttled(learned, sent_ms, verdict.wait_ms, now_ms, others)
+            learned = controller.throttled(learned, sent_loop_ms, verdict.wait_ms, loop_ms, others)
         else:
-            learned = controller.faulted(learned, now_ms)
+            learned = controller.faulted(learned, loop_ms)
         doubtful = verdict.ambiguous and learned.backoff.refusals >= AMBIGUOUS_REFUSALS
         only = self.refused_job in (0, job)
         evidence = RouteEvidence(
-            others_answered=self.answered_ms >= sent_ms
-            or (verdict.perhaps_row and (only or self._answers_at(now_ms))),
+            others_answered=self.answered_loop_ms >= sent_loop_ms
+            or (verdict.perhaps_row and (only or self._answers_at(loop_ms))),
             exhausted=doubtful or controller.exhausted(learned),
         )
         after = replace(
@@ -82,23 +82,23 @@ class RouteStats:
         return after, evidence
 
     def answered(
-        self, sent_ms: Sequence[int], tokens: Sequence[int | None], now_ms: int
+        self, sent_loop_ms: Sequence[int], tokens: Sequence[int | None], loop_ms: int
     ) -> RouteStats:
-        """Returns the statistics after answers to calls sent at `sent_ms`; apply refusals first."""
-        in_flight = self.in_flight - len(sent_ms)
-        took_ms = now_ms - sum(sent_ms) / len(sent_ms)
-        weight = 1 - (1 - WEIGHT) ** len(sent_ms)
+        """Returns the statistics after answers to calls; the turn's refusals must come first."""
+        in_flight = self.in_flight - len(sent_loop_ms)
+        took_ms = loop_ms - sum(sent_loop_ms) / len(sent_loop_ms)
+        weight = 1 - (1 - WEIGHT) ** len(sent_loop_ms)
         return RouteStats(
-            controller.answered(self.controller, sent_ms, now_ms, in_flight),
+            controller.answered(self.controller, sent_loop_ms, loop_ms, in_flight),
             in_flight,
             self._tokens(tokens),
             self.call_ms + weight * (took_ms - self.call_ms),
-            now_ms,
+            loop_ms,
         )
 
-    def _answers_at(self, now_ms: int) -> bool:
+    def _answers_at(self, loop_ms: int) -> bool:
         """Whether its last answer is recent enough to rule out an outage."""
-        return self.answered_ms >= 0 and now_ms - self.answered_ms < RECENT_MS
+        return self.answered_loop_ms >= 0 and loop_ms - self.answered_loop_ms < RECENT_MS
 
     @property
     def pace_ms(self) -> float:

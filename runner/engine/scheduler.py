@@ -29,9 +29,10 @@ from runner.engine.call import EndedCall, PreparedCall, loop_ms, refused_by, set
 from runner.engine.client_queue import ClientQueue, is_of_client
 from runner.engine.demands import Demands, RulesOf
 from runner.engine.memory import UNKNOWN_REVISION, Memory, Turn
+from runner.engine.open_turn import OpenTurn
 from runner.engine.pausing import pause_failing, pause_rejected, pause_unserved
 from runner.engine.preparing import Preparer
-from runner.engine.read_ahead import Pack, ReadAhead
+from runner.engine.read_ahead import ReadAhead
 from runner.engine.snapshot import read_snapshot, routes_of
 from runner.store import jobs, refused_formats, windows
 from runner.store.apply import apply, unsettled
@@ -85,25 +86,23 @@ class Scheduler:
         """
         defer_writes(connection)
         memory = await self._current(connection, memory, stale=stale)
-        stored, changes = memory.snapshot.latest.values(), Changes()
-        memory, settlements = self._settle(memory, ended, now)
+        turn, stored = OpenTurn(connection, now, memory), memory.snapshot.latest.values()
+        settlements = self._settle(turn, ended)
         still_open = await unsettled(connection, settlements)
-        memory, settlements = await pause_rejected(
-            connection, memory, settlements, still_open, now, changes
-        )
-        fresh = await apply(connection, settlements, still_open, self._runner_id, now, changes)
-        memory = await pause_failing(connection, memory, changes, self._bounds.options.most_failed)
+        settlements = await pause_rejected(turn, settlements, still_open)
+        fresh = await apply(connection, settlements, still_open, self._runner_id, now, turn.changes)
+        await pause_failing(turn, self._bounds.options.most_failed)
         await refused_formats.keep(connection, refused_by(ended))
-        memory, changed = await self._conclude(connection, memory, fresh, now, changes)
-        known = memory.snapshot.batches
-        await self._read_ahead.share_answers(connection, known, settlements, now, changes)
-        memory, demands, admitted = await self._admit(connection, memory, rules_of, now, changes)
-        memory, calls, opened = await self._reserve(connection, memory, admitted, now, changes)
-        await changes.write(connection)
+        changed = await self._conclude(turn, fresh)
+        await self._read_ahead.share_answers(
+            connection, turn.snapshot.batches, settlements, now, turn.changes
+        )
+        demands, admitted = await self._admit(turn, rules_of)
+        calls, opened = await self._reserve(turn, admitted)
+        await turn.changes.write(connection)
         await windows.store(connection, stored, changed, opened)
-        snapshot = memory.snapshot.with_changes(changes).with_windows((), opened)
-        memory = replace(memory, snapshot=snapshot)
-        return Turn(memory, tuple(settlements), tuple(calls), tuple(demands), admitted.wait)
+        turn.snapshot = turn.snapshot.with_changes(turn.changes).with_windows((), opened)
+        return Turn(turn.memory, tuple(settlements), tuple(calls), tuple(demands), admitted.wait)
 
     def wait(self, memory: Memory, rules_of: RulesOf, now: int) -> Wait | None:
         """Returns what all demands wait for, from memory alone; None if a call may start."""
@@ -135,11 +134,9 @@ class Scheduler:
         snapshot = await read_snapshot(connection, self._accounts.names)
         return replace(memory, snapshot=snapshot, revision=revision)
 
-    def _settle(
-        self, memory: Memory, ended: Sequence[EndedCall], now: int
-    ) -> tuple[Memory, list[Settlement]]:
-        """Returns the settlement of each call, and the memory with the statistics of its route."""
-        routes, now_ms = dict(memory.routes), loop_ms()
+    def _settle(self, turn: OpenTurn, ended: Sequence[EndedCall]) -> list[Settlement]:
+        """Returns the settlement of each call, and updates the statistics of its route."""
+        routes, now_ms = dict(turn.memory.routes), loop_ms()
         answered: dict[Route, list[EndedCall]] = {}
         settlements = []
         for call in ended:
@@ -148,61 +145,48 @@ class Scheduler:
                 answered.setdefault(route, []).append(call)
             else:
                 routes[route], evidence = routes[route].refused(
-                    call.outcome, call.first_job, call.sent_ms, now_ms
+                    call.outcome, call.first_job, call.sent_loop_ms, now_ms
                 )
-            settlements.append(settled(call, evidence, jitter=self._random.random(), now=now))
+            settlements.append(settled(call, evidence, jitter=self._random.random(), now=turn.now))
         for route, calls in answered.items():
-            sent = [call.sent_ms for call in calls]
+            sent = [call.sent_loop_ms for call in calls]
             tokens = [call.result.tokens for call in calls]
             routes[route] = routes[route].answered(sent, tokens, now_ms)
-        return replace(memory, routes=routes), settlements
+        turn.memory = replace(turn.memory, routes=routes)
+        return settlements
 
-    async def _conclude(
-        self,
-        connection: AsyncConnection,
-        memory: Memory,
-        fresh: Sequence[Settlement],
-        now: int,
-        changes: Changes,
-    ) -> tuple[Memory, list[Window]]:
+    async def _conclude(self, turn: OpenTurn, fresh: Sequence[Settlement]) -> list[Window]:
         """Applies fresh settlements: changes windows, pauses batches and readies due jobs."""
-        snapshot = memory.snapshot
-        changed = list(settlement.settle_windows(snapshot.windows, fresh, now).values())
-        accounts = self._accounts.accounts
-        snapshot = await pause_unserved(connection, snapshot, fresh, changed, accounts)
+        changed = list(settlement.settle_windows(turn.snapshot.windows, fresh, turn.now).values())
+        await pause_unserved(turn, fresh, changed, self._accounts.accounts)
         dues = [
             outcome.action.due
             for each in fresh
             for outcome in each.jobs
             if isinstance(outcome.action, RetryAt)
         ]
-        next_due = min([*dues, *([snapshot.next_due] if snapshot.next_due else [])], default=None)
-        if next_due is not None and next_due <= now:
-            await jobs.promote(connection, now, changes)
-            next_due = await jobs.next_due(connection)
-        snapshot = replace(snapshot, next_due=next_due).with_windows(changed)
-        return replace(memory, snapshot=snapshot), changed
+        known = turn.snapshot.next_due
+        next_due = min([*dues, *([known] if known else [])], default=None)
+        if next_due is not None and next_due <= turn.now:
+            await jobs.promote(turn.connection, turn.now, turn.changes)
+            next_due = await jobs.next_due(turn.connection)
+        turn.snapshot = replace(turn.snapshot, next_due=next_due).with_windows(changed)
+        return changed
 
-    async def _admit(
-        self,
-        connection: AsyncConnection,
-        memory: Memory,
-        rules_of: RulesOf,
-        now: int,
-        changes: Changes,
-    ) -> tuple[Memory, list[Demand], Admission]:
+    async def _admit(self, turn: OpenTurn, rules_of: RulesOf) -> tuple[list[Demand], Admission]:
         """Admits the calls that may start, once their jobs are read ahead; returns the demands."""
-        wanted = self._demands(memory, rules_of)
-        caps: Mapping[str, Cap] = memory.client_caps
+        connection, now = turn.connection, turn.now
+        wanted = self._demands(turn.memory, rules_of)
+        caps: Mapping[str, Cap] = turn.memory.client_caps
         client_caps = self._bounds.options.client_caps
         if client_caps.most:
             caps = await client_caps.read(connection, wanted.whose, now)
-        memory = replace(memory, shares=wanted.shares, client_caps=caps)
+        turn.memory = replace(turn.memory, shares=wanted.shares, client_caps=caps)
         while True:
-            demands = wanted.present(changes, caps)
-            admitted = admission.admit(self._state(memory, demands, now), demands, now)
-            if not await wanted.read(connection, admitted, now, changes):
-                return memory, demands, admitted
+            demands = wanted.present(turn.changes, caps)
+            admitted = admission.admit(self._state(turn.memory, demands, now), demands, now)
+            if not await wanted.read(connection, admitted, now, turn.changes):
+                return demands, admitted
 
     def _demands(self, memory: Memory, rules_of: RulesOf) -> Demands:
         free = self._bounds.options.max_concurrency - memory.in_flight
@@ -213,60 +197,52 @@ class Scheduler:
         return self._bounds.state(memory, self._accounts.accounts, demands, now)
 
     async def _reserve(
-        self,
-        connection: AsyncConnection,
-        memory: Memory,
-        admitted: Admission,
-        now: int,
-        changes: Changes,
-    ) -> tuple[Memory, list[PreparedCall], list[Window]]:
+        self, turn: OpenTurn, admitted: Admission
+    ) -> tuple[list[PreparedCall], list[Window]]:
         """Enters the admitted calls in the ledger; returns them and the windows they reserve in."""
         if not admitted.permits:
-            return memory, [], []
-        snapshot = memory.snapshot
-        first_id = snapshot.last_call_id + 1
+            return [], []
+        batches, first_id = turn.snapshot.batches, turn.snapshot.last_call_id + 1
         of_clients = [permit for permit in admitted.permits if is_of_client(permit.key)]
         client_calls = self._clients.calls(of_clients, first_id)
         permits = [permit for permit in admitted.permits if not is_of_client(permit.key)]
-        calls = [
-            Call(
-                number,
-                permit,
-                tuple(map(_claimed, pack)),
-                permit.key,
-                client=snapshot.batches[permit.key].client,
-            )
-            for number, (permit, pack) in enumerate(
-                self._take(snapshot.batches, permits), first_id + len(client_calls)
-            )
-        ]
+        calls = self._calls(batches, permits, first_id + len(client_calls))
         every = [*(prepared.call for prepared in client_calls), *calls]
-        await reserve(connection, every, self._runner_id, now, changes)
+        await reserve(turn.connection, every, self._runner_id, turn.now, turn.changes)
         for call in calls:
-            self._count(snapshot.batches[call.permit.key], changes)
-        of_batches = await self._preparer.prepare(connection, snapshot.batches, calls)
-        memory = memory.with_started(admitted)
-        snapshot = replace(snapshot, last_call_id=every[-1].id)
+            _count(batches[call.permit.key], turn.changes)
+        of_batches = await self._preparer.prepare(turn.connection, batches, calls)
+        turn.memory = turn.memory.with_started(admitted)
+        turn.snapshot = replace(turn.snapshot, last_call_id=every[-1].id)
         touched = {permit.route for permit in admitted.permits}
         opened = {windows.key_of(w): w for r in touched for w in admitted.state.routes[r].windows}
-        memory = replace(memory, snapshot=snapshot)
-        return memory, [*client_calls, *of_batches], list(opened.values())
+        return [*client_calls, *of_batches], list(opened.values())
 
-    def _take(
-        self, known: Mapping[int, Batch], permits: Sequence[Permit]
-    ) -> list[tuple[Permit, Pack]]:
-        """Returns a pack of jobs for each permit."""
+    def _calls(
+        self, known: Mapping[int, Batch], permits: Sequence[Permit], first_id: int
+    ) -> list[Call]:
+        """Returns a call for each permit, with a pack of jobs that are read ahead."""
         packs = {
             key: iter(self._read_ahead.take(known[key], number))
             for key, number in Counter(permit.key for permit in permits).items()
         }
-        return [(permit, next(packs[permit.key])) for permit in permits]
+        return [
+            Call(
+                number,
+                permit,
+                tuple(map(_claimed, next(packs[permit.key]))),
+                permit.key,
+                client=known[permit.key].client,
+            )
+            for number, permit in enumerate(permits, first_id)
+        ]
 
-    def _count(self, batch: Batch, changes: Changes) -> None:
-        """Counts a call that is about to be made; a call of a part counts for the whole, too."""
-        changes.add(batch.id, "calls_made", 1)
-        if batch.part_of is not None:
-            changes.add(batch.part_of, "calls_made", 1)
+
+def _count(batch: Batch, changes: Changes) -> None:
+    """Counts a call that is about to be made; a call of a part counts for the whole, too."""
+    changes.add(batch.id, "calls_made", 1)
+    if batch.part_of is not None:
+        changes.add(batch.part_of, "calls_made", 1)
 
 
 def _claimed(job: jobs.ReadyJob) -> CallJob:

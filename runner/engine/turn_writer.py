@@ -54,7 +54,7 @@ class TurnWriter:
                 raise
             log.exception("what has ended cannot be stored together")
             return await self._write_one_by_one(memory, ended, rules_of)
-        self._posts.settle(posted)
+        self._posts.finish(posted)
         return [(turn, ended)]
 
     async def _write_one_by_one(

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from runner.errors import JobFileError
 from runner.jobfile.answer_spec import AnswerSpec
 from runner.jobfile.job_spec import ImageSpec, JobSpec
+from runner.jobfile.kinds import DEFAULT_KIND, Answers, Asks
 from runner.jobfile.output_spec import OutputSpec
 from runner.jobfile.parameters import check_parameters
 from runner.jobfile.prompt_spec import PromptSpec
@@ -60,18 +61,18 @@ class JobFile(TomlTable):
 
     @model_validator(mode="after")
     def _prompt_fits_the_kind(self) -> Self:
-        kind, prompt = self.job.kind, self.prompt
-        if kind != "request" and "prompt" not in self.model_fields_set:
+        kind, traits = self.job.kind, self.job.traits
+        if traits.asks is not Asks.REQUEST and "prompt" not in self.model_fields_set:
             raise problem(
                 _("needs a table [prompt]"), _('write [prompt] with user = "… {{ column }} …"')
             )
-        if kind in ("embedding", "image") and prompt.has_more_than_user:
+        if traits.asks is Asks.TEXT and self.prompt.has_more_than_user:
             raise problem(
                 _('kind = "{kind}" takes one text, [prompt] user, and no other messages').format(
                     kind=kind
                 )
             )
-        if kind != "chat" and self.answer != AnswerSpec():
+        if traits.answers is not Answers.TEXT and self.answer != AnswerSpec():
             raise problem(_('kind = "{kind}" has no [answer] to validate').format(kind=kind))
         return self
 
@@ -109,7 +110,7 @@ class JobFile(TomlTable):
             "answer": self.answer.model_dump(mode="json", by_alias=True, exclude={"max_asks"}),
             "longest_side": self.images.longest_side,
         }
-        if self.job.kind != "request":
+        if self.job.traits.asks is not Asks.REQUEST:
             terms["prompt"] = self.prompt.model_dump(
                 mode="json", exclude_defaults=True, exclude={"constant"}
             )
@@ -136,7 +137,7 @@ class JobFile(TomlTable):
         )
         if self.images.longest_side is None:
             del asked["images"]
-        if self.job.kind != "chat":
+        if self.job.kind != DEFAULT_KIND:
             asked["kind"] = self.job.kind
         for table, first in _FIRST_KEYS.items():
             asked[table] = {k: v for k, v in asked[table].items() if k in first or _is_set(v)}

@@ -7,14 +7,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from runner.core.demand import Rotate
+from runner.jobfile.kinds import DEFAULT_KIND, KINDS, Answers, Asks, JobKind, KindTraits
 from runner.jobfile.text_fields import NonBlank
 from runner.language import _
 from runner.tomlfile import TomlTable, problem
-
-# Default number of texts in one embeddings call; packing does not change the vectors.
-EMBEDDINGS_PER_CALL = 16
-
-JobKind = Literal["chat", "embedding", "image", "request"]
 
 
 class JobSpec(TomlTable):
@@ -44,7 +40,7 @@ class JobSpec(TomlTable):
     """
 
     name: NonBlank
-    kind: JobKind = "chat"
+    kind: JobKind = DEFAULT_KIND
     model: NonBlank | None = None
     models: Annotated[tuple[NonBlank, ...], Field(strict=False, max_length=50)] = ()
     rotate: Annotated[Rotate, Field(strict=False)] = Rotate.PREFER
@@ -58,6 +54,11 @@ class JobSpec(TomlTable):
     gold: NonBlank | None = None
 
     @property
+    def traits(self) -> KindTraits:
+        """What its kind asks with and answers."""
+        return KINDS[self.kind]
+
+    @property
     def choices(self) -> tuple[str, ...]:
         """The models that may answer, the preferred one first."""
         return self.models or (self.model or "",)
@@ -67,7 +68,7 @@ class JobSpec(TomlTable):
         """The most rows in one call, or ``auto``; the default depends on the kind."""
         if self.pack is not None:
             return self.pack
-        return EMBEDDINGS_PER_CALL if self.kind == "embedding" else 1
+        return self.traits.rows_per_call
 
     @model_validator(mode="after")
     def _names_its_models_once(self) -> Self:
@@ -82,15 +83,16 @@ class JobSpec(TomlTable):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        if self.rows_per_call != 1 and self.kind in ("image", "request"):
+        if self.rows_per_call != 1 and not self.traits.packs:
             raise problem(
                 _('kind = "{kind}" asks each row alone').format(kind=self.kind), _("remove pack")
             )
-        if self.dedupe and self.kind != "request":
+        if self.dedupe and self.traits.asks is not Asks.REQUEST:
             raise problem(_('dedupe is for kind = "request"'), _("remove dedupe"))
         if self.check and self.rows_per_call == 1:
             raise problem(_("check compares packed rows with single ones, and no row is packed"))
-        if self.kind != "chat" and (self.votes > 1 or self.check or self.gold):
+        compared = self.votes > 1 or self.check or self.gold
+        if compared and self.traits.answers is not Answers.TEXT:
             raise problem(
                 _('votes, check and gold are for kind = "chat", not "{kind}"').format(
                     kind=self.kind

@@ -15,6 +15,7 @@ import orjson
 from runner import column_names, exact_json
 from runner.errors import JobFileError
 from runner.jobfile.job_file import JobFile
+from runner.jobfile.kinds import Asks
 from runner.jobfile.prompt import Prompt
 from runner.jobfile.request_url import standard_url
 
@@ -45,7 +46,7 @@ class RequestKeys:
         self._columns = None if columns is None else tuple(sorted(columns))
         self._are_ascii = all(map(str.isascii, self._columns or ()))
         self._dedupe = jobfile.job.dedupe
-        self._is_request = jobfile.job.kind == "request"
+        self._is_request = jobfile.job.traits.asks is Asks.REQUEST
         self._prompt = prompt
         self._image_identity = image_identity if jobfile.prompt.image_templates else None
 

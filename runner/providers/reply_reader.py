@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from runner.core.period import Refill, Rolling
 from runner.core.verdict import Reply, classify, succeeded
 from runner.core.window import Count
 from runner.providers import headers
@@ -28,7 +27,7 @@ class ReplyReader:
         self._preset = preset
         self._redaction = redaction
         self._counted = [
-            (table.name, table.headers, isinstance(table.period, Rolling | Refill))
+            (table.name, table.headers, table.period.flow_ms is not None)
             for table in preset.tables
             if table.headers != HeaderNames()
         ]

@@ -14,6 +14,7 @@ from runner.app.batch_api import NewApiBatch
 from runner.app.clients import Client
 from runner.app.gateway import Gateway
 from runner.errors import OutputError
+from runner.server import limits
 from runner.server.batch_objects import batch_object, file_object, page_object
 from runner.server.proxy import CALLS
 from runner.server.replies import (
@@ -31,8 +32,6 @@ from runner.threads import in_thread
 _PIECE = 1 << 20
 _MOST = UploadLimits(files=200_000_000)  # OpenAI's limit
 _MOST_BODY = 64 << 10
-_MOST_PAIRS, _MOST_NAME, _MOST_VALUE = 16, 64, 512
-_MOST_KEY = 255
 
 
 class BatchRoutes:
@@ -83,7 +82,7 @@ class BatchRoutes:
             case ("POST", ["batches"]):
                 return await self._create(client, scope, receive)
             case ("GET", ["batches"]):
-                paging = _paging(scope, 20, 100)
+                paging = _paging(scope, limits.USUAL_BATCHES_A_PAGE, limits.BATCHES_A_PAGE)
                 page = await self._batches.page(client, paging)
                 return page_object(page, paging.limit, batch_object)
             case ("GET", ["batches", batch_id]):
@@ -111,7 +110,7 @@ class BatchRoutes:
         return file_object(file)
 
     async def _list_files(self, client: Client, scope: Scope) -> dict[str, Any]:
-        paging = _paging(scope, 10_000, 10_000)
+        paging = _paging(scope, limits.FILES_A_PAGE, limits.FILES_A_PAGE)
         page = await self._files.page(client.name, paging, _query(scope).get("purpose") or None)
         return page_object(page, paging.limit, file_object)
 
@@ -140,7 +139,7 @@ class BatchRoutes:
         if data is None:
             return None
         key = header(scope, b"idempotency-key")
-        if key is not None and len(key) > _MOST_KEY:
+        if key is not None and len(key) > limits.IDEMPOTENCY_KEY_LENGTH:
             raise invalid("the Idempotency-Key is too long", param="Idempotency-Key")
         return batch_object(await self._batches.create(client, _new_batch(data, key)))
 
@@ -230,12 +229,17 @@ def _new_batch(data: bytes, key: str | None) -> NewApiBatch:
 def _metadata(value: Any) -> dict[str, str] | None:
     if value is None:
         return None
-    fits = isinstance(value, dict) and len(value) <= _MOST_PAIRS
+    pairs, name_length = limits.METADATA_PAIRS, limits.METADATA_NAME_LENGTH
+    value_length = limits.METADATA_VALUE_LENGTH
+    fits = isinstance(value, dict) and len(value) <= pairs
     if not fits or not all(
-        isinstance(text, str) and len(name) <= _MOST_NAME and len(text) <= _MOST_VALUE
+        isinstance(text, str) and len(name) <= name_length and len(text) <= value_length
         for name, text in value.items()
     ):
-        message = "metadata is up to 16 pairs of texts, of up to 64 and 512 characters"
+        message = (
+            f"metadata is up to {pairs} pairs of texts, "
+            f"of up to {name_length} and {value_length} characters"
+        )
         raise invalid(message, param="metadata")
     metadata: dict[str, str] = value
     return metadata

@@ -15,6 +15,7 @@ from runner import __version__
 from runner.app.api_files import LONGEST_LIFE_S, SHORTEST_LIFE_S
 from runner.core.states import ApiBatchState
 from runner.jobfile.request_url import URLS
+from runner.server import limits
 
 PATH = "/openapi.json"
 
@@ -71,7 +72,7 @@ def _call(url: str, summary: str, own: _Schema) -> dict[str, Any]:
     if url in ("/v1/chat/completions", "/v1/completions", "/v1/responses"):
         body["properties"]["stream"] = {"type": ["boolean", "null"]}
         answer["text/event-stream"] = {"schema": _TEXT}
-    wait = _parameter("X-Midnight-Wait", "header", {**_COUNT, "maximum": 999_999_999})
+    wait = _parameter("X-Midnight-Wait", "header", {**_COUNT, "maximum": limits.LONGEST_WAIT_S})
     wait["description"] = "how many seconds the request waits for allowance"
     return {
         "summary": summary,
@@ -95,7 +96,7 @@ def _model_paths() -> dict[str, Any]:
 
 def _file_paths() -> dict[str, Any]:
     own = [_parameter("file_id", "path", _TEXT)]
-    paging = [*_paging(10_000), _parameter("purpose", "query", _TEXT)]
+    paging = [*_paging(limits.FILES_A_PAGE), _parameter("purpose", "query", _TEXT)]
     deleted = _object({"id": _TEXT, "object": {"const": "file"}, "deleted": {"const": True}})
     download = _operation("Read a file's bytes", {}, own)
     download["responses"]["200"] = {
@@ -132,11 +133,12 @@ def _upload() -> dict[str, Any]:
 
 def _batch_paths() -> dict[str, Any]:
     own = [_parameter("batch_id", "path", _TEXT)]
-    key = _parameter("Idempotency-Key", "header", {**_TEXT, "maxLength": 255})
+    text = {**_TEXT, "maxLength": limits.IDEMPOTENCY_KEY_LENGTH}
+    key = _parameter("Idempotency-Key", "header", text)
     new = _reference("NewBatch")
     return {
         "/v1/batches": {
-            "get": _operation("List batches", _page_of("Batch"), _paging(100)),
+            "get": _operation("List batches", _page_of("Batch"), _paging(limits.BATCHES_A_PAGE)),
             "post": {
                 **_operation("Make a batch of a file", _reference("Batch"), [key]),
                 "requestBody": _json_body(new),
@@ -182,9 +184,9 @@ def _new_batch() -> _Schema:
     more: _Schema = {
         "metadata": {
             "type": ["object", "null"],
-            "maxProperties": 16,
-            "propertyNames": {"maxLength": 64},
-            "additionalProperties": {**_TEXT, "maxLength": 512},
+            "maxProperties": limits.METADATA_PAIRS,
+            "propertyNames": {"maxLength": limits.METADATA_NAME_LENGTH},
+            "additionalProperties": {**_TEXT, "maxLength": limits.METADATA_VALUE_LENGTH},
         },
         "output_expires_after": {
             "type": ["object", "null"],

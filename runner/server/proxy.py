@@ -18,6 +18,7 @@ from runner.app.refusals import Refusal
 from runner.core.verdict import succeeded
 from runner.engine.client_call import Answered, ClientRequest, Streaming
 from runner.jobfile.request_url import URLS
+from runner.server import limits
 from runner.server.checks import Checks, is_check
 from runner.server.replies import (
     JSON,
@@ -227,7 +228,7 @@ def _waits_ms(scope: Scope) -> int | None:
     text = header(scope, b"x-midnight-wait")
     if text is None:
         return None
-    if not text.strip().isdecimal() or len(text) > 9:  # noqa: PLR2004
+    if not text.strip().isdecimal() or len(text) > len(str(limits.LONGEST_WAIT_S)):
         raise invalid("X-Midnight-Wait is a number of seconds", param="X-Midnight-Wait")
     return int(text) * 1000
 

@@ -61,7 +61,7 @@ async def serve(
             failure = error
         stopped.set()
 
-    async with beside(run, gateway.batches.work, drafts.work, app.work):
+    async with beside(run, gateway.batch_worker.work, drafts.work, app.work):
         await serve_app(app, host, port, ready=ready, until=stopped)
     if failure is not None:
         raise failure

@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from runner.core.period import Calendar, read_length, read_period
+from runner.core.period import read_length, read_period
 from runner.core.verdict import Kind, Scope
 from runner.language import _
 from runner.settings.fields import BaseUrl, Name, PageUrl, one_line
@@ -46,7 +46,7 @@ def _period(text: str) -> str:
         period = read_period(text, "UTC")
     except ValueError as error:
         raise problem(_(str(error))) from None
-    if isinstance(period, Calendar):
+    if period.zone is not None:
         _zone(period.zone)
     return text
 

@@ -98,6 +98,15 @@ async def change(
     return (await connection.execute(query.values(values))).rowcount > 0
 
 
+async def enter(
+    connection: AsyncConnection, entry: ApiBatch, state: ApiBatchState, now: int, **values: Any
+) -> bool:
+    """Has a batch enter `state` at `now`, unless it has left its own since; whether it did."""
+    return await change(
+        connection, entry.id, entry.state, state=state, **{f"{state}_at_ms": now}, **values
+    )
+
+
 async def get(connection: AsyncConnection, batch_id: str, client: str) -> ApiBatch | None:
     """Returns this client's batch with this id; None if it has none."""
     query = select(api_batches).where(api_batches.c.id == batch_id, api_batches.c.client == client)

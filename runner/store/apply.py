@@ -19,9 +19,10 @@ from typing import Any
 from sqlalchemy import bindparam, case, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.retry import Accept, Fail, Reask, Release, RetryAt, SplitPack, Succeed
+from runner.core.retry import Accept, Fail, Reask, RetryAt, Succeed, event_of, tries_after
 from runner.core.settlement import JobOutcome, Settlement
 from runner.core.states import JobEvent, JobState, after
+from runner.core.tries import Tries
 from runner.store import image_tasks, results
 from runner.store.counts import Changes
 from runner.store.damage import known
@@ -95,7 +96,7 @@ async def apply(
     writes = _JobWrites(runner_id, now, changes, stored)
     # Answers first: of two calls that were made for the same job, the one with the answer counts.
     for settlement, outcome in sorted(_outcomes(settlements), key=_without_answer):
-        writes.settle(settlement, outcome, fresh=fresh.get(settlement.call.id) is settlement)
+        writes.add(settlement, outcome, fresh=fresh.get(settlement.call.id) is settlement)
     await _write(connection, writes, fresh)
     return list(fresh.values())
 
@@ -119,7 +120,7 @@ class _JobWrites:
     tasks_ended: list[int] = field(default_factory=list)
     answered_late: list[int] = field(default_factory=list)
 
-    def settle(self, settlement: Settlement, outcome: JobOutcome, *, fresh: bool) -> None:
+    def add(self, settlement: Settlement, outcome: JobOutcome, *, fresh: bool) -> None:
         """Collects the writes for one job; `fresh` if its call has not been settled before."""
         job = self.stored.get(outcome.job.job_id)
         if job is None:
@@ -146,45 +147,44 @@ class _JobWrites:
         self._to(job_id, old, JobEvent.ANSWERED)
 
     def _move(self, settlement: Settlement, outcome: JobOutcome) -> None:
-        job_id, call_id = outcome.job.job_id, settlement.call.id
+        job_id, call_id, action = outcome.job.job_id, settlement.call.id, outcome.action
         job = self.stored[job_id]
-        match outcome.action:
+        before = Tries(job.attempts, 0, job.faults, job.invalid_replies, job.splits)
+        tries = tries_after(action, before)
+        match action:
             case Fail(why):
                 self.results.append(JobResult(job_id, call_id, reply=outcome.reply, error=why))
-                self._to(job_id, JobState.RUNNING, JobEvent.GAVE_UP)
             case Accept(task_id):
                 account, _ = settlement.call.permit.route
                 task = ImageTask(job_id, job.batch_id, call_id, account, task_id, self.now)
                 self.tasks_begun.append(task)
-                self._to(job_id, JobState.RUNNING, JobEvent.ACCEPTED)
-            case RetryAt(due, counted):
-                faults = job.faults + counted
-                self._to(job_id, JobState.RUNNING, JobEvent.BACKED_OFF, due=due, faults=faults)
             case Reask(why):
-                number = job.invalid_replies + 1
+                number = tries.invalid_replies
                 self.replies.append(_invalid_reply(job_id, number, call_id, outcome.reply, why))
-                self._to(job_id, JobState.RUNNING, JobEvent.RELEASED, invalid_replies=number)
-            case SplitPack():
-                splits = job.splits + 1
-                self._to(job_id, JobState.RUNNING, JobEvent.RELEASED, faults=0, splits=splits)
-            case Release():
-                attempts = job.attempts - 1
-                self._to(job_id, JobState.RUNNING, JobEvent.RELEASED, attempts=attempts)
+        due = action.due if isinstance(action, RetryAt) else None
+        self._to(job_id, JobState.RUNNING, event_of(action), due, tries)
 
     def _to(
-        self, job_id: int, old: JobState, event: JobEvent, due: int | None = None, **tries: int
+        self,
+        job_id: int,
+        old: JobState,
+        event: JobEvent,
+        due: int | None = None,
+        tries: Tries | None = None,
     ) -> None:
         job, new = self.stored.pop(job_id), after(old, event)
-        row = {
-            "job": job_id,
-            "state": new.value,
-            "due_at_ms": due,
-            "attempts": job.attempts,
-            "faults": job.faults,
-            "invalid_replies": job.invalid_replies,
-            "splits": job.splits,
-        }
-        self.moved.append(row | tries if tries else row)
+        counts = tries or job
+        self.moved.append(
+            {
+                "job": job_id,
+                "state": new.value,
+                "due_at_ms": due,
+                "attempts": counts.attempts,
+                "faults": counts.faults,
+                "invalid_replies": counts.invalid_replies,
+                "splits": counts.splits,
+            }
+        )
         self.changes.move(job.batch_id, old, new)
 
 

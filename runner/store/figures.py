@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Label, and_, case, func, literal_column, o
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.charging import UNCHARGED
-from runner.core.period import Calendar, read_period
+from runner.core.period import read_period
 from runner.core.states import CallState
 from runner.core.window import Unit
 from runner.store.expressions import ReservedAmount
@@ -163,7 +163,6 @@ async def zones(connection: AsyncConnection) -> dict[str, str]:
     )
     by_account = {}
     for row in await connection.execute(query.order_by(windows.c.is_primary)):
-        period = read_period(row.period, "UTC")
-        if isinstance(period, Calendar):
-            by_account[row.account] = period.zone
+        if (zone := read_period(row.period, "UTC").zone) is not None:
+            by_account[row.account] = zone
     return by_account

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, func, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.retry import FIRST_POLL_MS
+from runner.core.retry import FIRST_POLL_MS, after_lost_task
 from runner.core.states import JobEvent, JobState, after
 from runner.store import results
 from runner.store.counts import Changes
@@ -35,7 +35,7 @@ class ImageTask:
         batch_id: Its batch.
         call_id: The call that began it, and was paid for.
         account: The account of that call.
-        task_id: The provider's id of the task.
+        task_id: The provider's id of the task, or the URL of the image, if it is made already.
         started_at: When the provider accepted it (ms since the epoch).
     """
 
@@ -187,9 +187,8 @@ async def begin_again(
 ) -> None:
     """Makes the job of a lost task ready again; after `max_attempts` faults, the job fails."""
     [stored] = await _JOB.fetch(connection, job=task.job_id)
-    if stored.faults + 1 >= max_attempts:
-        why = f"{why} (tried {max_attempts} times)"
-        await failed(connection, task, why, now, changes)
+    if (given_up := after_lost_task(why, stored.faults, max_attempts)) is not None:
+        await failed(connection, task, given_up.why, now, changes)
         return
     if await _ended_now(connection, task) is None or stored.state != JobState.PENDING:
         return

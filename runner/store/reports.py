@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.window import NEVER
+from runner.core.calendar import NEVER
 from runner.store import balances, ledger
 from runner.store.call_totals import CellKey
 from runner.store.figures import Figures, cost, credit_quotas

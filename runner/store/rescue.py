@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, case, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core import charging
-from runner.core.retry import survives_crash
+from runner.core.retry import after_crash
 from runner.core.states import JobEvent, JobState, after
 from runner.core.tries import Tries
 from runner.core.window import Window, WindowKey
@@ -112,13 +112,12 @@ async def _take_back(
     moved, given_up = [], []
     for row in left:
         tries = Tries(row.attempts, row.crashes, row.faults, row.invalid_replies, row.splits)
-        event = JobEvent.GAVE_UP if died and not survives_crash(tries) else JobEvent.RELEASED
-        new = after(JobState.RUNNING, event)
+        fail = after_crash(tries) if died else None
+        new = after(JobState.RUNNING, JobEvent.RELEASED if fail is None else JobEvent.GAVE_UP)
         moved.append({"job": row.id, "to": new, "crashes": row.crashes + died})
         changes.move(row.batch_id, JobState.RUNNING, new)
-        if event is JobEvent.GAVE_UP:
-            error = f"the program died {row.crashes + 1} times while it worked on this row"
-            given_up.append(JobResult(row.id, None, error=error))
+        if fail is not None:
+            given_up.append(JobResult(row.id, None, error=fail.why))
     await _TAKE_BACK.run(connection, moved)
     await results.record(connection, given_up, now)
     await results.end_duplicates(connection, [result.job_id for result in given_up], now, changes)

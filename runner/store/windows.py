@@ -16,8 +16,8 @@ from sqlalchemy import Row, bindparam, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.gate import Gate, ParkReason
-from runner.core.period import Calendar, Grant, Period, read_period, spell
-from runner.core.rolling import Recent
+from runner.core.period import Period, read_period
+from runner.core.rolling import Amounts
 from runner.core.window import Key, Source, Unit, Window, WindowKey
 from runner.store.damage import DamageError, known, stored_json
 from runner.store.expressions import OneOf, listed
@@ -138,7 +138,7 @@ def _counts(window: Window) -> dict[str, Any]:
         "by_clients": window.by_clients,
         "last_start_at_ms": window.last_start_at,
         "counted_at_ms": window.counted_at,
-        "recent_json": _to_json(window.recent or window.expiries or window.others),
+        "recent_json": _to_json(getattr(window, window.period.history)),
         "unconfirmed_json": _to_json(window.unconfirmed),
     }
 
@@ -174,7 +174,6 @@ def _values(window: Window) -> dict[str, Any]:
 
 def _window(row: Row[Any]) -> Window:
     period = _period(row.period)
-    recent = _recent(row.recent_json)
     return Window(
         account=row.account,
         model=row.model,
@@ -196,10 +195,7 @@ def _window(row: Row[Any]) -> Window:
         refused=row.refused,
         last_start_at=row.last_start_at_ms,
         counted_at=row.counted_at_ms,
-        recent=() if isinstance(period, Grant | Calendar) else recent,
-        expiries=recent if isinstance(period, Grant) else (),
-        others=recent if isinstance(period, Calendar) else (),
-        unconfirmed=_recent(row.unconfirmed_json),
+        unconfirmed=_amounts(row.unconfirmed_json),
         gate=Gate(
             parked_until=row.parked_until_ms,
             needs_probe=bool(row.needs_probe),
@@ -210,6 +206,7 @@ def _window(row: Row[Any]) -> Window:
             answered=bool(row.answered),
             why=row.park_message,
         ),
+        **{period.history: _amounts(row.recent_json)},
     )
 
 
@@ -220,12 +217,12 @@ def _period(text: str) -> Period:
 
 @cache
 def _as_text(period: Period) -> str:
-    return spell(period)
+    return period.spell()
 
 
-def _to_json(amounts: Recent) -> str:
+def _to_json(amounts: Amounts) -> str:
     return orjson.dumps(amounts).decode() if amounts else "[]"
 
 
-def _recent(text: str) -> Recent:
+def _amounts(text: str) -> Amounts:
     return tuple((moment, amount) for moment, amount in stored_json(text)) if text != "[]" else ()

@@ -45,7 +45,7 @@ def usage(window: Window, *, when: bool = True) -> str:
     is_singular = window.limit is None and window.spent == fmt.one_of(unit)
     noun = words.ONE[unit] if is_singular else words.UNITS[unit]
     text = _("{counted} {unit} spent").format(counted=counted, unit=noun)
-    if (when or not _daily(window)) and window.limit_source is not Source.BALANCE:
+    if (when or not window.period.is_daily) and window.limit_source is not Source.BALANCE:
         text = _("{said} {period}").format(said=text, period=period_name(window.period))
     if window.reserved:
         text += _(", {reserved} in flight").format(reserved=fmt.amount(window.reserved, unit))
@@ -70,10 +70,6 @@ def period_name(period: Period) -> str:
             return _("in any {duration}").format(duration=fmt.round_duration(ms))
         case Grant():
             return _("in all")
-
-
-def _daily(window: Window) -> bool:
-    return isinstance(window.period, Calendar) and window.period.unit == "day"
 
 
 def window_lines(windows: Sequence[Window]) -> list[str]:

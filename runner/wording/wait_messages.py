@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import tzinfo
 
+from runner.core.calendar import NEVER
 from runner.core.demand import Waiting
 from runner.core.gate import ParkReason
 from runner.core.others import usually_taken
-from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.time_units import HOUR_MS
 from runner.core.verdict import is_of_calls
-from runner.core.window import NEVER, Unit, Window
+from runner.core.window import Unit, Window
 from runner.language import _
 from runner.wording import fmt, words
 from runner.wording.messages import VERIFY, limit_source, owner, quote, usage
@@ -55,7 +55,7 @@ def _end(reason: Waiting, now: int, zone: tzinfo | None) -> str:
     window = reason.window
     if reason.cause == ParkReason.SPENT and window is not None and reason.until is not None:
         whose = _(" of {model}").format(model=window.model) if window.model else ""
-        if isinstance(window.period, Grant):
+        if window.period.granted:
             site = _("a grant needs a login on the provider's site")
             return _("the {unit}{whose} are spent: {site}").format(
                 unit=words.UNITS[window.unit], whose=whose, site=site
@@ -76,8 +76,7 @@ def wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
         return _("the calls in flight finish, then one probe call goes first")
     moment = _("any moment")
     if reason.until is not None:
-        period = window.period if window is not None else None
-        theirs = period.zone if isinstance(period, Calendar) and _is_far(reason, now) else None
+        theirs = window.period.zone if window is not None and _is_far(reason, now) else None
         moment = fmt.until(reason.until, now, zone, theirs)
     return _SENTENCES[reason.cause](reason, moment)
 
@@ -98,7 +97,7 @@ def _spent(reason: Waiting, moment: str) -> str:
             moment=moment
         )
     whose = _(" of {model}").format(model=window.model) if window.model else ""
-    if isinstance(window.period, Grant):
+    if window.period.granted:
         reply = quote(reason.why) if window.gate.why else ""
         return _(
             "the {unit}{whose} on {account} are spent{reply}: a grant needs a login on "
@@ -118,11 +117,9 @@ def _spent(reason: Waiting, moment: str) -> str:
 
 
 def _allowance(window: Window) -> str:
-    match window.period:
-        case Calendar(unit=unit):
-            return _("today's allowance") if unit == "day" else _("this month's allowance")
-        case Rolling() | Refill() | Grant():
-            return _("the allowance")
+    if window.period.is_daily:
+        return _("today's allowance")
+    return _("this month's allowance") if window.period.resets else _("the allowance")
 
 
 def _throttled(reason: Waiting, moment: str) -> str:

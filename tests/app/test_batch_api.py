@@ -9,6 +9,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from runner.app.api_batch_worker import ApiBatchWorker
 from runner.app.api_files import ApiFiles
 from runner.app.batch_api import BatchApi, NewApiBatch
 from runner.app.clients import Client
@@ -23,10 +24,13 @@ CHAT = "/v1/chat/completions"
 ROWS, ROW_BYTES = 160, 150_000  # a few commits
 
 
-def batch_api(database: Database) -> tuple[BatchApi, ApiFiles]:
-    files = ApiFiles(database, SystemClock())
-    models_for, clock = (lambda _: lambda model: (model,)), SystemClock()
-    return BatchApi(database, files, clock, models_for, lambda: None, no_forecast), files
+def batch_api(database: Database) -> tuple[BatchApi, ApiBatchWorker, ApiFiles]:
+    clock = SystemClock()
+    files = ApiFiles(database, clock)
+    worker = ApiBatchWorker(
+        database, files, clock, lambda _: lambda model: (model,), changed=lambda: None
+    )
+    return BatchApi(database, files, clock, no_forecast, worker.wake), worker, files
 
 
 async def no_forecast(_now: int) -> dict[int, int]:
@@ -43,13 +47,13 @@ def write_requests(path: Path) -> None:
 
 async def queue_in_part(database: Database) -> str:
     """A server dies while it queues a batch; returns the id of that."""
-    api, files = batch_api(database)
+    api, worker, files = batch_api(database)
     part = files.new_part()
     write_requests(part)
     file = await files.keep(part, ME.name, "batch", "in.jsonl")
     made = await api.create(ME, NewApiBatch(file.id, CHAT, "24h"))
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(api.work)
+        tasks.start_soon(worker.work)
         rows = 0
         while not rows:
             await anyio.lowlevel.checkpoint()
@@ -64,10 +68,10 @@ async def queue_in_part(database: Database) -> str:
 async def test_what_was_queued_of_a_batch_is_not_asked_once_it_is_cancelled(tmp_path: Path) -> None:
     async with open_database(tmp_path / "queue.db") as database:
         made = await queue_in_part(database)
-        api, _ = batch_api(database)
+        api, worker, _ = batch_api(database)
         await api.cancel(ME, made)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(api.work)
+            tasks.start_soon(worker.work)
             with anyio.fail_after(20):
                 while (await api.get(ME, made)).entry.state is not ApiBatchState.CANCELLED:
                     await anyio.lowlevel.checkpoint()

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from runner.app.submission import Checked, check_submission
+from runner.app.submission import Submission, check_submission
 from runner.errors import JobFileError
 
 ROWS = "id,text,review text\n1,lovely,x\n2,dreadful,y\n"
 
 
-def checked(folder: Path, user: str, more: str = "", *, constant_prompt: bool = False) -> Checked:
+def checked(
+    folder: Path, user: str, more: str = "", *, constant_prompt: bool = False
+) -> Submission:
     job, rows = folder / "job.toml", folder / "in.csv"
     job.write_text(f"[job]\nmodel = 'm'\n[prompt]\nuser = '''{user}'''\n{more}")
     rows.write_text(ROWS)

@@ -8,7 +8,7 @@ import pytest
 from support.files import write_job
 
 from runner.app.images import check_folder, with_image_folder
-from runner.app.submission import Checked, check_submission
+from runner.app.submission import Submission, check_submission
 from runner.errors import ConfigError, InputError, OutputError
 from runner.files import image_resize
 from runner.jobfile import JobFile, parse
@@ -17,7 +17,7 @@ SHOWN = '[job]\nmodel = "m"\n[prompt]\nuser = "What is it?"\nimage = "{{ text }}
 MADE = '[job]\nkind = "image"\nmodel = "m"\n[prompt]\nuser = "{{ text }}"\n'
 
 
-def check(folder: Path, *rows: str, job: str = SHOWN) -> Checked:
+def check(folder: Path, *rows: str, job: str = SHOWN) -> Submission:
     (folder / "in.csv").write_text("id,text\n" + "".join(f'1,"{row}"\n' for row in rows))
     return check_submission(write_job(folder, job), folder / "in.csv")
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import anyio
-import anyio.from_thread
 import orjson
 import pytest
-from anyio.lowlevel import current_token
+from support.processes import servers
 
 from runner.cli.app import main
 from runner.clock import SystemClock
-from runner.simulator import SimulatedProvider, SimulatorConfig, serve
+from runner.simulator import SimulatedProvider, SimulatorConfig
 from runner.store.opening import open_database
 
 JOB = """
@@ -116,34 +113,3 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Simulate
             return simulator
 
         yield begin
-
-
-@contextmanager
-def servers() -> Iterator[Callable[[SimulatedProvider], int]]:
-    """Servers in threads, all ended on the way out."""
-    running: list[tuple[Thread, list[Any]]] = []
-
-    def start(simulator: SimulatedProvider) -> int:
-        ready = Event()
-        ports: list[int] = []
-        ends: list[Any] = []
-
-        def listening(port: int) -> None:
-            ports.append(port)
-            ready.set()
-
-        async def main() -> None:
-            with anyio.CancelScope() as scope:
-                ends.extend([current_token(), scope])
-                await serve(simulator, "127.0.0.1", 0, ready=listening)
-
-        thread = Thread(target=anyio.run, args=(main,), daemon=True)
-        thread.start()
-        assert ready.wait(10)
-        running.append((thread, ends))
-        return ports[0]
-
-    yield start
-    for thread, (token, scope) in running:
-        anyio.from_thread.run_sync(scope.cancel, token=token)
-        thread.join(10)

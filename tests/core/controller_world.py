@@ -14,12 +14,16 @@ from itertools import count
 from random import Random
 from typing import Protocol
 
+import pytest
+
 from runner.core import controller
 from runner.core.controller_state import Controller
 
 START = 1_800_000_000_000
 REFUSING_MS = 1.0
 UNLIMITED = 1 << 30
+# Coverage is measured with one of them: it triples the time that they take.
+SEEDS = (1, *(pytest.param(seed, marks=pytest.mark.no_cover) for seed in (2, 3)))
 Times = Callable[[], float]
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from runner.core import controller
 from tests.core.controller_world import (
+    SEEDS,
     UNLIMITED,
     Bears,
     Bucket,
@@ -28,7 +29,6 @@ from tests.core.controller_world import (
     lognormal,
 )
 
-SEEDS = (1, 2, 3)
 TURN_MS = 5.0
 NETWORK_MS = 4.5  # there and back, on average
 MINUTE = 60_000

@@ -15,7 +15,7 @@ from runner.core.grants import of_a_day as granted_a_day
 from runner.core.hours import read_hours
 from runner.core.pacing import SAFETY_MS, Pace, next_before_expiry
 from runner.core.period import Calendar, Grant
-from runner.core.rolling import Recent
+from runner.core.rolling import Amounts
 from runner.core.route import RouteState
 from runner.core.selection import Start, State, Wait, decide
 from runner.core.time_units import DAY_MS
@@ -38,7 +38,7 @@ COST = {Unit.CALLS: 1, Unit.CREDITS: CREDIT}
 def purse(credits_left: int | None, *ends: tuple[int, int], spent: int = 0) -> Window:
     """A balance; each of `ends` is in how many ms how many credits of it are to be spent."""
     limit = None if credits_left is None else credits_left * CREDIT
-    expire: Recent = tuple((NOW + ms, amount * CREDIT) for ms, amount in ends)
+    expire: Amounts = tuple((NOW + ms, amount * CREDIT) for ms, amount in ends)
     fresh = open_window(RULE, "mine", "", NOW)
     return replace(
         fresh, limit=limit, limit_source=Source.BALANCE, expiries=expire, spent=spent, gate=OPEN
@@ -188,9 +188,9 @@ def test_what_lasts_does_not_expire_and_what_ends_with_the_day_is_a_days_grant()
 
 def regime(calls: Window, balance: Window) -> tuple[int | None, int | None]:
     """The limits of calls and credits that bind."""
-    from runner.core.renewal import effective
+    from runner.core.renewal import without_superseded_limits
 
-    first, second = effective((calls, balance))
+    first, second = without_superseded_limits((calls, balance))
     return first.limit, second.limit
 
 

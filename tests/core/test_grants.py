@@ -2,8 +2,9 @@
 
 import pytest
 
+from runner.core.calendar import NEVER
 from runner.core.grants import BalanceSample, Expiry, GrantTerms, expiring, infer, spent
-from runner.core.window import CREDIT, NEVER
+from runner.core.window import CREDIT
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE

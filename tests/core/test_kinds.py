@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.calendar import day_at, month_at
+from runner.core.calendar import NEVER, day_at, month_at
 from runner.core.charging import Outcome, settle_unseen, settle_window
 from runner.core.gate import PROBE_WAITS_MS, Gate, ParkReason
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.quota import Admitted, Refused, admit, balance, learn_spent, reserve
-from runner.core.renewal import effective, refreshed, roll_over
+from runner.core.renewal import roll_over, without_superseded_limits
+from runner.core.usage import refreshed
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import (
     CREDIT,
-    NEVER,
     ONE_CALL,
     Cost,
     Count,
@@ -234,12 +234,12 @@ def test_a_balance_that_was_revealed_puts_published_calls_out_of_force() -> None
     """Where the provider itself tells what is left of the calls, it counts those."""
     told = balance(window(None, Grant(), Unit.CREDITS), Count(250_000, 250_000), NOW)
     day = window(2_000, Calendar("day", "UTC"))
-    assert effective((day, window(None, Grant(), Unit.CREDITS)))[0].limit == 2_000
-    assert effective((day, told)) == (replace(day, limit=None, reserve=0), told)
+    assert without_superseded_limits((day, window(None, Grant(), Unit.CREDITS)))[0].limit == 2_000
+    assert without_superseded_limits((day, told)) == (replace(day, limit=None, reserve=0), told)
     minute = window(20, Rolling(MINUTE))
-    assert effective((minute, told)) == (minute, told)
+    assert without_superseded_limits((minute, told)) == (minute, told)
     heard = replace(day, limit_source=Source.HEADER)
-    assert effective((heard, told)) == (heard, replace(told, limit=None))
+    assert without_superseded_limits((heard, told)) == (heard, replace(told, limit=None))
 
 
 def test_a_grant_lets_one_probe_try() -> None:

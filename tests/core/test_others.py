@@ -6,22 +6,22 @@ import pytest
 
 from runner.core.others import DAYS, STRETCH_MS, usually_taken, with_taken
 from runner.core.pacing import left_to_others
-from runner.core.rolling import Recent
+from runner.core.rolling import Amounts
 from runner.core.time_units import DAY_MS, HOUR_MS
 
 MIDNIGHT = 10_000 * DAY_MS
 
 
-def days_of(*amounts: int, hour: int = 13) -> Recent:
+def days_of(*amounts: int, hour: int = 13) -> Amounts:
     """What others took at that hour of the past days, the latest last."""
-    others: Recent = ()
+    others: Amounts = ()
     for day, amount in enumerate(amounts):
         moment = MIDNIGHT + (day - len(amounts)) * DAY_MS + hour * HOUR_MS
         others = with_taken(others, moment, amount)
     return others
 
 
-def expected(others: Recent, hour: float) -> int:
+def expected(others: Amounts, hour: float) -> int:
     now = MIDNIGHT + round(hour * HOUR_MS)
     return usually_taken(others, now, MIDNIGHT + DAY_MS)
 

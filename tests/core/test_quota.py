@@ -7,7 +7,7 @@ import pytest
 from runner.core.calendar import day_at
 from runner.core.gate import Gate, ParkReason
 from runner.core.period import Calendar
-from runner.core.quota import Admitted, Refused, admit, learn_spent, reserve, settle
+from runner.core.quota import Admitted, Refused, admit, end_call, learn_spent, reserve
 from runner.core.renewal import roll_over
 from runner.core.time_units import WEEK_MS
 from runner.core.verdict import Scope
@@ -44,7 +44,7 @@ def refused(*windows: Window) -> Refused:
 
 
 def ended(window: Window, count: Count | None = None, *, probe: bool = False) -> Window:
-    return settle(window, charged=1, count=count, probe=probe, now=NOW)
+    return end_call(window, charged=1, count=count, probe=probe, now=NOW)
 
 
 # opening
@@ -180,7 +180,7 @@ def test_a_charged_call_turns_from_reserved_to_spent() -> None:
 
 
 def test_a_call_that_was_not_charged_is_refunded() -> None:
-    after = settle(window(spent=4, reserved=2), charged=0, count=None, probe=False, now=NOW)
+    after = end_call(window(spent=4, reserved=2), charged=0, count=None, probe=False, now=NOW)
     assert (after.spent, after.reserved) == (4, 1)
 
 
@@ -229,12 +229,12 @@ def test_a_doubtful_refusal_of_a_nearly_fresh_window_teaches_nothing() -> None:
 
 def lost(window: Window, now: int = NOW) -> Window:
     """`window` after a call that was charged, as far as can be told: no reply came."""
-    return settle(window, charged=1, count=None, probe=False, now=now)
+    return end_call(window, charged=1, count=None, probe=False, now=now)
 
 
 def heard(window: Window, remaining: int, sent_at: int) -> Window:
     told = Count(10, remaining)
-    return settle(window, charged=1, count=told, probe=False, now=sent_at + 9, sent_at=sent_at)
+    return end_call(window, charged=1, count=told, probe=False, now=sent_at + 9, sent_at=sent_at)
 
 
 def told_of(spent: int, reserved: int) -> Window:

@@ -18,6 +18,7 @@ from runner.core.random_refusals import (
 )
 from tests.core.controller_route import CALL_MS, SECOND, Route, paced
 from tests.core.controller_world import (
+    SEEDS,
     Bears,
     Engine,
     Queues,
@@ -60,7 +61,7 @@ def behind_a_gateway(server: Server, share: float, random: Random, ceiling: int)
     return engine.run(controller.new(1, ceiling), 120)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("share", [0.02, 0.05, 0.1])
 def test_a_gateway_that_refuses_at_random_gets_all_that_the_server_bears(
     share: float, seed: int
@@ -71,7 +72,7 @@ def test_a_gateway_that_refuses_at_random_gets_all_that_the_server_bears(
     assert done.refused_part < 1.2 * share
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_number_that_the_server_bears_is_found_behind_a_gateway(seed: int) -> None:
     random = Random(seed)
     done = behind_a_gateway(Bears(lambda _: 64, jittered(random, 500)), 0.05, random, 256)
@@ -79,7 +80,7 @@ def test_a_number_that_the_server_bears_is_found_behind_a_gateway(seed: int) -> 
     assert done.refused_part < 0.08
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", SEEDS)
 def test_no_queue_is_built_up_behind_a_gateway(seed: int) -> None:
     random = Random(seed)
     done = behind_a_gateway(Queues(8, jittered(random, 200)), 0.05, random, 256)

@@ -17,6 +17,7 @@ from runner.core.retry import (
     MAX_CRASHES,
     MAX_FREE_PROBES,
     PROBE_REST_MS,
+    Accept,
     Fail,
     JobAction,
     Reask,
@@ -27,11 +28,15 @@ from runner.core.retry import (
     Succeed,
     Tries,
     after_answer,
+    after_crash,
+    after_lost_task,
     after_refusal,
     backoff_ms,
+    event_of,
     next_poll_at,
-    survives_crash,
+    tries_after,
 )
+from runner.core.states import JobEvent
 from runner.core.verdict import Kind, Verdict
 
 MINUTE_MS = 60_000
@@ -151,5 +156,33 @@ def test_jitter_is_full_it_reaches_from_nothing_to_the_bound() -> None:
 
 
 def test_a_job_that_kills_its_runners_is_given_up_in_the_end() -> None:
-    assert survives_crash(Tries(crashes=MAX_CRASHES - 2))
-    assert not survives_crash(Tries(crashes=MAX_CRASHES - 1))
+    assert after_crash(Tries(crashes=MAX_CRASHES - 2)) is None
+    assert after_crash(Tries(crashes=MAX_CRASHES - 1)) == Fail(
+        f"the program died {MAX_CRASHES} times while it worked on this row"
+    )
+
+
+def test_a_job_whose_task_is_lost_too_often_is_given_up() -> None:
+    assert after_lost_task("lost", 1, 3) is None
+    assert after_lost_task("lost", 2, 3) == Fail("lost (tried 3 times)")
+
+
+@pytest.mark.parametrize(
+    ("action", "event", "changes"),
+    [
+        (Succeed("mixed"), JobEvent.ANSWERED, {}),
+        (Accept("task-1"), JobEvent.ACCEPTED, {}),
+        (Fail("no label"), JobEvent.GAVE_UP, {}),
+        (RetryAt(9), JobEvent.BACKED_OFF, {"faults": 4}),
+        (RetryAt(9, counted=False), JobEvent.BACKED_OFF, {}),
+        (Reask("no label"), JobEvent.RELEASED, {"invalid_replies": 5}),
+        (SplitPack("no label"), JobEvent.RELEASED, {"faults": 0, "splits": 6}),
+        (Release(), JobEvent.RELEASED, {"attempts": 6}),
+    ],
+)
+def test_each_action_is_an_event_and_counts_what_it_tells_about_the_job(
+    action: JobAction, event: JobEvent, changes: dict[str, int]
+) -> None:
+    tries = Tries(attempts=7, crashes=1, faults=3, invalid_replies=4, splits=5)
+    assert event_of(action) is event
+    assert tries_after(action, tries) == replace(tries, **changes)

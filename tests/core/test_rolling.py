@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from runner.core.rolling import (
     GRAIN_MS,
-    Recent,
+    Amounts,
     add,
     drop_oldest,
     leaked,
@@ -20,8 +20,8 @@ entries = st.lists(st.tuples(st.integers(0, 3 * MINUTE), st.integers(1, 50)), ma
 )
 
 
-def told(found: list[tuple[int, int]]) -> Recent:
-    recent: Recent = ()
+def told(found: list[tuple[int, int]]) -> Amounts:
+    recent: Amounts = ()
     for moment, amount in found:
         recent = add(recent, moment, amount)
     return recent

@@ -15,7 +15,8 @@ from random import Random
 
 import orjson
 import pytest
-from support.processes import MIDNIGHT, run, simulating, start, stats
+from support.processes import MIDNIGHT, Simulator, run, simulating, start
+from support.waiting import PATIENCE_S
 
 from runner.simulator import answer
 
@@ -36,25 +37,28 @@ labels = ["a", "b", "c"]
 
 
 @pytest.fixture
-def simulator() -> Iterator[str]:
-    """A simulator in a process of its own; its address."""
-    faults = ("--fault", "item_missing=0.1", "--fault", "item_wrong=0.1")  # of packs only
-    with simulating("--latency", "20-60", *faults) as address:
-        yield address
+def simulator() -> Iterator[Simulator]:
+    faults = {"item_missing": 0.1, "item_wrong": 0.1}  # of packs only
+    with simulating(latency_ms=(20, 60), faults=faults) as served:
+        yield served
 
 
-def await_calls(address: str, processes: list[subprocess.Popen[bytes]], beyond: int) -> None:
+def await_calls(
+    simulator: Simulator, processes: list[subprocess.Popen[bytes]], beyond: int
+) -> None:
     """Wait until a runner has made a new call, or has ended."""
-    deadline = time.monotonic() + 60
-    while stats(address)["calls"] <= beyond and time.monotonic() < deadline:
+    deadline = time.monotonic() + PATIENCE_S
+    while simulator.seen.calls <= beyond and time.monotonic() < deadline:
         if all(process.poll() is not None for process in processes):
             return
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(("runners", "pack"), [(1, 1), (2, 1), (2, 4)])
+@pytest.mark.parametrize(
+    ("runners", "pack"), [(1, 1), (2, 4), pytest.param(2, 1, marks=pytest.mark.nightly)]
+)
 def test_every_row_has_one_result_and_every_call_is_accounted_for(
-    tmp_path: Path, simulator: str, runners: int, pack: int
+    tmp_path: Path, simulator: Simulator, runners: int, pack: int
 ) -> None:
     """However often the runners die, and however many rows share a call."""
     chance = Random(runners)
@@ -63,15 +67,15 @@ def test_every_row_has_one_result_and_every_call_is_accounted_for(
     (tmp_path / "in.csv").write_text("text\n" + rows)
     lost = 0
     for _ in range(KILLS):
-        before = stats(simulator)["calls"]
-        processes = [start(tmp_path, simulator, *WORDS) for _ in range(runners)]
+        before = simulator.seen.calls
+        processes = [start(tmp_path, simulator.address, *WORDS) for _ in range(runners)]
         await_calls(simulator, processes, before)
         time.sleep(chance.uniform(0, 0.2))
         for process in processes:
             process.kill()
             process.communicate()
         lost += 32 * runners
-    run(tmp_path, simulator, *WORDS)
+    run(tmp_path, simulator.address, *WORDS)
     check_results(tmp_path / "out.csv")
     check_ledger(tmp_path, simulator, lost)
 
@@ -87,12 +91,12 @@ def check_results(out: Path) -> None:
         assert row["answer"] == answer([{"role": "system", "content": labels}, prompt])
 
 
-def check_ledger(folder: Path, address: str, most_lost: int) -> None:
+def check_ledger(folder: Path, simulator: Simulator, most_lost: int) -> None:
     """The ledger counts at least what the provider saw, and at most what was in flight beyond."""
     database = str(folder / "queue.db")
     reported = subprocess.check_output([*MIDNIGHT, "--db", database, "--json", "report"])
     days = orjson.loads(reported)["days"]
-    calls, seen = sum(day["calls"] for day in days), stats(address)["calls"]
+    calls, seen = sum(day["calls"] for day in days), simulator.seen.calls
     assert seen <= calls <= seen + most_lost
     assert sum(day["rows"] for day in days) == ROWS
     checked = subprocess.run([*MIDNIGHT, "--db", database, "db", "check"], check=False)

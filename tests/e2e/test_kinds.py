@@ -16,7 +16,8 @@ import numpy as np
 import orjson
 import pyarrow.parquet as pq
 import pytest
-from support.processes import run, simulating, start, stats
+from support.processes import Simulator, run, simulating, start
+from support.waiting import PATIENCE_S
 
 from runner.simulator import make_image, vector
 
@@ -25,10 +26,10 @@ IMAGES = 10 * KILLS
 
 
 @pytest.fixture
-def simulator() -> Iterator[str]:
-    """A simulator in a process of its own, which makes an image in three to five seconds."""
-    with simulating("--latency", "10-30") as address:
-        yield address
+def simulator() -> Iterator[Simulator]:
+    """A simulator that makes an image in three to five seconds."""
+    with simulating(latency_ms=(10, 30)) as served:
+        yield served
 
 
 def write(folder: Path, job: str, rows: list[str]) -> None:
@@ -42,16 +43,16 @@ def results(path: Path) -> list[dict[str, str]]:
 
 
 def test_images_are_shown_to_a_model_from_a_file_and_by_their_url(
-    tmp_path: Path, simulator: str
+    tmp_path: Path, simulator: Simulator
 ) -> None:
     job = '[job]\nmodel = "Qwen/Qwen3-8B"\n[prompt]\nuser = "What is it?"\nimage = "{{ text }}"\n'
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures/a.png").write_bytes(make_image("a cat"))
     write(tmp_path, job, ["pictures/a.png", "https://example.org/b.jpg"])
-    run(tmp_path, simulator, "run", "job.toml", "in.csv", "-o", "out.csv")
+    run(tmp_path, simulator.address, "run", "job.toml", "in.csv", "-o", "out.csv")
     assert [row["state"] for row in results(tmp_path / "out.csv")] == ["succeeded"] * 2
-    process = start(tmp_path, simulator, "try", "job.toml", "in.csv", "--json")
-    shown, _ = process.communicate(timeout=60)
+    process = start(tmp_path, simulator.address, "try", "job.toml", "in.csv", "--json")
+    shown, _ = process.communicate(timeout=PATIENCE_S)
     urls = [
         call["prompt"][-1]["content"][1]["image_url"]["url"]
         for call in orjson.loads(shown)["calls"]
@@ -59,24 +60,26 @@ def test_images_are_shown_to_a_model_from_a_file_and_by_their_url(
     assert sorted(urls) == ["https://example.org/b.jpg", "pictures/a.png"]
 
 
-def test_embeddings_become_a_matrix_or_lists_of_floats(tmp_path: Path, simulator: str) -> None:
+def test_embeddings_become_a_matrix_or_lists_of_floats(
+    tmp_path: Path, simulator: Simulator
+) -> None:
     """Forty texts are three calls."""
     job = '[job]\nkind = "embedding"\nmodel = "Qwen/Qwen3-8B"\n[prompt]\nuser = "{{ text }}"\n'
     texts = [f"text {number}" for number in range(40)]
     write(tmp_path, job + "[parameters]\ndimensions = 8\n", texts)
-    run(tmp_path, simulator, "run", "job.toml", "in.csv", "-o", "out.npy")
-    assert stats(simulator)["calls"] <= 4, "a probe goes first"
+    run(tmp_path, simulator.address, "run", "job.toml", "in.csv", "-o", "out.npy")
+    assert simulator.seen.calls <= 4, "a probe goes first"
     found = np.load(tmp_path / "out.npy")
     assert (found.shape, found.dtype) == ((40, 8), np.float32)
     np.testing.assert_allclose(found, [vector(text, 8) for text in texts], rtol=1e-6)
-    run(tmp_path, simulator, "export", "job", "-o", "out.parquet")
+    run(tmp_path, simulator.address, "export", "job", "-o", "out.parquet")
     table = pq.read_table(tmp_path / "out.parquet")
     assert str(table.schema.field("answer").type).startswith("list<")
     assert table.column("answer")[7].as_py() == found[7].tolist()
 
 
 def test_no_image_is_paid_for_twice_however_often_the_runner_is_killed(
-    tmp_path: Path, simulator: str
+    tmp_path: Path, simulator: Simulator
 ) -> None:
     """Each is killed while images are being made or fetched; the last one finds them all."""
     job = '[job]\nkind = "image"\nmodel = "Qwen/Qwen-Image"\n[prompt]\nuser = "{{ text }}"\n'
@@ -85,22 +88,22 @@ def test_no_image_is_paid_for_twice_however_often_the_runner_is_killed(
     words = ("run", "job.toml", "in.csv", "-o", "out.csv", "--pace", "asap")
     chance = Random(7)
     for _ in range(KILLS):
-        process = start(tmp_path, simulator, *words)
+        process = start(tmp_path, simulator.address, *words)
         assert process.stderr is not None
         process.stderr.readline()  # it is at work
         await_tasks(tmp_path, process)
         time.sleep(chance.uniform(0, 1))
         process.kill()
         process.communicate()
-    run(tmp_path, simulator, *words)
+    run(tmp_path, simulator.address, *words)
     check_pictures(tmp_path)
-    seen = stats(simulator)
-    assert seen["calls"] == seen["images"] == seen["image_prompts"] == IMAGES
+    seen = simulator.seen
+    assert seen.calls == seen.images == seen.image_prompts == IMAGES
 
 
 def await_tasks(folder: Path, process: subprocess.Popen[bytes]) -> None:
     """Wait until every image is being made, or is here."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while tasks_of(folder) < IMAGES and time.monotonic() < deadline:
         assert process.poll() is None
         time.sleep(0.02)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from support.files import JOB
-from support.processes import run, simulating, start, stats
+from support.processes import Simulator, run, simulating, start
+from support.waiting import PATIENCE_S
 
 from tests.store.promises import broken_promises
 from tests.store.releases import rows
@@ -63,9 +64,9 @@ def prepare(folder: Path) -> None:
     (folder / "in.csv").write_text("text\n" + "".join(f"row {n}\n" for n in range(ROWS)))
 
 
-def await_calls(address: str, number: int) -> None:
-    deadline = time.monotonic() + 60
-    while stats(address)["answered"] < number:
+def await_calls(simulator: Simulator, number: int) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while simulator.seen.answered < number:
         assert time.monotonic() < deadline
         time.sleep(0.05)  # another process has to get on
 
@@ -81,32 +82,32 @@ def test_a_run_whose_files_are_taken_away_stops_and_keeps_all_that_was_paid_for(
     folder = tmp_path / "here"
     folder.mkdir()
     prepare(folder)
-    with simulating("--latency", "50-100") as address:
-        process = start(folder, address, "--db", str(folder / "queue.db"), *WORDS)
-        await_calls(address, 40)
+    with simulating(latency_ms=(50, 100)) as simulator:
+        process = start(folder, simulator.address, "--db", str(folder / "queue.db"), *WORDS)
+        await_calls(simulator, 40)
         harm(folder)
-        said = process.communicate(timeout=60)[1].decode()
-        seen = stats(address)
+        said = process.communicate(timeout=PATIENCE_S)[1].decode()
+        seen = simulator.seen
     assert process.returncode == 2, said
-    assert seen["calls"] < ROWS
+    assert seen.calls < ROWS
     assert (said.count("\nmidnight: "), "Traceback" in said) == (1, False), said
     assert "moved, deleted or replaced" in said
     kept = folder / "queue.db.kept"
     assert str(kept) in said
-    assert rows(kept, "SELECT count(*) FROM results") == [(seen["answered"],)]
+    assert rows(kept, "SELECT count(*) FROM results") == [(seen.answered,)]
     assert broken_promises(kept) == []
 
 
 def test_a_run_goes_on_with_what_was_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIDNIGHT_MAX_CONCURRENCY", "8")
     prepare(tmp_path)
-    with simulating("--latency", "50-100") as address:
-        process = start(tmp_path, address, *WORDS)
-        await_calls(address, 40)
+    with simulating(latency_ms=(50, 100)) as simulator:
+        process = start(tmp_path, simulator.address, *WORDS)
+        await_calls(simulator, 40)
         delete_all(tmp_path)
-        assert process.communicate(timeout=60)[1]
-        run(tmp_path, address, "--db", "queue.db.kept", *WORDS)
-        assert stats(address)["answered"] == ROWS, "no row is paid for twice"
+        assert process.communicate(timeout=PATIENCE_S)[1]
+        run(tmp_path, simulator.address, "--db", "queue.db.kept", *WORDS)
+        assert simulator.seen.answered == ROWS, "no row is paid for twice"
     assert len((tmp_path / "out.csv").read_text().splitlines()) == ROWS + 1
 
 
@@ -115,12 +116,12 @@ def test_a_database_that_is_emptied_under_a_run_ends_it_in_one_message(
 ) -> None:
     monkeypatch.setenv("MIDNIGHT_MAX_CONCURRENCY", "8")
     prepare(tmp_path)
-    with simulating("--latency", "50-100") as address:
-        process = start(tmp_path, address, *WORDS)
-        await_calls(address, 40)
+    with simulating(latency_ms=(50, 100)) as simulator:
+        process = start(tmp_path, simulator.address, *WORDS)
+        await_calls(simulator, 40)
         empty(tmp_path)
-        said = process.communicate(timeout=60)[1].decode()
-        assert stats(address)["calls"] < ROWS
+        said = process.communicate(timeout=PATIENCE_S)[1].decode()
+        assert simulator.seen.calls < ROWS
     assert (process.returncode, "Traceback" in said) == (2, False), said
     assert GONE in said
 
@@ -132,14 +133,14 @@ def test_two_runners_that_use_two_names_of_one_database_pay_for_no_row_twice(
     """A second hard link is refused: SQLite itself would not see what is written by the other."""
     monkeypatch.setenv("MIDNIGHT_MAX_CONCURRENCY", "4")
     prepare(tmp_path)
-    with simulating("--latency", "50-100") as address:
-        one = start(tmp_path, address, *WORDS)
-        await_calls(address, 40)
+    with simulating(latency_ms=(50, 100)) as simulator:
+        one = start(tmp_path, simulator.address, *WORDS)
+        await_calls(simulator, 40)
         link = tmp_path / "link.db"
         link.symlink_to("queue.db") if symbolic else link.hardlink_to(tmp_path / "queue.db")
-        two = start(tmp_path, address, "--db", "link.db", *WORDS)
-        said = [process.communicate(timeout=120)[1].decode() for process in (one, two)]
+        two = start(tmp_path, simulator.address, "--db", "link.db", *WORDS)
+        said = [process.communicate(timeout=PATIENCE_S)[1].decode() for process in (one, two)]
         assert [one.returncode, two.returncode] == [0, 0 if symbolic else 2], "\n".join(said)
         assert ("hard link" in said[1]) is not symbolic
-        assert stats(address)["answered"] == ROWS
+        assert simulator.seen.answered == ROWS
     assert broken_promises(tmp_path / "queue.db") == []

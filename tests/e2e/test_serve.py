@@ -17,7 +17,8 @@ from typing import Any
 import openai
 import pytest
 from support.clocks import OthersClock
-from support.processes import MIDNIGHT, ROOT, popen, simulating, stats
+from support.processes import MIDNIGHT, ROOT, popen, simulating
+from support.waiting import PATIENCE_S
 
 from runner.simulator import answer
 from tests.store.promises import broken_promises
@@ -59,7 +60,7 @@ def serve(
 
 
 def client_of(url: str) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{url}/v1", api_key="any", max_retries=0, timeout=60)
+    return openai.OpenAI(base_url=f"{url}/v1", api_key="any", max_retries=0, timeout=PATIENCE_S)
 
 
 def messages(number: int) -> Any:
@@ -79,7 +80,7 @@ class Days:
             return
         self.clock.jump(hours=24)
         self.midnights += 1
-        until = time.monotonic() + 60
+        until = time.monotonic() + PATIENCE_S
         while self._is_spent(client):
             assert time.monotonic() < until
             time.sleep(0.05)
@@ -118,8 +119,8 @@ def test_a_batch_survives_kills_and_midnights_and_nothing_is_paid_twice(
         for n in range(requests)
     ]
     data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-    with simulating("--latency", "5-20", "--calls-per-day", str(a_day)) as address:
-        process, url = serve(tmp_path, address)
+    with simulating(now=days.clock.now, latency_ms=(5, 20), calls_per_day=a_day) as simulator:
+        process, url = serve(tmp_path, simulator.address)
         with client_of(url) as client:
             file = client.files.create(file=("in.jsonl", data), purpose="batch")
             made = client.batches.create(
@@ -134,7 +135,7 @@ def test_a_batch_survives_kills_and_midnights_and_nothing_is_paid_twice(
                     time.sleep(0.02)
             process.kill()
             process.communicate()
-            process, url = serve(tmp_path, address)
+            process, url = serve(tmp_path, simulator.address)
         with client_of(url) as client:
             until = time.monotonic() + 600
             while (found := client.batches.retrieve(made.id)).status != "completed":
@@ -145,9 +146,9 @@ def test_a_batch_survives_kills_and_midnights_and_nothing_is_paid_twice(
             assert found.output_file_id is not None
             text = client.files.content(found.output_file_id).text
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0
-        calls = stats(address)["calls"]
+        calls = simulator.seen.calls
     said = {row["custom_id"]: row for row in map(json.loads, text.splitlines())}
     assert len(said) == requests
     for number in range(requests):
@@ -163,12 +164,12 @@ def test_a_batch_survives_kills_and_midnights_and_nothing_is_paid_twice(
 
 
 def test_a_call_of_a_client_counts_as_spent_when_its_server_is_killed(tmp_path: Path) -> None:
-    with simulating("--latency", "8000-8000") as address:
-        process, url = serve(tmp_path, address)
+    with simulating(latency_ms=(8000, 8000)) as simulator:
+        process, url = serve(tmp_path, simulator.address)
 
         def kill_while_the_provider_works() -> None:
-            until = time.monotonic() + 60
-            while stats(address)["calls"] == 0 and time.monotonic() < until:
+            until = time.monotonic() + PATIENCE_S
+            while simulator.seen.calls == 0 and time.monotonic() < until:
                 time.sleep(0.05)
             process.kill()
 
@@ -180,15 +181,15 @@ def test_a_call_of_a_client_counts_as_spent_when_its_server_is_killed(tmp_path: 
         process.communicate()
         query = "SELECT client, state FROM calls"
         assert rows(tmp_path / "queue.db", query) == [("local", "reserved")]
-        process, url = serve(tmp_path, address)
-        until = time.monotonic() + 60
+        process, url = serve(tmp_path, simulator.address)
+        until = time.monotonic() + PATIENCE_S
         while rows(tmp_path / "queue.db", query) != [("local", "unseen")]:
             assert time.monotonic() < until
             time.sleep(0.05)
         spent = rows(tmp_path / "queue.db", "SELECT spent FROM windows WHERE quota LIKE 'calls%'")
         assert {one for (one,) in spent} == {1}
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE_S)
 
 
 def test_programs_are_told_in_english_whatever_the_dashboard_speaks(tmp_path: Path) -> None:
@@ -197,14 +198,14 @@ def test_programs_are_told_in_english_whatever_the_dashboard_speaks(tmp_path: Pa
     odd = {"custom_id": "r", "method": "POST", "url": CHAT, "body": body}
     line = json.dumps(odd | {f"key {n}": n for n in range(10_001)})
     told = []
-    with simulating("--calls-per-day", "1") as address:
-        process, url = serve(tmp_path, address, "zh_TW")
+    with simulating(calls_per_day=1) as simulator:
+        process, url = serve(tmp_path, simulator.address, "zh_TW")
         with client_of(url) as client:
             file = client.files.create(file=("in.jsonl", line.encode()), purpose="batch")
             made = client.batches.create(
                 input_file_id=file.id, endpoint=CHAT, completion_window="24h"
             )
-            until = time.monotonic() + 30
+            until = time.monotonic() + PATIENCE_S
             while (found := client.batches.retrieve(made.id)).status != "failed":
                 assert time.monotonic() < until
                 time.sleep(0.05)
@@ -223,7 +224,7 @@ def test_programs_are_told_in_english_whatever_the_dashboard_speaks(tmp_path: Pa
             told += [repr(one) for one in client.models.list().data]
         page = urllib.request.urlopen(url).read().decode()  # noqa: S310 - our own server
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE_S)
     assert [text for text in told if not text.isascii()] == []
     assert "different keys" in told[0]
     assert "今天" in page

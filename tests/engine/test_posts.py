@@ -25,7 +25,7 @@ async def take_turn(database: Database, posts: Posts) -> None:
     """A turn of the engine, as far as posts are concerned."""
     async with database.write() as connection:
         items = await posts.run(connection)
-    posts.settle(items)
+    posts.finish(items)
 
 
 def test_work_is_done_in_one_transaction_and_told_when_it_is_committed(store: Store) -> None:

@@ -111,8 +111,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     source = Path(__file__).with_name("inject.c")
     command = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"]
     subprocess.run(command, check=True)
-    with simulating("--latency", "5-20") as address:
-        yield World(library, address)
+    with simulating(latency_ms=(5, 20)) as simulator:
+        yield World(library, simulator.address)
 
 
 def prepared(folder: Path) -> Path:

@@ -1,8 +1,8 @@
 """System calls that fail in the midst of a run: one clear message, and the next run goes on.
 
 The real command runs with a library preloaded that lets one call about its files fail, or all from
-that one on. MIDNIGHT_FAULTS says how many such runs are made, without it a few, and more with the
-slow tests; MIDNIGHT_FAULTS_FROM says with which seed to begin.
+that one on. MIDNIGHT_FAULTS says how many such runs are made, without it a few, and
+MIDNIGHT_FAULTS_FROM with which seed to begin.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from tests.faults.injecting import ROWS, WAITS_S, World, prepared
 from tests.store.promises import broken_promises
 
 FIRST = int(os.environ.get("MIDNIGHT_FAULTS_FROM", "0"))
-SEEDS = [range(FIRST, FIRST + int(os.environ.get("MIDNIGHT_FAULTS", "6")))]
-MORE_SEEDS = [] if "MIDNIGHT_FAULTS" in os.environ else [range(6, 20)]
+SEEDS = range(FIRST, FIRST + int(os.environ.get("MIDNIGHT_FAULTS", "6")))
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EMFILE, errno.EROFS)
 AT_ONCE = 4
 # How many system calls a short command makes about its files, more or less.
@@ -106,11 +105,8 @@ def broken_by(world: World, calls: int, folder: Path, seed: int) -> str | None:
     return None
 
 
-@pytest.mark.parametrize(
-    "seeds", [*SEEDS, *(pytest.param(more, marks=pytest.mark.slow) for more in MORE_SEEDS)]
-)
 def test_a_system_call_that_fails_is_one_clear_message_and_the_next_run_goes_on(
-    world: World, calls: int, tmp_path: Path, seeds: range
+    world: World, calls: int, tmp_path: Path
 ) -> None:
     """Many runs wait for what does not come, so several are under way at once."""
 
@@ -119,8 +115,8 @@ def test_a_system_call_that_fails_is_one_clear_message_and_the_next_run_goes_on(
         return broken_by(world, calls, folder, seed)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        broken = [found for found in pool.map(tried, seeds) if found]
-    assert not broken, f"{len(broken)} of {len(seeds)}\n" + "\n\n".join(broken)
+        broken = [found for found in pool.map(tried, SEEDS) if found]
+    assert not broken, f"{len(broken)} of {len(SEEDS)}\n" + "\n\n".join(broken)
 
 
 @pytest.fixture(scope="module")

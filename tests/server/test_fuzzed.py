@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from support.waiting import PATIENCE_S
 
 from tests.server.conftest import Served, Serving
 
@@ -51,7 +52,7 @@ def fuzz(served: Served, operation: Any, mode: Any, examples: int) -> None:
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def test(case: Any) -> None:
-        reply = case.call(base_url=served.url, timeout=20)
+        reply = case.call(base_url=served.url, timeout=PATIENCE_S)
         case.validate_response(reply, checks=checks)
 
     test()
@@ -81,10 +82,7 @@ def test_requests_of_any_shape_are_answered(serving: Serving) -> None:
         fuzz_all(served, 5)
 
 
-@pytest.mark.parametrize(
-    "examples",
-    [pytest.param(12, marks=pytest.mark.slow), pytest.param(100, marks=pytest.mark.nightly)],
-)
-def test_many_requests_of_any_shape_are_answered(serving: Serving, examples: int) -> None:
+@pytest.mark.nightly
+def test_many_requests_of_any_shape_are_answered(serving: Serving) -> None:
     with serving(latency_ms=(0, 0)) as served:
-        fuzz_all(served, examples)
+        fuzz_all(served, 100)

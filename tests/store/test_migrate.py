@@ -4,6 +4,8 @@ import os
 import sqlite3
 import subprocess
 import sys
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from random import Random
 
@@ -12,6 +14,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
+from support.waiting import PATIENCE_S
 
 from runner.errors import NewerDatabaseError, StoreError
 from runner.resources import shipped
@@ -81,6 +84,14 @@ def test_a_new_database_is_what_the_revisions_make(path: Path, revised: Path) ->
     version = "SELECT * FROM alembic_version"
     assert schema(path) == schema(revised)
     assert rows(path, version) == rows(revised, version) == [(revisions()[-1],)]
+
+
+def test_the_indexes_of_a_new_table_are_made_in_the_order_of_their_names(path: Path) -> None:
+    """The order of a set would be another one in each process, and so would the file's bytes."""
+    made = rows(path, "SELECT tbl_name, name FROM sqlite_master WHERE sql LIKE 'CREATE%INDEX%'")
+    for _table, indexes in groupby(made, key=itemgetter(0)):
+        names = [name for _, name in indexes]
+        assert names == sorted(names)
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(sqlite_store: SqliteStore) -> None:
@@ -200,7 +211,7 @@ def test_several_programs_at_once_make_one_database(tmp_path: Path) -> None:
     for opener in openers:
         opener.stdin.close()
     assert [opener.stderr.read() for opener in openers] == [b""] * 4
-    assert [opener.wait(timeout=30) for opener in openers] == [0] * 4
+    assert [opener.wait(timeout=PATIENCE_S) for opener in openers] == [0] * 4
     for opener in openers:
         opener.stdout.close()
         opener.stderr.close()

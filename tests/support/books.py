@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from runner.core import charging
 from runner.core.charging import Outcome
-from runner.core.renewal import effective, roll_over
+from runner.core.renewal import roll_over, without_superseded_limits
 from runner.core.verdict import Scope
 from runner.core.window import Quota, Window, open_window
 from support.fate import Fate
@@ -33,7 +33,9 @@ class Books:
         ]
         starts = [w.starts_at for _, key in keyed if (w := self.latest.get(key)) and w.period_key]
         moment = max([now, *starts])
-        return effective(tuple(self.roll_over(rule, *key, moment) for rule, key in keyed))
+        return without_superseded_limits(
+            tuple(self.roll_over(rule, *key, moment) for rule, key in keyed)
+        )
 
     def roll_over(self, rule: Quota, name: str, model: str, now: int) -> Window:
         old = self.latest.get((name, model))

@@ -10,6 +10,8 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
+from runner.clock import SystemClock
+
 _PATCH = """
 import os, time
 file = os.open({path!r}, os.O_RDONLY)
@@ -30,6 +32,10 @@ class OthersClock:
         self.environ = {
             "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
         }
+
+    def now(self) -> int:
+        """It, in ms since the epoch."""
+        return SystemClock().now() + self._ahead // timedelta(milliseconds=1)
 
     def jump(self, **by: float) -> None:
         """Set it forward."""

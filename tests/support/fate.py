@@ -11,7 +11,7 @@ from runner.core.hours import Hours
 from runner.core.pacing import Pace
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.verdict import Scope
-from runner.core.window import CREDIT, Cost, Quota, Unit, span_of
+from runner.core.window import CREDIT, Cost, Quota, Unit
 from support.truth import Meter, Truth
 
 SECOND = 1_000
@@ -195,7 +195,7 @@ class Draw:
         first = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
         moment = first + self.random.randrange(2 * 365 * DAY)
         if self.chance(0.3):
-            return span_of(Calendar("month", zone), moment).ends_at - self.random.randrange(2 * DAY)
+            return Calendar("month", zone).span(moment).ends_at - self.random.randrange(2 * DAY)
         if self.chance(0.5) and zone in CLOCK_CHANGES:
             day = datetime.fromisoformat(self.random.choice(CLOCK_CHANGES[zone]))
             changes = int(day.replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
@@ -275,7 +275,7 @@ class Draw:
 
     def sleep(self, fate: Fate) -> list[Event]:
         """Shut before midnight, opened after."""
-        midnight = span_of(Calendar("day", fate.zone), self.moment(fate)).ends_at
+        midnight = Calendar("day", fate.zone).span(self.moment(fate)).ends_at
         before = self.random.randrange(3 * HOUR)
         return [Event(midnight - before, "sleep", before + self.random.randrange(8 * HOUR))]
 

@@ -12,7 +12,7 @@ from runner.core.charging import Outcome
 from runner.core.gate import ParkReason
 from runner.core.period import Calendar, Refill, Rolling
 from runner.core.verdict import Kind, Scope
-from runner.core.window import Unit, Window, span_of
+from runner.core.window import Unit, Window
 from support.fate import DAY, HOUR, MINUTE, Fate
 from support.truth import Meter, Truth
 
@@ -112,7 +112,7 @@ class Judge:
         if name in self.fate.told:
             return max(0, meter.limit - self.last_told.get((name, owner), meter.limit))
         taken: Counter[str] = Counter()
-        since = span_of(meter.calendar, moment - SHOWS).starts_at
+        since = meter.calendar.span(moment - SHOWS).starts_at
         for (quota, model, at), amount in self.foreign.items():
             if (quota, model) == (name, owner) and since <= at <= moment:
                 taken[meter.period(at)] += amount

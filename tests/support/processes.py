@@ -1,4 +1,4 @@
-"""The real command, and the simulator that it calls, each in a process of its own."""
+"""The real command in a process of its own, and the simulator that it calls in a thread."""
 
 from __future__ import annotations
 
@@ -6,16 +6,25 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
-import httpx
-import orjson
+import anyio
+import anyio.from_thread
+from anyio.lowlevel import current_token
+
+from runner.clock import SystemClock
+from runner.simulator import SimulatedProvider, SimulatorConfig, serve
+from runner.simulator.stats import Stats
+from support.waiting import PATIENCE_S
 
 MIDNIGHT = [sys.executable, "-m", "runner"]
 ROOT = Path(__file__).parents[2]
+NOW = SystemClock().now
 CONFIG = """
 [accounts.mine]
 token = "env:MODELSCOPE_API_KEY"
@@ -39,24 +48,56 @@ def popen(
     return subprocess.Popen(command, preexec_fn=prepare, **options)  # noqa: PLW1509 - few threads
 
 
+@dataclass(frozen=True)
+class Simulator:
+    """A simulator that is served: its address, and what it has seen."""
+
+    address: str
+    provider: SimulatedProvider
+
+    @property
+    def seen(self) -> Stats:
+        return self.provider.stats()
+
+
 @contextmanager
-def simulating(*options: str) -> Iterator[str]:
-    """A simulator on a free port, which grants as good as any number of calls; its address."""
-    usual = ["--json", "simulate", "--port", "0", "--calls-per-day", "1000000"]
-    command = [*MIDNIGHT, *usual, *options]
-    with popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        try:
-            yield orjson.loads(process.stdout.readline())["base_url"].removesuffix("/v1")
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=20)
+def simulating(*, now: Callable[[], int] = NOW, **settings: Any) -> Iterator[Simulator]:
+    """A simulator on a free port, which grants as good as any number of calls."""
+    usual = {"calls_per_day": 1_000_000, "calls_per_day_per_model": None, "models": ()}
+    provider = SimulatedProvider(SimulatorConfig(**usual | settings), now)
+    with servers() as begin:
+        yield Simulator(f"http://127.0.0.1:{begin(provider)}", provider)
 
 
-def stats(address: str) -> dict[str, Any]:
-    """What the simulator has seen so far."""
-    found: dict[str, Any] = httpx.get(f"{address}/simulator/stats", trust_env=False).json()
-    return found
+@contextmanager
+def servers() -> Iterator[Callable[[SimulatedProvider], int]]:
+    """Servers in threads, all ended on the way out; each begins with its port."""
+    running: list[tuple[Thread, list[Any]]] = []
+
+    def begin(simulator: SimulatedProvider) -> int:
+        ready = Event()
+        ports: list[int] = []
+        ends: list[Any] = []
+
+        def listening(port: int) -> None:
+            ports.append(port)
+            ready.set()
+
+        async def main() -> None:
+            with anyio.CancelScope() as scope:
+                ends.extend([current_token(), scope])
+                await serve(simulator, "127.0.0.1", 0, ready=listening)
+
+        thread = Thread(target=anyio.run, args=(main,), daemon=True)
+        thread.start()
+        assert ready.wait(PATIENCE_S)
+        running.append((thread, ends))
+        return ports[0]
+
+    yield begin
+    for thread, (token, scope) in running:
+        anyio.from_thread.run_sync(scope.cancel, token=token)
+        thread.join(PATIENCE_S)
 
 
 def start(folder: Path, address: str, *words: str) -> subprocess.Popen[bytes]:
@@ -77,5 +118,5 @@ def start(folder: Path, address: str, *words: str) -> subprocess.Popen[bytes]:
 def run(folder: Path, address: str, *words: str) -> None:
     """The command, brought to a good end."""
     process = start(folder, address, *words)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, said.decode()

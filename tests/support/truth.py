@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from runner.core.charging import Outcome
 from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.verdict import Kind, Scope, Verdict
-from runner.core.window import Cost, Count, Quota, Unit, span_of
+from runner.core.window import Cost, Count, Quota, Unit
 
 Late = Callable[[int], int]  # by how much the reset due at a moment is late, in ms
 
@@ -37,9 +37,9 @@ class Meter:
 
     def period(self, now: int) -> str:
         """The name of the calendar period the provider is in at `now`."""
-        span = span_of(self.calendar, now)
+        span = self.calendar.span(now)
         if now < span.starts_at + self.late(span.starts_at):
-            return span_of(self.calendar, span.starts_at - 1).name
+            return self.calendar.span(span.starts_at - 1).name
         return span.name
 
     def taken(self, now: int) -> int:
@@ -75,7 +75,7 @@ class Meter:
         """How long until the calendar brings it back, truly."""
         if not (self.resets and isinstance(self.rule.period, Calendar)):
             return None
-        span = span_of(self.calendar, now)
+        span = self.calendar.span(now)
         begins = span.starts_at + self.late(span.starts_at)
         return (begins if now < begins else span.ends_at + self.late(span.ends_at)) - now
 

@@ -16,7 +16,7 @@ from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.quota import Admitted
 from runner.core.route import Route, RouteState
 from runner.core.selection import Start, State, Wait, decide, wait_reasons
-from runner.core.window import Count, Unit, Window, span_of
+from runner.core.window import Count, Unit, Window
 from support.books import ACCOUNT, Books
 from support.fate import HOUR, MINUTE, SECOND, TOKENS, Event, Fate
 from support.judge import Call, Judge
@@ -74,10 +74,10 @@ class Year:
         What a day that ends late still allows after its midnight is not asked for.
         """
         days = Calendar("day", self.fate.zone)
-        midnight = span_of(days, self.fate.begin).ends_at
+        midnight = days.span(self.fate.begin).ends_at
         while midnight < self.fate.end:
             yield Event(self.closing(midnight) - 1, "eve", midnight)
-            midnight = span_of(days, midnight).ends_at
+            midnight = days.span(midnight).ends_at
 
     def closing(self, moment: int) -> int:
         """The end of the last half hour before `moment` that lies within the hours."""
@@ -227,7 +227,7 @@ class Year:
 
     def review(self, eve: Event) -> None:
         """For which models a day's last moment still had an allowance, and no excuse."""
-        day = span_of(Calendar("day", self.fate.zone), eve.amount - 1).name
+        day = Calendar("day", self.fate.zone).span(eve.amount - 1).name
         for model in self.fate.models:
             if not self.spent(model, eve.at):
                 self.left[day].append(model)
@@ -321,9 +321,7 @@ class Year:
         """Whether the machine's clock shows another day than the provider's."""
         if not isinstance(window.period, Calendar):
             return False
-        true_day, shown = (
-            span_of(window.period, at - self.grace).name for at in (self.at, self.now)
-        )
+        true_day, shown = (window.period.span(at - self.grace).name for at in (self.at, self.now))
         return true_day != shown
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from markdown import code, table
 
-from runner.core.period import Calendar, Period, Refill, Rolling
+from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.verdict import Scope
 from runner.providers.presets import Preset, preset, shipped
 from runner.wording import fmt
@@ -65,5 +65,5 @@ def _renewed(period: Period) -> str:
             return f"in any {fmt.duration(length)}"
         case Refill(ms=length):
             return f"drips, full after {fmt.duration(length)}"
-        case _:
+        case Grant():
             return "when somebody grants it"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from runner.core.calendar import NEVER
 from runner.core.gate import ParkReason
-from runner.core.period import spell
-from runner.core.window import CREDIT, NEVER, Unit
+from runner.core.window import CREDIT, Unit
 from runner.wording.fmt import iso
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def window(window: Window) -> JSON:
         "model": window.model or None,
         "quota": window.quota,
         "unit": window.unit.value,
-        "period": spell(window.period),
+        "period": window.period.spell(),
         "period_key": window.period_key or None,
         "limit": amount(window.limit),
         "spent": amount(window.spent),

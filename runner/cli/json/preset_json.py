@@ -6,7 +6,6 @@ from typing import Any
 
 from runner.app.preset_update import Update
 from runner.app.presets import KnownPreset
-from runner.core.period import spell
 from runner.providers.presets import QuotaTable
 
 
@@ -36,7 +35,7 @@ def _quota(table: QuotaTable) -> dict[str, Any]:
     return {
         "scope": table.scope.value,
         "unit": table.unit,
-        "period": spell(table.period),
+        "period": table.period.spell(),
         "limit": table.limit,
     }
 

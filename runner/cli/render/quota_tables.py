@@ -11,8 +11,9 @@ from rich.text import Text
 
 from runner.app.responses import QuotaLine
 from runner.cli.render.layout import table
+from runner.core.calendar import NEVER
 from runner.core.gate import ParkReason
-from runner.core.window import NEVER, Window
+from runner.core.window import Window
 from runner.language import _
 from runner.wording import fmt, messages, shown_windows, words
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from runner.app import reasons
-from runner.core.window import NEVER
+from runner.core.calendar import NEVER
 from runner.language import LANGUAGE, _, gettext_noop
 from runner.server.dashboard import live
 from runner.server.dashboard.live import Fragment

@@ -17,7 +17,6 @@ from runner.core.calendar import Day
 from runner.core.pacing import Pace
 from runner.core.period import Calendar, Grant
 from runner.core.verdict import Kind, Scope
-from runner.core.window import span_of
 
 # Here refusals of calls in flight once made the wait of the first one longer.
 ONCE_WRONG = (244, 626, 916)
@@ -46,7 +45,7 @@ def year(request: pytest.FixtureRequest) -> Year:
 
 
 def day_of(fate: Fate, moment: int) -> Day:
-    return span_of(Calendar("day", fate.zone), moment)
+    return Calendar("day", fate.zone).span(moment)
 
 
 def days(fate: Fate) -> Iterator[Day]:
@@ -125,7 +124,7 @@ def used_up(fate: Fate) -> Iterator[Day]:
     monthly = any(rule.name == "month" for rule in fate.truth)
     month = Calendar("month", fate.zone)
     for day in days(fate):
-        last = span_of(month, day.starts_at).ends_at == day.ends_at
+        last = month.span(day.starts_at).ends_at == day.ends_at
         if fate.pace is Pace.ASAP or not monthly or last:
             yield day
 
@@ -159,7 +158,7 @@ def test_every_window_resets_exactly_once_per_period(year: Year) -> None:
     for looked in year.looks:
         latest = max(latest, looked)
         for calendar in calendars:
-            if (name := span_of(calendar, latest).name) not in seen[calendar][-1:]:
+            if (name := calendar.span(latest).name) not in seen[calendar][-1:]:
                 seen[calendar].append(name)
     for rule in year.fate.truth:
         owners = year.fate.models if rule.scope is Scope.MODEL else ("",)
@@ -237,4 +236,4 @@ def test_a_leap_second_is_in_no_clock_of_ours() -> None:
     """The last day of 2016, which had one, lasts as long as any other: ms since 1970 skip it."""
     eve = int(datetime(2016, 12, 31, 12, tzinfo=UTC).timestamp() * 1000)
     assert day_of(fate_of(0), eve).ends_at - day_of(fate_of(0), eve).starts_at == DAY
-    assert span_of(Calendar("day", "UTC"), eve).ends_at % DAY == 0
+    assert Calendar("day", "UTC").span(eve).ends_at % DAY == 0
