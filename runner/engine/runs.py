@@ -134,17 +134,17 @@ class Runs:
         While calls are open, it is done at a limited rate, since batches also leave at their ends.
         """
         for run in self:
-            gone = run.gone(memory.snapshot.batches)
+            departed = run.departed(memory.snapshot.batches)
             at_work = any(run.concerns(batch) for batch in memory.snapshot.batches.values())
-            if not gone and (not run.paused or at_work):
+            if not departed and (not run.paused or at_work):
                 continue
             now = anyio.current_time()
             if at_work and status.open_calls and now - run.noted_at < SHOW_EVERY_S:
                 continue
             run.noted_at = now
             async with self._database.read() as connection:
-                stored = await batches.get_batches(connection, {*gone, *run.paused})
-            run.noted(gone)
+                stored = await batches.get_batches(connection, {*departed, *run.paused})
+            run.forget(departed)
             # A resumed batch stays until the engine has read it, or the run would end.
             paused = {b.id: b for b in stored if b.state is BatchState.PAUSED or is_runnable(b)}
             for batch_id in paused.keys() - run.paused.keys():
