@@ -15,6 +15,7 @@ import httpx
 import openai
 import orjson
 import pytest
+from support.waiting import PATIENCE_S
 
 from runner.app import clients, image_results
 from runner.server import proxy
@@ -315,7 +316,7 @@ def test_many_slow_connections_hold_nobody_up(served: Served) -> None:
 
 
 def _eventually(is_so: Any) -> None:
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE_S
     while not is_so():
         assert time.monotonic() < until
         time.sleep(0.05)
