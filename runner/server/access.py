@@ -98,10 +98,10 @@ class Access:
         elif self._allows(origin) or _is_of_host(origin, scope) or _is_of_program(origin, scope):
             return
         else:
-            message = (
-                f"pages of {origin[:200]!r} may not ask this server; add the origin to [serve] "
-                "cors_origins, or enter any API key if it is a program's own"
-            )
+            remedy = "enter any API key in the program that sent it"
+            if _is_web(origin):
+                remedy = "add the origin to [serve] cors_origins, and start the server again"
+            message = f"pages of {origin[:200]!r} may not ask this server; {remedy}"
         raise invalid(message, status=403, code="origin_not_allowed")
 
     def _allows(self, origin: str) -> bool:

@@ -97,6 +97,17 @@ def test_an_origin_that_any_page_can_send_is_no_setting(tmp_path: Path) -> None:
         load_settings(db=None, config=config, account=None, environ={}, cwd=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("origin", "remedy"),
+    [("https://my.example", "[serve] cors_origins"), ("null", "API key"), ("file://", "API key")],
+)
+def test_who_is_refused_is_told_what_lets_them_in(served: Served, origin: str, remedy: str) -> None:
+    with served.http(headers={"Origin": origin}) as http:
+        message = http.get("/v1/models").json()["error"]["message"]
+    assert repr(origin) in message
+    assert remedy in message
+
+
 def test_where_a_key_is_required_it_decides_alone(served: Served) -> None:
     key = {"Authorization": f"Bearer {served.add_key('laptop')}"}
     assert asked(served, EVIL | key) == 200
