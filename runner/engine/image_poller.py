@@ -15,10 +15,10 @@ from anyio.abc import TaskGroup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner import exact_json
-from runner.clock import Clock
 from runner.core.retry import next_poll_at
 from runner.engine.image_replies import image_reply
 from runner.engine.posts import Post
+from runner.engine.provider_clock import ProviderClock
 from runner.errors import OutputError, RunnerError, StoreError, UnavailableError
 from runner.files.target import as_output_errors, atomic_write
 from runner.jobfile import JobFile
@@ -131,7 +131,7 @@ class ImageTaskPoller:
         database: Database,
         post: Post,
         endpoints: Mapping[str, Endpoint],
-        clock: Clock,
+        clock: ProviderClock,
         on_change: Callable[[], None],
     ) -> None:
         self._database = database
@@ -170,7 +170,7 @@ class ImageTaskPoller:
 
     async def _turn(self, runner_id: int, polls: TaskGroup) -> float:
         """Starts to poll the tasks that are due; returns the seconds to sleep afterwards."""
-        accounts, now = list(self._endpoints), self._clock.now()
+        accounts, now = list(self._endpoints), await self._clock.settled_now()
         free = AT_ONCE - self._polling
         if free <= 0:
             return math.inf  # the end of a poll wakes it
@@ -210,9 +210,11 @@ class ImageTaskPoller:
             self._on_change()
 
     async def _store(self, end: End) -> None:
+        now = await self._clock.settled_now()
+
         async def write(connection: AsyncConnection) -> None:
             changes = Changes()
-            await end(connection, now=self._clock.now(), changes=changes)
+            await end(connection, now=now, changes=changes)
             await changes.write(connection)
 
         await self._post(write)
@@ -241,7 +243,7 @@ class ImageTaskPoller:
             reason = getattr(error.__cause__, "strerror", None) or type(error.__cause__).__name__
             # In English, since it is stored if the task is given up.
             end = _later(task, f"images cannot be written to {target.folder} ({reason})")
-            if next_poll_at(task.started_at, self._clock.now()) is not None:
+            if next_poll_at(task.started_at, await self._clock.settled_now()) is not None:
                 self._unwritten[task.job_id] = why
                 return end
         self._unwritten.pop(task.job_id, None)
@@ -289,7 +291,7 @@ class ImageTaskPoller:
         async with self._database.read() as connection:
             row = (await jobs.read_bodies(connection, [row_id]))[row_id]
         as_base64 = exact_json.loads(row)["body"].get("response_format") == "b64_json"
-        now = self._clock.now()
+        now = await self._clock.settled_now()
         download = await image_reply(endpoint, urls, now, as_base64=as_base64)
         if not isinstance(download, str):
             return self._unfetched(task, target, download)
