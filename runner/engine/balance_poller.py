@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
 import anyio
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -120,7 +119,7 @@ class BalancePoller:
         now = await self._clock.settled_now()
         self._ask_at = min(self._ask_at, now + EVERY_MS)
         if isinstance(reply, TokenRefused):
-            await self._post(partial(write_refusal, account=self.account, why=reply.why, now=now))
+            await self._post(lambda c, _: write_refusal(c, self.account, reply.why, now))
             return Verdict(Kind.UNAUTHORISED, reply.why, remedy=_(REMEDY))
         if isinstance(reply, Balance):
             self.token_is_good = True
@@ -128,7 +127,7 @@ class BalancePoller:
                 self._ask_at = min(self._ask_at, now + EVERY_MS_WITHOUT)
             await self._ask_prices()
             learned = await self._post(
-                partial(write_balance, account=self.account, rule=rule, balance=reply, now=now)
+                lambda c, _: write_balance(c, self.account, rule, reply, now)
             )
             self.prices |= {model: price / CREDIT for model, price in learned.prices.items()}
             self._ask_at = min(self._ask_at, learned.next_expiry + EXPIRED_MS)

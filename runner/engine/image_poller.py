@@ -123,10 +123,11 @@ class ImageTaskPoller:
                 return math.inf
             if due > now:
                 return min(self._clock.tick_s, (due - now) / 1000)
-            leasing = partial(
-                image_tasks.lease_due, accounts=accounts, runner_id=runner_id, most=free, now=now
-            )
-            leased = await self._post(leasing)
+
+            async def lease(connection: AsyncConnection, _: Changes) -> list[ImageTask]:
+                return await image_tasks.lease_due(connection, accounts, runner_id, free, now)
+
+            leased = await self._post(lease)
         except StoreError:
             return RETRY_S
         self._polling += len(leased)
@@ -168,10 +169,8 @@ class ImageTaskPoller:
     async def _store(self, end: End) -> None:
         now = await self._clock.settled_now()
 
-        async def write(connection: AsyncConnection) -> None:
-            changes = Changes()
+        async def write(connection: AsyncConnection, changes: Changes) -> None:
             await end(connection, now=now, changes=changes)
-            await changes.write(connection)
 
         await self._post(write)
 

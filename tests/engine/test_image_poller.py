@@ -94,8 +94,11 @@ def test_an_outcome_that_cannot_be_stored_ends_the_lease_and_not_the_poller(
         async def post(work: Any) -> Any:
             if failures and (failure := failures.pop(0)) is not None:
                 raise failure
+            changes = Changes()
             async with world.database.write() as connection:
-                return await work(connection)
+                result = await work(connection, changes)
+                await changes.write(connection)
+            return result
 
         reply = httpx.MockTransport(lambda _request: httpx.Response(500))
         async with open_transport(reply) as transport, anyio.create_task_group() as tasks:
