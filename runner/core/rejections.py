@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from runner.core.message_pattern import pattern_of
-from runner.core.retry import Fail, RetryAt
+from runner.core.retry import Fail, Requeue
 from runner.core.settlement import JobOutcome, Settlement
 from runner.core.verdict import Kind, Verdict
 
@@ -92,7 +92,6 @@ def find_systematic(
     settlements: Sequence[Settlement],
     streak_of: Callable[[int], Streak],
     answered: Callable[[int], bool],
-    now: int,
 ) -> Rejections:
     """Finds the systematic rejections of a turn.
 
@@ -101,7 +100,6 @@ def find_systematic(
         streak_of: Returns the streak of a batch before the turn.
         answered: Returns whether any job of a batch has been answered. Until one has, every
             rejection counts; afterwards, rejections for a row's length or contents do not.
-        now: The present moment (ms since the epoch).
     """
     streaks, reasons = dict[int, Streak](), dict[int, str]()
     changed: dict[int, Settlement] = {}
@@ -110,7 +108,7 @@ def find_systematic(
         streak, rejected = _extended(streak_of(batch_id), own, any_pattern=not answered(batch_id))
         if streak.is_systematic and rejected:
             reasons[batch_id] = _reason(rejected[-1].outcome.verdict)
-            changed |= {each.call.id: _without_failures(each, now) for each in rejected}
+            changed |= {each.call.id: _without_failures(each) for each in rejected}
             requeued += streak.failed_jobs
             streaks[batch_id] = replace(streak, failed_jobs=())
         else:
@@ -155,7 +153,7 @@ def _reason(verdict: Verdict) -> str:
 
 
 def _is_rejected(outcome: JobOutcome, verdict: Verdict) -> bool:
-    return outcome.action == Fail(verdict.why) and not outcome.job.tries.faults
+    return outcome.action == Fail(verdict.why) and not outcome.job.tries.was_requeued
 
 
 def _failed(settlements: Iterable[Settlement]) -> tuple[int, ...]:
@@ -168,14 +166,11 @@ def _failed(settlements: Iterable[Settlement]) -> tuple[int, ...]:
     )
 
 
-def _without_failures(settlement: Settlement, now: int) -> Settlement:
-    """Returns `settlement` with its rejected jobs to be retried.
-
-    The retry counts as a fault of the job, so that a second rejection fails it.
-    """
+def _without_failures(settlement: Settlement) -> Settlement:
+    """Returns `settlement` with its rejected jobs queued again; a second rejection fails them."""
     verdict = settlement.outcome.verdict
     jobs = tuple(
-        replace(outcome, action=RetryAt(now)) if _is_rejected(outcome, verdict) else outcome
+        replace(outcome, action=Requeue()) if _is_rejected(outcome, verdict) else outcome
         for outcome in settlement.jobs
     )
     return replace(settlement, jobs=jobs)

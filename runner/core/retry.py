@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from runner.core.states import JobEvent
-from runner.core.tries import Tries
+from runner.core.tries import REQUEUED_ATTEMPTS, REQUEUED_FAULTS, Tries
 from runner.core.verdict import Kind, Verdict
 
 BASE_WAIT_MS = 2_000
@@ -81,13 +81,18 @@ class RetryAt:
 
 
 @dataclass(frozen=True, slots=True)
+class Requeue:
+    """Ready again: it was rejected with many others, so its calls tell nothing about it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fail:
     """Give up."""
 
     why: str
 
 
-JobAction = Succeed | Accept | Reask | SplitPack | Release | RetryAt | Fail
+JobAction = Succeed | Accept | Reask | SplitPack | Release | RetryAt | Requeue | Fail
 
 
 def after_answer(
@@ -224,7 +229,7 @@ def event_of(action: JobAction) -> JobEvent:
             return JobEvent.ACCEPTED
         case RetryAt():
             return JobEvent.BACKED_OFF
-        case Reask() | SplitPack() | Release():
+        case Reask() | SplitPack() | Release() | Requeue():
             return JobEvent.RELEASED
         case Fail():
             return JobEvent.GAVE_UP
@@ -241,5 +246,7 @@ def tries_after(action: JobAction, tries: Tries) -> Tries:
             return replace(tries, faults=0, splits=tries.splits + 1)
         case Release():
             return replace(tries, attempts=tries.attempts - 1)
+        case Requeue():
+            return replace(tries, attempts=REQUEUED_ATTEMPTS, faults=REQUEUED_FAULTS)
         case Succeed() | Accept() | RetryAt() | Fail():
             return tries

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# The history of a job that was rejected with many others begins anew, with a fault that belongs to
+# no attempt: so it can be told from a job with faults of its own.
+REQUEUED_ATTEMPTS = 0
+REQUEUED_FAULTS = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Tries:
@@ -22,6 +27,14 @@ class Tries:
     faults: int = 0
     invalid_replies: int = 0
     splits: int = 0
+
+    @property
+    def was_requeued(self) -> bool:
+        """Whether it was rejected with many others before the present call.
+
+        Otherwise each fault belongs to an earlier attempt than the present one.
+        """
+        return 0 < self.attempts <= self.faults
 
     def with_attempt(self) -> Tries:
         """Returns the history with one more call."""

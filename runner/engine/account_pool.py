@@ -8,7 +8,6 @@ from functools import partial
 
 from anyio.abc import TaskGroup
 
-from runner.clock import Clock
 from runner.core.gate import ParkReason
 from runner.core.route import Route
 from runner.core.verdict import Kind, Verdict, with_good_token
@@ -16,6 +15,7 @@ from runner.core.window import Window
 from runner.engine.balance_poller import BalancePoller
 from runner.engine.call import EndedCall
 from runner.engine.posts import Post
+from runner.engine.provider_clock import ProviderClock
 from runner.errors import UnauthorisedError
 from runner.language import _
 from runner.providers.account import Account
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 class AccountPool:
     """The accounts with their endpoints and balance pollers, and the refused ones among them."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], post: Post, clock: Clock) -> None:
+    def __init__(self, endpoints: Sequence[Endpoint], post: Post, clock: ProviderClock) -> None:
         self._endpoints = {endpoint.account.name: endpoint for endpoint in endpoints}
         self._pollers = {name: BalancePoller(e, post, clock) for name, e in self._endpoints.items()}
         self._refused: dict[str, UnauthorisedError] = {}

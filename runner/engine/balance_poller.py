@@ -9,12 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
 import anyio
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.clock import Clock
 from runner.core import gate, grants, quota
 from runner.core.calendar import NEVER
 from runner.core.gate import ParkReason
@@ -24,6 +22,7 @@ from runner.core.time_units import DAY_MS
 from runner.core.verdict import Kind, Scope, Verdict, is_of_calls
 from runner.core.window import CREDIT, Quota, Window
 from runner.engine.posts import Post
+from runner.engine.provider_clock import ProviderClock
 from runner.errors import StoreError
 from runner.language import _, gettext_noop
 from runner.providers.account import Account
@@ -49,7 +48,7 @@ REMEDY = gettext_noop("make a new token and set the variable that the account na
 class BalancePoller:
     """Polls one account's credits."""
 
-    def __init__(self, endpoint: Endpoint, post: Post, clock: Clock) -> None:
+    def __init__(self, endpoint: Endpoint, post: Post, clock: ProviderClock) -> None:
         self.account = endpoint.account
         self._endpoint = endpoint
         self._post = post
@@ -103,8 +102,11 @@ class BalancePoller:
                 await self._rest()
 
     async def _rest(self) -> None:
-        """Sleeps until the next poll is due, even if the clock is set or the machine sleeps."""
-        while (left_ms := self._ask_at - self._clock.now()) > 0:
+        """Sleeps until the next poll is due, even if the clock is set or the machine sleeps.
+
+        A poll that is further off than any is planned shows that the clock was set back.
+        """
+        while 0 < (left_ms := self._ask_at - self._clock.now()) <= EVERY_MS:
             with anyio.move_on_after(min(max(self._clock.tick_s, REST_S), left_ms / 1000)):
                 await self._hurried.wait()
                 # It may have been set before the poll failed; a set event would end every wait.
@@ -112,11 +114,12 @@ class BalancePoller:
 
     async def _poll(self, rule: Quota) -> Verdict | None:
         """Asks for the balance and stores it; returns a verdict if the token is refused."""
-        now = self._clock.now()
-        self._ask_at = now + EVERY_MS
+        self._ask_at = self._clock.now() + EVERY_MS
         reply = await ask_balance(self._endpoint)
+        now = await self._clock.settled_now()
+        self._ask_at = min(self._ask_at, now + EVERY_MS)
         if isinstance(reply, TokenRefused):
-            await self._post(partial(write_refusal, account=self.account, why=reply.why, now=now))
+            await self._post(lambda c, _: write_refusal(c, self.account, reply.why, now))
             return Verdict(Kind.UNAUTHORISED, reply.why, remedy=_(REMEDY))
         if isinstance(reply, Balance):
             self.token_is_good = True
@@ -124,7 +127,7 @@ class BalancePoller:
                 self._ask_at = min(self._ask_at, now + EVERY_MS_WITHOUT)
             await self._ask_prices()
             learned = await self._post(
-                partial(write_balance, account=self.account, rule=rule, balance=reply, now=now)
+                lambda c, _: write_balance(c, self.account, rule, reply, now)
             )
             self.prices |= {model: price / CREDIT for model, price in learned.prices.items()}
             self._ask_at = min(self._ask_at, learned.next_expiry + EXPIRED_MS)

@@ -77,9 +77,13 @@ class Engine:
         self._provider_clock = ProviderClock(clock, endpoints, self._alarm.ring)
         self._now = self._provider_clock.now
         self._posts = Posts(self._alarm.ring)
-        self._accounts = AccountPool(endpoints, self._posts.post, clock)
+        self._accounts = AccountPool(endpoints, self._posts.post, self._provider_clock)
         self._images = ImageTaskPoller(
-            database, self._posts.post, self._accounts.endpoints, clock, self._alarm.ring
+            database,
+            self._posts.post,
+            self._accounts.endpoints,
+            self._provider_clock,
+            self._alarm.ring,
         )
         self._runs = Runs(database)
         self._clients = ClientQueue(self._now, self._alarm.ring)

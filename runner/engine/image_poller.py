@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import anyio
 from aiolimiter import AsyncLimiter
@@ -15,20 +13,17 @@ from anyio.abc import TaskGroup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner import exact_json
-from runner.clock import Clock
-from runner.core.retry import next_poll_at
+from runner.core.retry import LONGEST_POLL_MS, next_poll_at
 from runner.engine.image_replies import image_reply
+from runner.engine.image_target import ImageTarget, put_in_place, target_of
 from runner.engine.posts import Post
+from runner.engine.provider_clock import ProviderClock
 from runner.errors import OutputError, RunnerError, StoreError, UnavailableError
-from runner.files.target import as_output_errors, atomic_write
-from runner.jobfile import JobFile
-from runner.jobfile.kinds import Answers
 from runner.language import _
 from runner.providers.downloads import Expired, Image, Unfit
 from runner.providers.endpoint import Endpoint
 from runner.providers.images import TaskDone, TaskFailed, TaskLost, TaskPending, Unreachable
 from runner.store import batches, image_tasks, jobs
-from runner.store.batches import Batch
 from runner.store.counts import Changes
 from runner.store.database import Database
 from runner.store.image_tasks import ImageTask
@@ -46,69 +41,6 @@ POLLS_PER_SECOND = 20
 End = Callable[..., Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class ImageTarget:
-    """Where the images of a batch are stored, with the limits on their size and attempts.
-
-    `as_reply`: they are not stored, since the rows are requests; the answer is OpenAI's reply.
-    """
-
-    folder: Path
-    max_bytes: int
-    max_attempts: int
-    batch_id: int
-    first_job: int
-    first_row: int
-    row_step: int
-    digits: int
-    as_reply: bool
-
-    def path(self, job_id: int, suffix: str) -> Path:
-        """Returns the path of a job's image, named by the numbers of the batch and of the row.
-
-        So batches with the same name, or the same folder, do not overwrite each other's images.
-        """
-        number = job_id - self.first_job + 1
-        return self.folder / f"{self.batch_id}-{number:0{self.digits}}{suffix}"
-
-    def row_id(self, job_id: int) -> int:
-        """Returns the id of the row that a job is about."""
-        return self.first_row + (job_id - self.first_job) * self.row_step
-
-
-def target_of(batch: Batch) -> ImageTarget:
-    """Returns the image target of a batch."""
-    jobfile = JobFile.from_json(batch.job_json)
-    return ImageTarget(
-        Path(jobfile.images.folder or f"{batch.name}-images"),
-        jobfile.images.max_bytes,
-        jobfile.limits.max_attempts,
-        batch.id,
-        batch.first_job,
-        batch.first_row,
-        batch.row_step,
-        digits=max(4, len(str(batch.rows))),
-        as_reply=jobfile.job.traits.answers is Answers.REPLY,
-    )
-
-
-def put_in_place(path: Path, data: bytes) -> None:
-    """Writes a file atomically and durably; its folder is created if needed.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
-    with as_output_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as file:
-            file.write(data)
-
-
-def _is_place(task_id: str) -> bool:
-    """Whether a stored task id is in fact the URL of a finished image."""
-    return task_id.startswith(("http://", "https://", "data:"))
-
-
 def _later(task: ImageTask, why: str) -> End:
     """Returns an end that schedules another poll, or fails the task after a day with `why`."""
 
@@ -123,6 +55,16 @@ def _later(task: ImageTask, why: str) -> End:
     return again
 
 
+def _rest(task: ImageTask) -> End:
+    """Returns an end that schedules another poll, whatever the job of the task is."""
+
+    async def again(connection: AsyncConnection, now: int, changes: Changes) -> None:
+        del changes
+        await image_tasks.poll_again(connection, task, now + LONGEST_POLL_MS)
+
+    return again
+
+
 class ImageTaskPoller:
     """Polls the image tasks of this process's accounts."""
 
@@ -131,7 +73,7 @@ class ImageTaskPoller:
         database: Database,
         post: Post,
         endpoints: Mapping[str, Endpoint],
-        clock: Clock,
+        clock: ProviderClock,
         on_change: Callable[[], None],
     ) -> None:
         self._database = database
@@ -142,7 +84,6 @@ class ImageTaskPoller:
         self._woken = anyio.Event()
         self._polling = 0
         self._limiter = AsyncLimiter(POLLS_PER_SECOND, 1)
-        self._targets: dict[int, ImageTarget] = {}
         self._unwritten: dict[int, str] = {}  # by job: why its image cannot be written
 
     @property
@@ -170,7 +111,8 @@ class ImageTaskPoller:
 
     async def _turn(self, runner_id: int, polls: TaskGroup) -> float:
         """Starts to poll the tasks that are due; returns the seconds to sleep afterwards."""
-        accounts, now = list(self._endpoints), self._clock.now()
+        await self._forget_ended()
+        accounts, now = list(self._endpoints), await self._clock.settled_now()
         free = AT_ONCE - self._polling
         if free <= 0:
             return math.inf  # the end of a poll wakes it
@@ -181,16 +123,31 @@ class ImageTaskPoller:
                 return math.inf
             if due > now:
                 return min(self._clock.tick_s, (due - now) / 1000)
-            leasing = partial(
-                image_tasks.lease_due, accounts=accounts, runner_id=runner_id, most=free, now=now
-            )
-            leased = await self._post(leasing)
+
+            async def lease(connection: AsyncConnection, _: Changes) -> list[ImageTask]:
+                return await image_tasks.lease_due(connection, accounts, runner_id, free, now)
+
+            leased = await self._post(lease)
         except StoreError:
             return RETRY_S
         self._polling += len(leased)
         for task in leased:
             polls.start_soon(self._poll, task)
         return 0.0
+
+    async def _forget_ended(self) -> None:
+        """Forgets the trouble with images whose tasks another runner or a user has ended."""
+        if not self._unwritten:
+            return
+        try:
+            async with self._database.read() as connection:
+                left = await image_tasks.still_there(connection, list(self._unwritten))
+        except StoreError:
+            return
+        if gone := self._unwritten.keys() - left:
+            for job_id in gone:
+                del self._unwritten[job_id]
+            self._on_change()
 
     async def _poll(self, task: ImageTask) -> None:
         """Polls a task once; if the outcome cannot be stored, another poll follows."""
@@ -210,24 +167,32 @@ class ImageTaskPoller:
             self._on_change()
 
     async def _store(self, end: End) -> None:
-        async def write(connection: AsyncConnection) -> None:
-            changes = Changes()
-            await end(connection, now=self._clock.now(), changes=changes)
-            await changes.write(connection)
+        now = await self._clock.settled_now()
+
+        async def write(connection: AsyncConnection, changes: Changes) -> None:
+            await end(connection, now=now, changes=changes)
 
         await self._post(write)
 
     async def _store_later(self, task: ImageTask, why: str) -> None:
-        """Schedules another poll of a task, retrying until that is stored."""
-        while True:
+        """Schedules another poll of a task; if that cannot be stored, at least ends its lease."""
+        for end in (_later(task, why), _rest(task)):
             try:
-                await self._store(_later(task, why))
-            except UnavailableError:
-                await anyio.sleep(RETRY_S)
-            except StoreError:
-                return
+                await self._store_once_it_can_be_written(end)
+            except StoreError as error:
+                log.warning("image task is left: %s", error, extra={"job": task.job_id})
+            except Exception:
+                # A bug must not cancel the calls in flight, which are paid for.
+                log.exception("image task cannot be scheduled", extra={"job": task.job_id})
             else:
                 return
+
+    async def _store_once_it_can_be_written(self, end: End) -> None:
+        while True:
+            try:
+                return await self._store(end)
+            except UnavailableError:
+                await anyio.sleep(RETRY_S)
 
     async def _outcome(self, task: ImageTask) -> End:
         """Polls a task; an image that cannot be written is downloaded again, for up to a day."""
@@ -241,7 +206,7 @@ class ImageTaskPoller:
             reason = getattr(error.__cause__, "strerror", None) or type(error.__cause__).__name__
             # In English, since it is stored if the task is given up.
             end = _later(task, f"images cannot be written to {target.folder} ({reason})")
-            if next_poll_at(task.started_at, self._clock.now()) is not None:
+            if next_poll_at(task.started_at, await self._clock.settled_now()) is not None:
                 self._unwritten[task.job_id] = why
                 return end
         self._unwritten.pop(task.job_id, None)
@@ -253,8 +218,8 @@ class ImageTaskPoller:
         Raises:
             OutputError: Its image was downloaded, and cannot be written.
         """
-        endpoint, place = self._endpoints[task.account], task.task_id
-        state = TaskDone((place,)) if _is_place(place) else await endpoint.task(place, POLL_S)
+        endpoint, url = self._endpoints[task.account], task.image_url
+        state = TaskDone((url,)) if url else await endpoint.task(task.task_id, POLL_S)
         match state:
             case TaskDone(urls) if target.as_reply:
                 return await self._reply(task, target, endpoint, urls)
@@ -289,7 +254,7 @@ class ImageTaskPoller:
         async with self._database.read() as connection:
             row = (await jobs.read_bodies(connection, [row_id]))[row_id]
         as_base64 = exact_json.loads(row)["body"].get("response_format") == "b64_json"
-        now = self._clock.now()
+        now = await self._clock.settled_now()
         download = await image_reply(endpoint, urls, now, as_base64=as_base64)
         if not isinstance(download, str):
             return self._unfetched(task, target, download)
@@ -303,7 +268,7 @@ class ImageTaskPoller:
             case Unfit(why):
                 why = f"the image cannot be kept: {why}"
                 return partial(image_tasks.failed, task=task, why=why)
-            case Expired(why) if not _is_place(task.task_id):
+            case Expired(why) if task.image_url is None:
                 return _later(task, why)  # the next poll returns a fresh URL
             case Expired(why):
                 most = target.max_attempts
@@ -312,10 +277,8 @@ class ImageTaskPoller:
                 return _later(task, why)
 
     async def _target(self, batch_id: int) -> ImageTarget:
-        if batch_id not in self._targets:
-            async with self._database.read() as connection:
-                batch = await batches.get_batch(connection, batch_id)
-            if batch is None:
-                raise StoreError(f"batch {batch_id} has image tasks, and is not there")
-            self._targets[batch_id] = target_of(batch)
-        return self._targets[batch_id]
+        async with self._database.read() as connection:
+            batch = await batches.get_batch(connection, batch_id)
+        if batch is None:
+            raise StoreError(f"batch {batch_id} has image tasks, and is not there")
+        return target_of(batch)

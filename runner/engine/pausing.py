@@ -64,7 +64,7 @@ async def pause_rejected(
         return batch_id not in batches or batches[batch_id].counts.succeeded > 0
 
     fresh = [each for each in settlements if each.call.id in still_open]
-    rejections = find_systematic(fresh, memory.streak_of, answered, turn.now)
+    rejections = find_systematic(fresh, memory.streak_of, answered)
     for batch_id in rejections.streaks.keys() & batches.keys():
         more = rejections.streaks[batch_id].count - batches[batch_id].calls_rejected
         turn.changes.add(batch_id, "calls_rejected", more)

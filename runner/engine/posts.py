@@ -14,10 +14,12 @@ import anyio
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.errors import StoreError
+from runner.store.counts import Changes
 from runner.store.database import is_failure
 
 T = TypeVar("T")
-Work = Callable[[AsyncConnection], Awaitable[T]]
+Work = Callable[[AsyncConnection, Changes], Awaitable[T]]
+"""Is called with the connection, and with the changes of counts, to which it adds its own."""
 
 
 class Post(Protocol):
@@ -67,18 +69,23 @@ class Posts:
         result: T = item.result
         return result
 
-    async def run(self, connection: AsyncConnection) -> list[_Item]:
-        """Runs all waiting work; `finish` must be called once the transaction is committed."""
+    async def run(self, connection: AsyncConnection, changes: Changes) -> list[_Item]:
+        """Runs all waiting work; `finish` must be called once the transaction is committed.
+
+        `changes` receives the changes of counts, which the caller must write.
+        """
         items = list(self._waiting)
         for item in items:
-            item.error = None
+            item.error, own = None, Changes()
             try:
                 async with connection.begin_nested():
-                    item.result = await item.work(connection)
+                    item.result = await item.work(connection, own)
             except Exception as error:
                 if is_failure(error):
                     raise  # the whole transaction has failed
                 item.error = error
+            else:
+                changes.include(own)
         return items
 
     def finish(self, items: list[_Item]) -> None:

@@ -14,10 +14,10 @@ from runner.store.batches import Batch
 
 
 class Preparer:
-    """Prepares calls; the job file of a batch is compiled once."""
+    """Prepares calls; the job file of a batch is compiled once, and again if it is changed."""
 
     def __init__(self) -> None:
-        self._jobs: dict[int, CompiledJob] = {}
+        self._jobs: dict[int, tuple[str, CompiledJob]] = {}  # by batch: its job file, compiled
 
     async def prepare(
         self, connection: AsyncConnection, known: Mapping[int, Batch], calls: Sequence[Call]
@@ -29,6 +29,8 @@ class Preparer:
         """
         if not calls:
             return []
+        for batch_id in self._jobs.keys() - known.keys():
+            del self._jobs[batch_id]
         ids = [known[call.permit.key].row(job.job_id) for call in calls for job in call.jobs]
         bodies = await jobs.read_bodies(connection, ids)
         asked = [j.job_id for call in calls for j in call.jobs if j.tries.invalid_replies]
@@ -44,6 +46,8 @@ class Preparer:
         return prepared
 
     def _job_of(self, batch: Batch) -> CompiledJob:
-        if batch.id not in self._jobs:
-            self._jobs[batch.id] = compile_job(batch)
-        return self._jobs[batch.id]
+        job_json, compiled = self._jobs.get(batch.id, ("", None))
+        if compiled is None or job_json != batch.job_json:
+            compiled = compile_job(batch)
+            self._jobs[batch.id] = batch.job_json, compiled
+        return compiled

@@ -28,12 +28,7 @@ ASK_EVERY_S = 0.6
 
 
 class ProviderClock:
-    """Our clock, corrected by the Dates of replies.
-
-    Attributes:
-        is_settled: Whether the provider was asked since our clock last jumped. Until then no call
-            should start, as it might be counted on a wrong day.
-    """
+    """Our clock, corrected by the Dates of replies."""
 
     def __init__(
         self, clock: Clock, endpoints: Sequence[Endpoint], wake: Callable[[], None]
@@ -45,7 +40,22 @@ class ProviderClock:
         self._difference: int | None = None  # between our clock and the loop's
         self._doubted = anyio.Event()
         self._asked_at = 0  # by the loop's clock (ms)
-        self.is_settled = not self._endpoints
+        self._settled = anyio.Event()
+        if not self._endpoints:
+            self._settled.set()
+
+    @property
+    def tick_s(self) -> float:
+        """The longest sleep, in seconds, before the clock must be read again."""
+        return self._clock.tick_s
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the provider was asked since our clock last jumped.
+
+        Until then no call should start, as it might be counted on a wrong day.
+        """
+        return self._settled.is_set()
 
     @property
     def skew_ms(self) -> int:
@@ -60,6 +70,13 @@ class ProviderClock:
     def now(self) -> int:
         """Returns the present moment by the provider's clock (ms since the epoch)."""
         return self._clock.now() + self._skew.ms
+
+    async def settled_now(self) -> int:
+        """Returns the present moment once it is settled (ms since the epoch)."""
+        self.check_jump()
+        while not self.is_settled:
+            await self._settled.wait()
+        return self.now()
 
     def check_jump(self) -> None:
         """Detects a jump of our clock, by comparison with the loop's monotonic clock."""
@@ -88,13 +105,16 @@ class ProviderClock:
             await self._doubted.wait()
             self._doubted = anyio.Event()
             await self._ask()
-            self.is_settled = True
+            if not self._doubted.is_set():  # our clock has not jumped meanwhile
+                self._settled.set()
             self._wake()
 
     def _doubt(self) -> None:
-        if self._endpoints:
-            self.is_settled = False
-            self._doubted.set()
+        if not self._endpoints:
+            return
+        if self.is_settled:
+            self._settled = anyio.Event()
+        self._doubted.set()
 
     async def _ask(self) -> None:
         """Asks for the time until one is confirmed, or no provider answers."""

@@ -71,8 +71,7 @@ class Scheduler:
         ended: Sequence[EndedCall],
         rules_of: RulesOf,
         now: int,
-        *,
-        stale: bool = False,
+        written: Changes | None = None,
     ) -> Turn:
         """Settles `ended`, then admits the calls that the rules allow.
 
@@ -82,11 +81,12 @@ class Scheduler:
             ended: The calls that have ended.
             rules_of: Returns the user's rules for a batch.
             now: The present moment, by the provider's clock (ms since the epoch).
-            stale: Whether the caller has written within the transaction.
+            written: The changes of counts by what the caller has written within the transaction;
+                None if it has written nothing.
         """
         defer_writes(connection)
-        memory = await self._current(connection, memory, stale=stale)
-        turn = OpenTurn(connection, now, memory)
+        memory = await self._current(connection, memory, stale=written is not None)
+        turn = OpenTurn(connection, now, memory, written or Changes())
         stored_windows = memory.snapshot.latest.values()
         settlements = self._settle(turn, ended)
         still_open = await unsettled(connection, settlements)

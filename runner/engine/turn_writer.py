@@ -16,6 +16,7 @@ from runner.engine.posts import Posts
 from runner.engine.scheduler import Scheduler
 from runner.errors import RunnerError
 from runner.store import set_aside
+from runner.store.counts import Changes
 from runner.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -42,10 +43,12 @@ class TurnWriter:
             StoreError: The database cannot be written, and the turn has changed nothing.
         """
         try:
+            changes = Changes()
             async with self._database.write() as connection:
-                posted = await self._posts.run(connection)
+                posted = await self._posts.run(connection, changes)
+                written = changes if posted else None
                 turn = await self._scheduler.take_turn(
-                    connection, memory, ended, rules_of, self._now(), stale=bool(posted)
+                    connection, memory, ended, rules_of, self._now(), written
                 )
         except RunnerError:
             raise

@@ -43,6 +43,11 @@ class Changes:
         counter[old.value] -= number
         counter[new.value] += number
 
+    def include(self, others: Changes) -> None:
+        """Adds other changes."""
+        for batch_id, changed in others.by_batch.items():
+            self.by_batch[batch_id].update(changed)
+
     async def write(self, connection: AsyncConnection) -> None:
         """Adds the changes to the stored counts."""
         rows: list[Mapping[str, Any]] = [

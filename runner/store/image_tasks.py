@@ -25,6 +25,8 @@ from runner.store.results import JobResult
 from runner.store.statement import Statement
 from runner.store.tables import image_tasks, jobs
 
+_SCHEMES = ("http://", "https://", "data:")
+
 
 @dataclass(frozen=True, slots=True)
 class ImageTask:
@@ -45,6 +47,11 @@ class ImageTask:
     account: str
     task_id: str
     started_at: int
+
+    @property
+    def image_url(self) -> str | None:
+        """The URL of the image, if the provider made it within the call; no task id is a URL."""
+        return self.task_id if self.task_id.startswith(_SCHEMES) else None
 
 
 _FREE = image_tasks.c.runner_id.is_(None)
@@ -82,6 +89,7 @@ _END_LEASES = Statement(
     .values(runner_id=literal_column("NULL"))
 )
 _FIND = Statement(select(image_tasks.c.job_id).where(*_OF_TASK))
+_STILL_THERE = Statement(select(image_tasks.c.job_id).where(OneOf(image_tasks.c.job_id, "jobs")))
 _FORGET = Statement(delete(image_tasks).where(*_OF_TASK))
 _FORGET_ALL = Statement(delete(image_tasks).where(OneOf(image_tasks.c.job_id, "jobs")))
 _JOB = Statement(select(jobs.c.state, jobs.c.faults).where(jobs.c.id == bindparam("job")))
@@ -137,6 +145,11 @@ async def next_due(connection: AsyncConnection, accounts: Sequence[str]) -> int 
     """Returns when the next task without a lease is due (ms since the epoch); None if none is."""
     [(due,)] = await _NEXT_DUE.fetch(connection, accounts=listed(list(accounts)))
     return due if due is None else int(due)
+
+
+async def still_there(connection: AsyncConnection, job_ids: Sequence[int]) -> set[int]:
+    """Returns which of these jobs have a task."""
+    return {row.job_id for row in await _STILL_THERE.fetch(connection, jobs=listed(job_ids))}
 
 
 async def poll_again(connection: AsyncConnection, task: ImageTask, due: int) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, case, delete, func, literal_column, or_, selec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import BatchState, JobEvent, JobState, after
+from runner.core.tries import REQUEUED_ATTEMPTS, REQUEUED_FAULTS
 from runner.store import batch_updates, batches, results, reviews
 from runner.store.batch_rows import place_of, row_of
 from runner.store.batches import Batch
@@ -71,7 +72,8 @@ _TAKE_BACK = Statement(
     .where(*_TAKEN_BACK)
     .values(
         state=case((_IS_DUPLICATE, "duplicate"), else_="ready"),
-        faults=case((_IS_DUPLICATE, 0), else_=1),
+        attempts=case((_IS_DUPLICATE, 0), else_=REQUEUED_ATTEMPTS),
+        faults=case((_IS_DUPLICATE, 0), else_=REQUEUED_FAULTS),
     )
 )
 
@@ -79,7 +81,7 @@ _TAKE_BACK = Statement(
 async def requeue_failed(
     connection: AsyncConnection, job_ids: Sequence[int], changes: Changes
 ) -> None:
-    """Queues jobs again that failed for another's fault, which counts as one fault of theirs."""
+    """Queues jobs again that failed for another's fault; see `Tries.was_requeued`."""
     if not job_ids:
         return
     which = {"jobs": listed(job_ids)}

@@ -14,25 +14,27 @@ from runner.core.rejections import (
     Streak,
     find_systematic,
 )
-from runner.core.retry import Fail, JobAction, Release, RetryAt, Succeed
+from runner.core.retry import Fail, JobAction, Release, Requeue, RetryAt, Succeed, tries_after
 from runner.core.settlement import Call, CallJob, JobOutcome, Settlement
 from runner.core.tries import Tries
 from runner.core.verdict import Kind, Verdict
 
-NOW = 1_795_500_000_000
 PERMIT = Permit(1, ("mine", "qwen"), {})
 REJECTED = Verdict(Kind.REJECTED, 'HTTP 400, request "a1" of 12 is not allowed')
 SAME = Verdict(Kind.REJECTED, 'HTTP 400, request "b2" of 977 is not allowed', remedy="log in")
 OTHER = Verdict(Kind.REJECTED, "HTTP 400, no such parameter")
 OF_THE_ROW = Verdict(Kind.REJECTED, "HTTP 400, maximum context length is 8192 tokens")
+FIRST = Tries()
 DONE, FAULT = Verdict(Kind.DONE), Verdict(Kind.TRANSIENT, "HTTP 502")
 
 
-def ended(number: int, verdict: Verdict, *, batch: int | None = 1, faults: int = 0) -> Settlement:
+def ended(
+    number: int, verdict: Verdict, *, batch: int | None = 1, tries: Tries = FIRST
+) -> Settlement:
     action: JobAction = Fail(verdict.why)
     if verdict.kind is not Kind.REJECTED:
         action = Succeed("a") if verdict is DONE else Release()
-    job = CallJob(number, Tries(faults=faults))
+    job = CallJob(number, tries)
     call = Call(number, PERMIT, (job,), batch)
     return Settlement(call, Outcome(verdict), (JobOutcome(job, action),))
 
@@ -41,7 +43,7 @@ def found_in(
     *verdicts: Verdict, before: Streak = NO_STREAK, answered: bool = True, first: int = 1
 ) -> Rejections:
     found = [ended(number, verdict) for number, verdict in enumerate(verdicts, first)]
-    return find_systematic(found, lambda _batch: before, lambda _batch: answered, NOW)
+    return find_systematic(found, lambda _batch: before, lambda _batch: answered)
 
 
 def actions(found: Rejections) -> list[JobAction]:
@@ -50,7 +52,7 @@ def actions(found: Rejections) -> list[JobAction]:
 
 def test_a_handful_of_rejections_in_the_same_way_is_systematic_and_fails_no_row() -> None:
     found = found_in(DONE, *[REJECTED] * (REJECTIONS - 1), SAME)
-    assert actions(found) == [Succeed("a"), *[RetryAt(NOW)] * REJECTIONS]
+    assert actions(found) == [Succeed("a"), *[Requeue()] * REJECTIONS]
     why = f"the provider rejects call after call: {SAME.why}; log in"
     assert found.pause_reasons == {1: why}
     assert found.streaks[1].count == REJECTIONS
@@ -68,14 +70,14 @@ def test_rows_that_were_failed_before_it_was_known_are_queued_again() -> None:
     before = found_in(DONE, *[REJECTED] * 3).streaks[1]
     found = found_in(SAME, SAME, before=before, first=5)
     assert found.requeued == [2, 3, 4]
-    assert actions(found) == [RetryAt(NOW)] * 2
+    assert actions(found) == [Requeue()] * 2
     assert found.streaks[1].failed_jobs == ()
 
 
 def test_calls_in_flight_when_the_batch_was_paused_fail_no_row_either() -> None:
     paused = found_in(*[REJECTED] * REJECTIONS).streaks[1]
     found = found_in(REJECTED, before=paused, first=9)
-    assert (actions(found), found.requeued) == ([RetryAt(NOW)], [])
+    assert (actions(found), found.requeued) == ([Requeue()], [])
 
 
 def test_an_answer_ends_a_streak() -> None:
@@ -136,14 +138,21 @@ def test_rejections_before_a_restart_count_and_their_message_is_not_known() -> N
 
 
 def test_a_row_that_is_rejected_again_after_the_batch_was_resumed_fails() -> None:
+    again = tries_after(Requeue(), Tries(attempts=3, faults=1)).with_attempt()
     found = find_systematic(
-        [ended(n, REJECTED, faults=n % 2) for n in range(REJECTIONS)],
+        [ended(n, REJECTED, tries=again if n % 2 else FIRST) for n in range(REJECTIONS)],
         lambda _batch: NO_STREAK,
         lambda _batch: True,
-        NOW,
     )
-    fails = [Fail(REJECTED.why) if n % 2 else RetryAt(NOW) for n in range(REJECTIONS)]
+    fails = [Fail(REJECTED.why) if n % 2 else Requeue() for n in range(REJECTIONS)]
     assert (actions(found), list(found.pause_reasons)) == (fails, [1])
+
+
+def test_faults_of_its_own_fail_no_row_that_is_rejected_for_the_first_time() -> None:
+    had_a_fault = tries_after(RetryAt(0), FIRST).with_attempt()
+    rejected = [ended(n, REJECTED, tries=had_a_fault) for n in range(REJECTIONS)]
+    found = find_systematic(rejected, lambda _batch: NO_STREAK, lambda _batch: True)
+    assert actions(found) == [Requeue()] * REJECTIONS
 
 
 def test_every_batch_has_a_streak_of_its_own_and_a_call_for_none_has_none() -> None:
@@ -151,7 +160,6 @@ def test_every_batch_has_a_streak_of_its_own_and_a_call_for_none_has_none() -> N
         [ended(n, REJECTED, batch=(None, 1, 2)[n % 3]) for n in range(3 * REJECTIONS - 3)],
         lambda batch: Streak(1, failed_jobs=(99,)) if batch == 2 else NO_STREAK,
         lambda _batch: True,
-        NOW,
     )
     assert (list(found.pause_reasons), found.requeued) == ([2], [99])
     assert {b: s.count for b, s in found.streaks.items()} == {1: 4, 2: REJECTIONS}

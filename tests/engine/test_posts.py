@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.engine.posts import Posts
 from runner.errors import StoreError
+from runner.store.counts import Changes
 from runner.store.database import Database
 from tests.store.kit import Store
 
@@ -21,11 +22,13 @@ async def insert(connection: AsyncConnection, number: int) -> int:
     return number
 
 
-async def take_turn(database: Database, posts: Posts) -> None:
-    """A turn of the engine, as far as posts are concerned."""
+async def take_turn(database: Database, posts: Posts) -> Changes:
+    """A turn of the engine, as far as posts are concerned; the changes of counts in it."""
+    changes = Changes()
     async with database.write() as connection:
-        items = await posts.run(connection)
+        items = await posts.run(connection, changes)
     posts.finish(items)
+    return changes
 
 
 def test_work_is_done_in_one_transaction_and_told_when_it_is_committed(store: Store) -> None:
@@ -37,7 +40,7 @@ def test_work_is_done_in_one_transaction_and_told_when_it_is_committed(store: St
         posts = Posts(lambda: None)
 
         async def post(number: int) -> None:
-            found.append(await posts.post(lambda c: insert(c, number)))
+            found.append(await posts.post(lambda c, _: insert(c, number)))
 
         async with anyio.create_task_group() as tasks:
             for number in (1, 2, 3):
@@ -61,8 +64,9 @@ def test_work_that_fails_changes_nothing_and_harms_no_other(store: Store) -> Non
             await connection.execute(CREATE)
         posts = Posts(lambda: None)
 
-        async def broken(connection: AsyncConnection) -> None:
+        async def broken(connection: AsyncConnection, changes: Changes) -> None:
             await insert(connection, 7)
+            changes.add(1, "reused", 7)
             raise ZeroDivisionError
 
         async def post_broken() -> None:
@@ -71,15 +75,17 @@ def test_work_that_fails_changes_nothing_and_harms_no_other(store: Store) -> Non
             except ZeroDivisionError as error:
                 failures.append(type(error))
 
-        async def post_good() -> None:
-            await posts.post(lambda c: insert(c, 8))
+        async def good(connection: AsyncConnection, changes: Changes) -> None:
+            await insert(connection, 8)
+            changes.add(1, "reused", 8)
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(post_broken)
-            tasks.start_soon(post_good)
+            tasks.start_soon(posts.post, good)
             await anyio.lowlevel.checkpoint()
             await anyio.lowlevel.checkpoint()
-            await take_turn(database, posts)
+            changes = await take_turn(database, posts)
+        assert changes.by_batch == {1: {"reused": 8}}
 
     store.run(main)
     assert failures == [ZeroDivisionError]
@@ -91,6 +97,6 @@ def test_what_is_posted_to_an_engine_that_has_ended_is_refused(store: Store) -> 
         posts = Posts(lambda: None)
         posts.close()
         with pytest.raises(StoreError, match="has ended"):
-            await posts.post(lambda c: insert(c, 1))
+            await posts.post(lambda c, _: insert(c, 1))
 
     store.run(main)

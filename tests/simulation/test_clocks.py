@@ -14,6 +14,7 @@ import pytest
 from runner.core.demand import Rules
 from runner.core.ending import Ending
 from runner.core.pacing import Pace
+from runner.core.time_units import HOUR_MS
 from runner.engine.run import RunOptions
 from runner.simulator import SimulatorTransport, build_app
 from tests.support.world import World, simulate
@@ -124,3 +125,67 @@ def test_a_date_that_is_wrong_moves_nothing(tmp_path: Path, date: str, every: in
         assert world.simulator.stats().calls == 90
 
     simulate(tmp_path, story, calls_per_day=60)
+
+
+PICTURES = """
+[job]
+name = "pictures"
+kind = "image"
+model = "{{model}}"
+[prompt]
+user = "{{{{{{{{ text }}}}}}}}"
+[images]
+folder = "{folder}"
+"""
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=25), timedelta(hours=-1)])
+def test_image_tasks_are_polled_by_the_providers_clock(tmp_path: Path, ahead: timedelta) -> None:
+    """By the machine's, a paid task would be a day old at its first poll, or due in an hour."""
+
+    async def story(world: World) -> None:
+        batch = await world.queue(4, job=PICTURES.format(folder=tmp_path / "made"))
+        began = world.local()
+        assert await world.run(ASAP, clock=WrongClock(world, ahead)) is Ending.DONE
+        assert {(row.state, row.error) for row in await world.rows(batch)} == {("succeeded", None)}
+        assert world.local() - began < timedelta(minutes=5)
+        assert world.simulator.stats().images == 4
+
+    simulate(tmp_path, story, image_ms=(60_000, 90_000))
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=25), timedelta(hours=-25)])
+def test_a_jump_of_the_clock_gives_up_no_image(tmp_path: Path, jump: timedelta) -> None:
+    async def story(world: World) -> None:
+        batch = await world.queue(4, job=PICTURES.format(folder=tmp_path / "made"))
+        began, clock = world.local(), WrongClock(world, tick_s=5.0)
+
+        async def set_clock() -> None:
+            await anyio.sleep(30)
+            clock.ahead = jump
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(set_clock)
+            assert await world.run(ASAP, clock=clock) is Ending.DONE
+        assert {(row.state, row.error) for row in await world.rows(batch)} == {("succeeded", None)}
+        assert world.local() - began < timedelta(minutes=5)
+
+    simulate(tmp_path, story, image_ms=(60_000, 90_000), tick_s=5.0)
+
+
+@pytest.mark.parametrize("ahead", [DAY, -DAY])
+def test_balances_are_stored_by_the_providers_clock(tmp_path: Path, ahead: timedelta) -> None:
+    """By the machine's, a balance would open the window of another day."""
+
+    async def story(world: World) -> None:
+        await world.queue(20)
+        assert await world.run(ASAP, clock=WrongClock(world, ahead)) is Ending.DONE
+        async with world.database.read() as connection:
+            seen = await connection.exec_driver_sql("SELECT at_ms, until_ms FROM balances")
+            opened = await connection.exec_driver_sql(
+                "SELECT counted_at_ms, starts_at_ms FROM windows"
+            )
+            moments = [moment for row in [*seen, *opened] for moment in row]
+        assert all(abs(moment - world.clock.now()) < HOUR_MS for moment in moments), moments
+
+    simulate(tmp_path, story, credits=250.0, calls_per_day=None)

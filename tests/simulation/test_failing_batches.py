@@ -113,3 +113,30 @@ def test_a_batch_of_a_client_ends_with_the_error_of_every_row(tmp_path: Path) ->
         assert (await world.batch(batch)).counts.failed == 120
 
     simulate(tmp_path, story)
+
+
+PICTURES = """
+[job]
+name = "pictures"
+kind = "image"
+model = "{{model}}"
+[prompt]
+user = "{{{{{{{{ text }}}}}}}}"
+[images]
+folder = "{folder}"
+"""
+
+
+def test_a_batch_of_which_every_image_fails_is_paused_too(tmp_path: Path) -> None:
+    """An image fails long after its call, in a task."""
+
+    async def story(world: World) -> None:
+        batch = await world.queue(300, job=PICTURES.format(folder=tmp_path / "made"))
+        await world.run(ASAP, most_failed=0.5, max_concurrency=4)
+        paused = await world.batch(batch)
+        assert paused.state is BatchState.PAUSED
+        assert paused.pause_reason.endswith("rows have failed")
+        assert world.simulator.stats().images < 150
+        assert await world.defects() == []
+
+    simulate(tmp_path, story, calls_per_day=400, faults={"task_failed": 1.0})

@@ -149,3 +149,39 @@ def test_bad_rows_among_good_ones_fail_alone(tmp_path: Path) -> None:
         assert (await world.batch(batch)).counts.failed == 80
 
     simulate(tmp_path, story)
+
+
+class FaultyBefore(Provider):
+    """Answers every second row, and rejects each other one after a fault of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda n: rejected(400, n))
+        self.seen = set[bytes]()
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if any(b"letters %d?" % number in request.content for number in range(1, 12, 2)):
+            return answered()
+        if request.content in self.seen:
+            return super().__call__(request)
+        self.seen.add(request.content)
+        return httpx.Response(500, json={"error": {"message": "a fault"}})
+
+
+def test_rows_with_faults_before_the_rejections_fail_no_earlier_than_others(
+    tmp_path: Path,
+) -> None:
+    provider = FaultyBefore()
+
+    async def story(world: World) -> None:
+        batch = await world.queue(12)
+        failed = []
+        for _ in range(3):
+            await drain(world, provider, 1)
+            failed.append((await world.batch(batch)).counts.failed)
+            async with world.database.write() as connection:
+                await batch_updates.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+        assert (failed[0], failed[-1]) == (0, 6)
+        assert (await world.batch(batch)).counts.succeeded == 6
+        assert await world.defects() == []
+
+    simulate(tmp_path, story)
