@@ -211,6 +211,10 @@ class Endpoint:
         except Exception as error:  # noqa: BLE001 - as in `task`
             return images.Unreachable(self._unforeseen(error))
 
+    async def models(self, timeout_s: float) -> Response | NotSent | NoReply:
+        """Requests the list of models, which is free."""
+        return await self.get(f"{self.base_url}/models", timeout_s)
+
     async def get(
         self, url: str, timeout_s: float, extra_headers: Mapping[str, str] | None = None
     ) -> Response | NotSent | NoReply:
