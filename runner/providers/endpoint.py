@@ -106,7 +106,7 @@ class Endpoint:
 
     def recall_refused_format(self, model: str, name: str, at: int) -> None:
         """Records that `model` refused the type `name` at the time `at`, in ms since the epoch."""
-        self._formats.recall(model, name, at)
+        self._formats.mark_refused(model, name, at)
 
     async def embed(
         self,
