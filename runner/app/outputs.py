@@ -102,9 +102,13 @@ def answers_in(path: Path, state_column: str) -> int:
 
 
 def _free_name(path: Path, word: str) -> Path:
+    """Returns a path that does not exist: ``out.previous.csv``, or ``out.previous-2.csv``."""
     stem, dot, suffixes = path.name.partition(".")
-    names = (f"{stem}.{word}{number}{dot}{suffixes}" for number in ("", *range(-2, -1000, -1)))
-    return next(place for name in names if not (place := path.with_name(name)).exists())
+    place, number = path.with_name(f"{stem}.{word}{dot}{suffixes}"), 1
+    while place.exists():
+        number += 1
+        place = path.with_name(f"{stem}.{word}-{number}{dot}{suffixes}")
+    return place
 
 
 class OutputKeeper:
