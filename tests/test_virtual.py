@@ -7,6 +7,7 @@ import time
 import anyio
 import pytest
 from aiolimiter import AsyncLimiter
+from support.waiting import PATIENCE_S
 
 from runner import virtual
 
@@ -19,7 +20,7 @@ def test_a_week_passes_at_once() -> None:
         return anyio.current_time()
 
     assert virtual.run(main) >= 7 * 24 * 3600
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < PATIENCE_S
 
 
 def test_timers_fire_in_the_order_of_their_moments() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from runner.app.review_rows import ReviewCounts
     from runner.app.reviewing import Reviewing
     from runner.app.submission import OnProgress
-    from runner.store.batch_rows import FailureGroup
+    from runner.store.failures import FailureGroup
 
 
 class Catalogue(BatchReader):

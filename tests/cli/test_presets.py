@@ -11,6 +11,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from support.waiting import PATIENCE_S
 
 CERTIFICATES = Path(__file__).parents[1] / "providers" / "transport" / "certificates"
 
@@ -225,7 +226,7 @@ def https(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[tuple[st
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(PATIENCE_S)
 
 
 @pytest.fixture(autouse=True)

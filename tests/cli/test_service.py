@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.waiting import PATIENCE_S
 
 from runner.cli import service
 from tests.cli.test_watch import running, until
@@ -35,7 +36,7 @@ def test_a_run_without_end_takes_what_is_queued_later_and_survives_its_terminal(
         until(lambda: "1 of 1" in midnight("status").out)
         assert process.poll() is None
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert "another row" in Path("more_out.csv").read_text()
     assert len(Path("out.csv").read_text().splitlines()) == 7
 

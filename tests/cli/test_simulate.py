@@ -17,6 +17,7 @@ import orjson
 import pytest
 from rich.console import Console
 from support.processes import popen
+from support.waiting import PATIENCE_S
 
 from runner.cli.render import setup_views
 from runner.cli.simulate_action import config_changes
@@ -38,7 +39,7 @@ def simulated(folder: Path, *options: str) -> Iterator[httpx.Client]:
         with httpx.Client(base_url=address, headers=headers, trust_env=False) as client:
             yield client
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE_S)
 
 
 def test_every_limit_that_is_asked_for_holds(tmp_path: Path) -> None:

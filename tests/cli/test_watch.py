@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from support.waiting import PATIENCE_S
+
 from runner.cli.watch_action import merged
 from tests.app.test_publishing import NOW, batch, progress
 
@@ -33,9 +35,9 @@ def running(*words: str) -> Iterator[subprocess.Popen[bytes]]:
             process.terminate()
 
 
-def until(ready: Any, seconds: float = 20.0) -> Any:
+def until(ready: Any) -> Any:
     """What `ready` returns as soon as that is something."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         if found := ready():
             return found

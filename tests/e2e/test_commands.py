@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from support.processes import popen
+from support.waiting import PATIENCE_S
 
 MIDNIGHT = [sys.executable, "-m", "runner"]
 JOBS = Path(__file__).parents[2] / "jobs"
@@ -71,7 +72,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     assert first.stderr is not None
     assert "started" in first.stderr.readline()
     first.send_signal(signal.SIGINT)
-    out, err = first.communicate(timeout=20)
+    out, err = first.communicate(timeout=PATIENCE_S)
     assert first.returncode == 3, err
     assert "Traceback" not in err
     assert "go on with: midnight run job.toml data.csv -o out.csv --pace asap" in out
@@ -81,15 +82,15 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     assert (len(states), states.count("queued") > 0) == (60, True)
 
     second = start(environ, tmp_path, *line, "--json")
-    out, err = second.communicate(timeout=60)
+    out, err = second.communicate(timeout=PATIENCE_S)
     assert second.returncode == 0, err
     assert json.loads(out)["succeeded"] == 60
 
     provider.send_signal(signal.SIGINT)
-    seen, _ = provider.communicate(timeout=10)
+    seen, _ = provider.communicate(timeout=PATIENCE_S)
     assert provider.returncode == 0
     assert json.loads(seen)["prompts"] == 60
-    ledger, _ = start(environ, tmp_path, "report", "--json").communicate(timeout=20)
+    ledger, _ = start(environ, tmp_path, "report", "--json").communicate(timeout=PATIENCE_S)
     assert sum(day["calls"] for day in json.loads(ledger)["days"]) == json.loads(seen)["calls"]
 
 
@@ -102,10 +103,10 @@ def test_a_second_signal_stops_at_once_and_loses_nothing(
     run.stderr.readline()
     for _ in range(3):
         run.send_signal(signal.SIGINT)
-    _, err = run.communicate(timeout=20)
+    _, err = run.communicate(timeout=PATIENCE_S)
     assert run.returncode in (3, 130)
     assert "Traceback" not in err
-    out, err = start(environ, tmp_path, "run", "--json").communicate(timeout=60)
+    out, err = start(environ, tmp_path, "run", "--json").communicate(timeout=PATIENCE_S)
     assert json.loads(out)["left"] == 0, err
 
 
@@ -126,7 +127,7 @@ def test_a_signal_that_was_ignored_from_the_start_stays_ignored_and_sigterm_stop
     assert run.stderr is not None
     assert "started" in run.stderr.readline()
     run.send_signal(ignored if sent == "ignored" else signal.SIGTERM)
-    out, err = run.communicate(timeout=30)
+    out, err = run.communicate(timeout=PATIENCE_S)
     assert run.returncode == code, err
     assert ("stopping" in err) == (sent == "SIGTERM")
     assert ("go on with: midnight run job.toml data.csv" in out) == (sent == "SIGTERM")

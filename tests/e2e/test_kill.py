@@ -16,6 +16,7 @@ from random import Random
 import orjson
 import pytest
 from support.processes import MIDNIGHT, Simulator, run, simulating, start
+from support.waiting import PATIENCE_S
 
 from runner.simulator import answer
 
@@ -46,7 +47,7 @@ def await_calls(
     simulator: Simulator, processes: list[subprocess.Popen[bytes]], beyond: int
 ) -> None:
     """Wait until a runner has made a new call, or has ended."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while simulator.seen.calls <= beyond and time.monotonic() < deadline:
         if all(process.poll() is not None for process in processes):
             return

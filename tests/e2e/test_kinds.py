@@ -17,6 +17,7 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 from support.processes import Simulator, run, simulating, start
+from support.waiting import PATIENCE_S
 
 from runner.simulator import make_image, vector
 
@@ -51,7 +52,7 @@ def test_images_are_shown_to_a_model_from_a_file_and_by_their_url(
     run(tmp_path, simulator.address, "run", "job.toml", "in.csv", "-o", "out.csv")
     assert [row["state"] for row in results(tmp_path / "out.csv")] == ["succeeded"] * 2
     process = start(tmp_path, simulator.address, "try", "job.toml", "in.csv", "--json")
-    shown, _ = process.communicate(timeout=60)
+    shown, _ = process.communicate(timeout=PATIENCE_S)
     urls = [
         call["prompt"][-1]["content"][1]["image_url"]["url"]
         for call in orjson.loads(shown)["calls"]
@@ -102,7 +103,7 @@ def test_no_image_is_paid_for_twice_however_often_the_runner_is_killed(
 
 def await_tasks(folder: Path, process: subprocess.Popen[bytes]) -> None:
     """Wait until every image is being made, or is here."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while tasks_of(folder) < IMAGES and time.monotonic() < deadline:
         assert process.poll() is None
         time.sleep(0.02)

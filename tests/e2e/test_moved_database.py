@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from support.files import JOB
 from support.processes import Simulator, run, simulating, start
+from support.waiting import PATIENCE_S
 
 from tests.store.promises import broken_promises
 from tests.store.releases import rows
@@ -64,7 +65,7 @@ def prepare(folder: Path) -> None:
 
 
 def await_calls(simulator: Simulator, number: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while simulator.seen.answered < number:
         assert time.monotonic() < deadline
         time.sleep(0.05)  # another process has to get on
@@ -85,7 +86,7 @@ def test_a_run_whose_files_are_taken_away_stops_and_keeps_all_that_was_paid_for(
         process = start(folder, simulator.address, "--db", str(folder / "queue.db"), *WORDS)
         await_calls(simulator, 40)
         harm(folder)
-        said = process.communicate(timeout=60)[1].decode()
+        said = process.communicate(timeout=PATIENCE_S)[1].decode()
         seen = simulator.seen
     assert process.returncode == 2, said
     assert seen.calls < ROWS
@@ -104,7 +105,7 @@ def test_a_run_goes_on_with_what_was_kept(tmp_path: Path, monkeypatch: pytest.Mo
         process = start(tmp_path, simulator.address, *WORDS)
         await_calls(simulator, 40)
         delete_all(tmp_path)
-        assert process.communicate(timeout=60)[1]
+        assert process.communicate(timeout=PATIENCE_S)[1]
         run(tmp_path, simulator.address, "--db", "queue.db.kept", *WORDS)
         assert simulator.seen.answered == ROWS, "no row is paid for twice"
     assert len((tmp_path / "out.csv").read_text().splitlines()) == ROWS + 1
@@ -119,7 +120,7 @@ def test_a_database_that_is_emptied_under_a_run_ends_it_in_one_message(
         process = start(tmp_path, simulator.address, *WORDS)
         await_calls(simulator, 40)
         empty(tmp_path)
-        said = process.communicate(timeout=60)[1].decode()
+        said = process.communicate(timeout=PATIENCE_S)[1].decode()
         assert simulator.seen.calls < ROWS
     assert (process.returncode, "Traceback" in said) == (2, False), said
     assert GONE in said
@@ -138,7 +139,7 @@ def test_two_runners_that_use_two_names_of_one_database_pay_for_no_row_twice(
         link = tmp_path / "link.db"
         link.symlink_to("queue.db") if symbolic else link.hardlink_to(tmp_path / "queue.db")
         two = start(tmp_path, simulator.address, "--db", "link.db", *WORDS)
-        said = [process.communicate(timeout=120)[1].decode() for process in (one, two)]
+        said = [process.communicate(timeout=PATIENCE_S)[1].decode() for process in (one, two)]
         assert [one.returncode, two.returncode] == [0, 0 if symbolic else 2], "\n".join(said)
         assert ("hard link" in said[1]) is not symbolic
         assert simulator.seen.answered == ROWS

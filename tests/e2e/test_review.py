@@ -15,6 +15,7 @@ from pathlib import Path
 import anyio
 import pytest
 from support import reviewed
+from support.waiting import PATIENCE_S
 
 from runner.store.opening import open_database
 from tests.store.promises import broken_promises
@@ -50,7 +51,7 @@ class Terminal:
         self.wait_for(then, before)
 
     def wait_for(self, text: str, start: int = 0) -> None:
-        until = time.monotonic() + 30
+        until = time.monotonic() + PATIENCE_S
         while text not in self.said[start:]:
             assert time.monotonic() < until, self.said
             self.read()
@@ -63,7 +64,7 @@ class Terminal:
                 return
 
     def end(self) -> int:
-        until = time.monotonic() + 30
+        until = time.monotonic() + PATIENCE_S
         while self.process.poll() is None:
             assert time.monotonic() < until, self.said
             self.read()

@@ -18,6 +18,7 @@ import openai
 import pytest
 from support.clocks import OthersClock
 from support.processes import MIDNIGHT, ROOT, popen, simulating
+from support.waiting import PATIENCE_S
 
 from runner.simulator import answer
 from tests.store.promises import broken_promises
@@ -59,7 +60,7 @@ def serve(
 
 
 def client_of(url: str) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{url}/v1", api_key="any", max_retries=0, timeout=60)
+    return openai.OpenAI(base_url=f"{url}/v1", api_key="any", max_retries=0, timeout=PATIENCE_S)
 
 
 def messages(number: int) -> Any:
@@ -79,7 +80,7 @@ class Days:
             return
         self.clock.jump(hours=24)
         self.midnights += 1
-        until = time.monotonic() + 60
+        until = time.monotonic() + PATIENCE_S
         while self._is_spent(client):
             assert time.monotonic() < until
             time.sleep(0.05)
@@ -145,7 +146,7 @@ def test_a_batch_survives_kills_and_midnights_and_nothing_is_paid_twice(
             assert found.output_file_id is not None
             text = client.files.content(found.output_file_id).text
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0
         calls = simulator.seen.calls
     said = {row["custom_id"]: row for row in map(json.loads, text.splitlines())}
@@ -167,7 +168,7 @@ def test_a_call_of_a_client_counts_as_spent_when_its_server_is_killed(tmp_path: 
         process, url = serve(tmp_path, simulator.address)
 
         def kill_while_the_provider_works() -> None:
-            until = time.monotonic() + 60
+            until = time.monotonic() + PATIENCE_S
             while simulator.seen.calls == 0 and time.monotonic() < until:
                 time.sleep(0.05)
             process.kill()
@@ -181,14 +182,14 @@ def test_a_call_of_a_client_counts_as_spent_when_its_server_is_killed(tmp_path: 
         query = "SELECT client, state FROM calls"
         assert rows(tmp_path / "queue.db", query) == [("local", "reserved")]
         process, url = serve(tmp_path, simulator.address)
-        until = time.monotonic() + 60
+        until = time.monotonic() + PATIENCE_S
         while rows(tmp_path / "queue.db", query) != [("local", "unseen")]:
             assert time.monotonic() < until
             time.sleep(0.05)
         spent = rows(tmp_path / "queue.db", "SELECT spent FROM windows WHERE quota LIKE 'calls%'")
         assert {one for (one,) in spent} == {1}
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE_S)
 
 
 def test_programs_are_told_in_english_whatever_the_dashboard_speaks(tmp_path: Path) -> None:
@@ -204,7 +205,7 @@ def test_programs_are_told_in_english_whatever_the_dashboard_speaks(tmp_path: Pa
             made = client.batches.create(
                 input_file_id=file.id, endpoint=CHAT, completion_window="24h"
             )
-            until = time.monotonic() + 30
+            until = time.monotonic() + PATIENCE_S
             while (found := client.batches.retrieve(made.id)).status != "failed":
                 assert time.monotonic() < until
                 time.sleep(0.05)
@@ -223,7 +224,7 @@ def test_programs_are_told_in_english_whatever_the_dashboard_speaks(tmp_path: Pa
             told += [repr(one) for one in client.models.list().data]
         page = urllib.request.urlopen(url).read().decode()  # noqa: S310 - our own server
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE_S)
     assert [text for text in told if not text.isascii()] == []
     assert "different keys" in told[0]
     assert "今天" in page

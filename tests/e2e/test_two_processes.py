@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.files import JOB
 from support.processes import simulating, start
+from support.waiting import PATIENCE_S
 
 from tests.store.promises import broken_promises
 from tests.store.releases import rows
@@ -33,7 +34,7 @@ def test_together_they_make_as_many_calls_as_the_limit_allows_and_none_more(
     (tmp_path / "in.csv").write_text("text\n" + "".join(f"row {n}\n" for n in range(ROWS)))
     with simulating(**provider, latency_ms=(200, 300)) as simulator:
         both = [start(tmp_path, simulator.address, *WORDS) for _ in range(2)]
-        said = [process.communicate(timeout=120)[1].decode() for process in both]
+        said = [process.communicate(timeout=PATIENCE_S)[1].decode() for process in both]
         codes = [process.returncode for process in both]
         assert codes == [3, 3], "\n".join(said)
         seen = simulator.seen

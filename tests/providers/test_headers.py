@@ -388,8 +388,8 @@ def test_a_hostile_header_takes_no_longer_than_a_long_one(
 ) -> None:
     """A hundred thousand characters take milliseconds; in quadratic time, minutes."""
     value = around(piece * (100_000 // len(piece)))
-    started = time.perf_counter()
+    started = time.process_time()
     read_standard(dict.fromkeys(NAMES, value), NOW)
     read_quota(dict.fromkeys(NAMES, value), X_PLAIN, NOW)
     read_retry_after(dict.fromkeys(NAMES, value), NOW)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

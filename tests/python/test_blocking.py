@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.library import letters, right_answer, rows, simulator
+from support.waiting import PATIENCE_S
 
 from runner import UnauthorisedError, run
 
@@ -88,7 +89,7 @@ def test_an_interrupt_ends_it(place: str, tmp_path: Path) -> None:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert ended.returncode in (0, -signal.SIGINT)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,7 +32,7 @@ cells = [
     "run(job, rows[:3], simulator=Simulator(), progress=False).to_dicts()[0]['state']",
 ]
 notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
 for cell in notebook.cells:
     for output in cell.outputs:
         data = output.get("data", {})
@@ -50,7 +51,7 @@ def test_a_notebook_has_one_bar_a_run_and_tables(tmp_path: Path) -> None:
         env=os.environ | {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr

@@ -13,6 +13,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 from support.library import letters, rows, simulator
+from support.waiting import PATIENCE_S
 
 from runner import Batch, BatchProgress, open_midnight, run
 
@@ -176,7 +177,7 @@ def test_nothing_is_drawn_where_nobody_looks(tmp_path: Path) -> None:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 from pydantic import BaseModel
 from support.library import MODEL, MORNING, letters, right_answer, rows, simulator
+from support.waiting import PATIENCE_S
 
 from runner import Answer, ConfigError, Job, Results, RunnerWarning, open_midnight, run
 
@@ -80,7 +81,7 @@ def test_a_dataset_of_hugging_face_goes_in_and_comes_back(tmp_path: Path) -> Non
     script = tmp_path / "script.py"
     script.write_text(HUGGING_FACE)
     command = [sys.executable, str(script)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert (ended.stdout, ended.returncode) == ("right\n", 0), ended.stderr
 
 

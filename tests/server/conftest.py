@@ -21,6 +21,7 @@ import httpx
 import openai
 import pytest
 from anyio.lowlevel import current_token
+from support.waiting import PATIENCE_S
 
 from runner.app.application import Application, open_application
 from runner.server.serve import serve
@@ -72,7 +73,7 @@ class Served:
     _clients: list[openai.OpenAI] = field(default_factory=list)
 
     def client(self, key: str = "any", **more: Any) -> openai.OpenAI:
-        usual: dict[str, Any] = {"max_retries": 0, "timeout": 30}
+        usual: dict[str, Any] = {"max_retries": 0, "timeout": PATIENCE_S}
         made = openai.OpenAI(base_url=f"{self.url}/v1", api_key=key, **(usual | more))
         self._clients.append(made)
         return made
@@ -82,7 +83,7 @@ class Served:
             client.close()
 
     def http(self, **more: Any) -> httpx.Client:
-        return httpx.Client(base_url=self.url, trust_env=False, timeout=30, **more)
+        return httpx.Client(base_url=self.url, trust_env=False, timeout=PATIENCE_S, **more)
 
     def do(self, work: Callable[..., Awaitable[T]], *args: Any) -> T:
         """Do something in the loop of the server."""
@@ -92,7 +93,7 @@ class Served:
         """Make a key; the server sees it within half a second."""
         clients = self.application.gateway().clients
         made = self.do(clients.add_key, name, self.clock.now())
-        auth, until = {"Authorization": f"Bearer {made}"}, time.monotonic() + 5
+        auth, until = {"Authorization": f"Bearer {made}"}, time.monotonic() + PATIENCE_S
         with self.http() as http:
 
             def is_seen() -> bool:
@@ -155,12 +156,12 @@ def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serving:
         thread = Thread(target=run)
         thread.start()
         try:
-            found = ready.result(timeout=30)
+            found = ready.result(timeout=PATIENCE_S)
             yield found
             found.close()
         finally:
             over.set()
-            thread.join(timeout=15)
+            thread.join(timeout=PATIENCE_S)
             assert not thread.is_alive()
 
     return start

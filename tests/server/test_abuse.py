@@ -10,6 +10,7 @@ from threading import get_ident
 from typing import Any
 
 import pytest
+from support.waiting import PATIENCE_S
 
 from runner import listening
 from runner.server import batch_routes, upload
@@ -23,7 +24,7 @@ HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\
 
 def test_an_upload_that_is_announced_too_large_is_refused_before_it_comes(served: Served) -> None:
     port = int(served.url.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as one:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as one:
         lines = ["POST /v1/files HTTP/1.1", "Host: localhost", "Content-Length: 5000000000"]
         lines.append(f"Content-Type: {FORM['Content-Type']}")
         one.sendall("\r\n".join([*lines, "", ""]).encode())
@@ -119,7 +120,7 @@ def test_an_upload_that_stalls_is_given_up_and_leaves_nothing(
 ) -> None:
     monkeypatch.setattr(upload, "LONGEST_PIECE_S", 0.1)
     port = int(served.url.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=3) as one:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as one:
         lines = ["POST /v1/files HTTP/1.1", "Host: localhost", "Content-Length: 5000"]
         lines.append(f"Content-Type: {FORM['Content-Type']}")
         one.sendall("\r\n".join([*lines, "", ""]).encode() + HEAD)
@@ -129,7 +130,7 @@ def test_an_upload_that_stalls_is_given_up_and_leaves_nothing(
 
 def connected(served: Served, *sent: bytes) -> socket.socket:
     port = int(served.url.rpartition(":")[2])
-    one = socket.create_connection(("127.0.0.1", port), timeout=10)
+    one = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
     for data in sent:
         one.sendall(data)
     return one
@@ -138,11 +139,11 @@ def connected(served: Served, *sent: bytes) -> socket.socket:
 def test_connections_that_bring_no_request_are_closed_and_others_are_not(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listening, "LONGEST_HEAD_S", 0.5)
+    monkeypatch.setattr(listening, "LONGEST_HEAD_S", 1.0)
     monkeypatch.setattr(listening, "LOOK_EVERY_S", 0.05)
     chat = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
     with (
-        serving(latency_ms=(1_500, 1_500)) as served,
+        serving(latency_ms=(2_500, 2_500)) as served,
         served.http() as http,
         connected(served) as silent,
         connected(served, b"GET /v1/models HTTP/1.1\r\nHost: loc") as half,

@@ -12,6 +12,7 @@ from typing import Any
 
 import openai
 import pytest
+from support.waiting import PATIENCE_S
 
 from runner.app.clients import Client
 from runner.core.states import ApiBatchState
@@ -124,7 +125,7 @@ def test_a_cancelled_batch_keeps_what_was_answered(serving: Serving) -> None:
     with serving(ASAP, calls_per_day=10) as served:
         client = served.client()
         made = create(client, upload(client, lines(*map(request, range(30)))))
-        until = time.monotonic() + 10
+        until = time.monotonic() + PATIENCE_S
         while client.batches.retrieve(made.id).request_counts.completed < 10:
             assert time.monotonic() < until
             time.sleep(0.1)
@@ -145,7 +146,7 @@ def test_a_batch_drains_over_days_while_chat_has_its_reserve(serving: Serving) -
         client = served.client()
         made = create(client, upload(client, lines(*map(request, range(30)))))
         for day in range(3):
-            until = time.monotonic() + 15
+            until = time.monotonic() + PATIENCE_S
             while client.batches.retrieve(made.id).request_counts.completed < min(
                 30, 15 * (day + 1)
             ):
@@ -175,7 +176,7 @@ def test_a_client_has_so_many_calls_a_day_for_chats_and_batches_together(serving
         for _ in range(2):
             client.chat.completions.create(model=MODEL, messages=messages)
         made = create(client, upload(client, lines(*map(request, range(8)))))
-        until = time.monotonic() + 15
+        until = time.monotonic() + PATIENCE_S
         while client.batches.retrieve(made.id).request_counts.completed < 3:
             assert time.monotonic() < until
             time.sleep(0.05)
@@ -352,7 +353,7 @@ def test_a_restarted_server_goes_on_with_its_batches(serving: Serving) -> None:
     with serving(ASAP, calls_per_day=10) as served:
         client = served.client()
         made = create(client, upload(client, lines(*map(request, range(15)))))
-        until = time.monotonic() + 10
+        until = time.monotonic() + PATIENCE_S
         while client.batches.retrieve(made.id).request_counts.completed < 10:
             assert time.monotonic() < until
             time.sleep(0.1)
@@ -367,7 +368,7 @@ def test_a_batch_expires_on_the_day_that_the_forecast_has_it_done(serving: Servi
     with serving(ASAP, calls_per_day=10) as served:
         client = served.client()
         made = create(client, upload(client, lines(*map(request, range(35)))))
-        until = time.monotonic() + 10
+        until = time.monotonic() + PATIENCE_S
         while (found := client.batches.retrieve(made.id)).request_counts.completed < 10:
             assert time.monotonic() < until
             time.sleep(0.1)
@@ -383,7 +384,7 @@ def test_a_batch_expires_no_sooner_than_its_client_may_have_made_its_calls(
     with serving(own) as served:
         client = served.client(served.add_key("child"))
         made = create(client, upload(client, lines(*map(request, range(10)))))
-        until = time.monotonic() + 10
+        until = time.monotonic() + PATIENCE_S
         while (found := client.batches.retrieve(made.id)).request_counts.completed < 3:
             assert time.monotonic() < until
             time.sleep(0.1)
@@ -411,7 +412,7 @@ def test_a_batch_that_is_deleted_here_has_failed_for_its_client(serving: Serving
     with serving(ASAP, calls_per_day=2) as served:
         client = served.client()
         made = create(client, upload(client, lines(*map(request, range(5)))))
-        until = time.monotonic() + 10
+        until = time.monotonic() + PATIENCE_S
         while client.batches.retrieve(made.id).request_counts.completed < 2:
             assert time.monotonic() < until
             time.sleep(0.05)

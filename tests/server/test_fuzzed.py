@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from support.waiting import PATIENCE_S
 
 from tests.server.conftest import Served, Serving
 
@@ -51,7 +52,7 @@ def fuzz(served: Served, operation: Any, mode: Any, examples: int) -> None:
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def test(case: Any) -> None:
-        reply = case.call(base_url=served.url, timeout=20)
+        reply = case.call(base_url=served.url, timeout=PATIENCE_S)
         case.validate_response(reply, checks=checks)
 
     test()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from support.packages import installed
+from support.waiting import PATIENCE_S
 
 from tests.server.conftest import Serving
 
@@ -29,7 +30,7 @@ def test_litellm_spends_a_day_and_its_batch_goes_on_with_the_next(
         command = [sys.executable, str(SCRIPT), f"{url}/v1", str(tmp_path), *words]
         environ = os.environ | local | {"PYTHONPATH": str(packages)}
         done = subprocess.run(
-            command, env=environ, capture_output=True, text=True, check=False, timeout=120
+            command, env=environ, capture_output=True, text=True, check=False, timeout=PATIENCE_S
         )
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.waiting import PATIENCE_S
 
 from tests.server.conftest import Serving
 
@@ -38,7 +39,12 @@ def test_the_ai_sdk_chats_streams_and_embeds_spends_the_day_and_goes_on_with_the
         for day in (1, 2):
             command = ["node", "chat.mjs", f"{served.url}/v1"]
             done = subprocess.run(
-                command, cwd=node_folder, capture_output=True, text=True, check=False, timeout=120
+                command,
+                cwd=node_folder,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=PATIENCE_S,
             )
             assert done.returncode == 0, done.stderr
             told = json.loads(done.stdout)

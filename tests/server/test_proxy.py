@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from support.waiting import PATIENCE_S
 
 from tests.server.conftest import MODEL, TOKEN, Served, Serving
 
@@ -256,7 +257,7 @@ def test_many_slow_connections_hold_nobody_up(served: Served) -> None:
 
 
 def _eventually(is_so: Any) -> None:
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE_S
     while not is_so():
         assert time.monotonic() < until
         time.sleep(0.05)

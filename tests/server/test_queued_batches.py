@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from support.files import write_job, write_rows
+from support.waiting import PATIENCE_S
 
 from runner.app.submission import check_submission
 from runner.core.states import BatchState
@@ -25,7 +26,7 @@ def queue(served: Served, folder: Path, rows: int) -> Batch:
 
 
 def wait_for(is_so: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE_S
     while not is_so():
         assert time.monotonic() < until
         time.sleep(0.05)

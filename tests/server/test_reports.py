@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from support.waiting import PATIENCE_S
+
 from runner.app.reporting import Grouping, ReportQuery
 from tests.server.conftest import MODEL, Served, Serving
 
@@ -21,7 +23,7 @@ def test_a_report_tells_what_each_client_has_spent(serving: Serving) -> None:
         keys = {name: served.add_key(name) for name in ("ada", "bob")}
         ask(served, keys["ada"], 2)
         ask(served, keys["bob"], 1)
-        until = time.monotonic() + 10
+        until = time.monotonic() + PATIENCE_S
         while [state for _, state in served.ledger()] != ["done"] * 3:
             assert time.monotonic() < until
             time.sleep(0.05)

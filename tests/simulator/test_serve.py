@@ -16,6 +16,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from support.waiting import PATIENCE_S
 
 from runner.errors import ConfigError
 from runner.simulator import SimulatedProvider, SimulatorConfig, make_image, serve
@@ -115,7 +116,7 @@ def test_a_hang_says_nothing_until_the_client_leaves() -> None:
                 while not subject.stats().in_flight:  # noqa: ASYNC110 - seen from outside only
                     await anyio.sleep(0.001)
                 callers.cancel_scope.cancel()
-            with anyio.fail_after(5):
+            with anyio.fail_after(PATIENCE_S):
                 while subject.stats().in_flight:  # noqa: ASYNC110 - seen from outside only
                     await anyio.sleep(0.001)
 
@@ -159,7 +160,7 @@ def test_cancellation_closes_the_port() -> None:
 def test_a_signal_stops_it_cleanly_and_handlers_are_put_back(wish: signal.Signals) -> None:
     async def main() -> None:
         before = signal.getsignal(wish)
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             await serve(simulator(), LOCAL, 0, ready=lambda _port: os.kill(os.getpid(), wish))
         assert signal.getsignal(wish) is before
 

@@ -14,6 +14,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
+from support.waiting import PATIENCE_S
 
 from runner.errors import NewerDatabaseError, StoreError
 from runner.resources import shipped
@@ -210,7 +211,7 @@ def test_several_programs_at_once_make_one_database(tmp_path: Path) -> None:
     for opener in openers:
         opener.stdin.close()
     assert [opener.stderr.read() for opener in openers] == [b""] * 4
-    assert [opener.wait(timeout=30) for opener in openers] == [0] * 4
+    assert [opener.wait(timeout=PATIENCE_S) for opener in openers] == [0] * 4
     for opener in openers:
         opener.stdout.close()
         opener.stderr.close()

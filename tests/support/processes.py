@@ -20,6 +20,7 @@ from anyio.lowlevel import current_token
 from runner.clock import SystemClock
 from runner.simulator import SimulatedProvider, SimulatorConfig, serve
 from runner.simulator.stats import Stats
+from support.waiting import PATIENCE_S
 
 MIDNIGHT = [sys.executable, "-m", "runner"]
 ROOT = Path(__file__).parents[2]
@@ -89,14 +90,14 @@ def servers() -> Iterator[Callable[[SimulatedProvider], int]]:
 
         thread = Thread(target=anyio.run, args=(main,), daemon=True)
         thread.start()
-        assert ready.wait(60)
+        assert ready.wait(PATIENCE_S)
         running.append((thread, ends))
         return ports[0]
 
     yield begin
     for thread, (token, scope) in running:
         anyio.from_thread.run_sync(scope.cancel, token=token)
-        thread.join(60)
+        thread.join(PATIENCE_S)
 
 
 def start(folder: Path, address: str, *words: str) -> subprocess.Popen[bytes]:
@@ -117,5 +118,5 @@ def start(folder: Path, address: str, *words: str) -> subprocess.Popen[bytes]:
 def run(folder: Path, address: str, *words: str) -> None:
     """The command, brought to a good end."""
     process = start(folder, address, *words)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, said.decode()

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from support.processes import MIDNIGHT, ROOT, popen
+from support.waiting import PATIENCE_S
 
 
 def free_port() -> int:
@@ -41,7 +42,7 @@ def served(
             yield address
         finally:
             it.terminate()
-            it.wait(20)
+            it.wait(PATIENCE_S)
 
 
 def midnight(folder: Path, address: str, *words: str) -> subprocess.CompletedProcess[str]:

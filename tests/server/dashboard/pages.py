@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 from support.files import write_job
+from support.waiting import PATIENCE_S
 
 from runner.app.submission import check_submission
 from runner.store.batches import Batch
@@ -149,7 +150,7 @@ def csrf(page: Tag) -> str:
 
 def wait_until_done(served: Served, batch_id: int) -> None:
     """Until every row has ended."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE_S
     while not served.do(served.application.batch, str(batch_id)).done:
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -170,7 +171,7 @@ def hand_in(
 
 def settled(http: httpx.Client, reply: httpx.Response) -> tuple[str, Tag]:
     """The address of a draft, and its page once nothing is done for it any more."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE_S
     while "Look again" in reply.text:
         assert time.monotonic() < until
         reply = http.get(reply.url)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.waiting import PATIENCE_S
 
 from runner.core.states import BatchState
 from runner.store.batches import Batch
@@ -133,7 +134,7 @@ def test_the_output_of_a_changed_batch_is_written_and_a_finished_batch_not_chang
         path = f"/dashboard/batches/{batch.id}"
         token = csrf(checked(http.get(path)))
         http.post(f"{path}/cancel", data={"csrf": token})
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENCE_S
         while not output.exists():
             assert time.monotonic() < until
             time.sleep(0.05)
@@ -191,7 +192,7 @@ def test_a_form_without_an_end_is_cut_off(http: httpx.Client) -> None:
 
 def counted_failures(http: httpx.Client, path: str) -> Tag:
     """The page of failures, once they are counted."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE_S
     while "are being counted" in (page := checked(http.get(f"{path}/failures"))).text:
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -222,7 +223,7 @@ def test_failures_are_shown_by_cause_and_tried_again(serving: Serving, tmp_path:
             checked(reply, 404)
         reply = http.post(f"{path}/retry", data={"csrf": token, "example": "1"})
         assert reply.status_code == 303
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENCE_S
         while served.ledger("SELECT count(*) FROM calls") == before:
             assert time.monotonic() < until
             time.sleep(0.05)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from support.files import JOB
+from support.waiting import PATIENCE_MS
 
 from runner.core.states import BatchState
 from tests.server.conftest import MODEL, Served, Serving
@@ -149,7 +150,7 @@ def test_figures_change_without_loading_again_and_the_keyboard_reaches_all(
     page.goto(busy.url)
     page.evaluate("window.kept = true")
     submit(busy, tmp_path, ["something new"], name="came later")
-    page.get_by_role("link", name="came later").wait_for(timeout=10_000)
+    page.get_by_role("link", name="came later").wait_for(timeout=PATIENCE_MS)
     assert page.evaluate("window.kept") is True
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
@@ -178,7 +179,7 @@ def test_many_tabs_are_open_and_the_one_that_is_seen_follows(
 ) -> None:
     """A browser opens six connections to a server, and keeps one for each stream."""
     context = browser.new_context()
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_MS)
     context.add_init_script(HIDEABLE)
     tabs = []
     for _ in range(9):
@@ -219,11 +220,11 @@ def test_every_page_of_figures_follows_the_ledger_and_keeps_the_focus(
         later = submit(served, tmp_path, texts, name="later")
         wait_until_done(served, later.id)
         ((calls,),) = served.ledger("SELECT count(*) FROM calls")
-        opened["/dashboard/batches"].get_by_text("20 of 20").wait_for(timeout=10_000)
+        opened["/dashboard/batches"].get_by_text("20 of 20").wait_for(timeout=PATIENCE_MS)
         spent = opened["/dashboard/accounts"].get_by_role("cell", name=str(calls), exact=True)
-        spent.first.wait_for(timeout=10_000)
+        spent.first.wait_for(timeout=PATIENCE_MS)
         figure = opened["/dashboard/calls"].get_by_role("cell", name=str(calls), exact=True)
-        figure.first.wait_for(timeout=10_000)
+        figure.first.wait_for(timeout=PATIENCE_MS)
         for path, page in opened.items():
             assert page.evaluate("window.kept") is True
             assert page.evaluate("document.activeElement.tagName") == "A", path
@@ -236,7 +237,7 @@ def test_charts_look_as_those_of_a_report_and_tell_their_values_one_at_a_time(
     page = browser.new_page()
     page.goto(f"{busy.url}/dashboard/calls")
     tips = "[...document.querySelectorAll('.tip')].map(e => getComputedStyle(e).visibility)"
-    page.locator(".mark").first.wait_for(timeout=10_000)  # the ledger may have to be added up
+    page.locator(".mark").first.wait_for(timeout=PATIENCE_MS)  # the ledger may have to be added up
     assert set(page.evaluate(tips)) == {"hidden"}
     page.locator(".mark").first.hover()
     assert page.evaluate(tips).count("visible") == 1
@@ -247,7 +248,7 @@ def test_a_batch_is_paused_with_the_keyboard(busy: Served, browser: Browser) -> 
     page = browser.new_page()
     page.goto(f"{busy.url}/dashboard/batches/2")
     page.get_by_role("button", name="Pause").press("Enter")
-    page.get_by_role("button", name="Resume").wait_for(timeout=10_000)
+    page.get_by_role("button", name="Resume").wait_for(timeout=PATIENCE_MS)
     assert busy.do(busy.application.batch, "2").state is BatchState.PAUSED
     page.close()
 
@@ -263,12 +264,12 @@ def test_a_dataset_is_submitted_with_the_keyboard(
         page.get_by_label("Or its text").fill(JOB.replace("labels", "lables"))
         page.get_by_label("File", exact=True).set_input_files(rows)
         page.get_by_role("button", name="Check and plan").press("Enter")
-        page.get_by_role("alert").filter(has_text="labels").wait_for(timeout=10_000)
+        page.get_by_role("alert").filter(has_text="labels").wait_for(timeout=PATIENCE_MS)
         page.get_by_role("textbox").first.fill(JOB)
         page.get_by_role("button", name="Check again").press("Enter")
         page.get_by_role("button", name="Try three rows").press("Enter")
-        page.get_by_text("3 calls, 3 of 3 answered").wait_for(timeout=10_000)
+        page.get_by_text("3 calls, 3 of 3 answered").wait_for(timeout=PATIENCE_MS)
         page.get_by_role("button", name="Start").press("Enter")
         page.get_by_role("link", name="letters").click()
-        page.get_by_text("5 of 5").wait_for(timeout=10_000)
+        page.get_by_text("5 of 5").wait_for(timeout=PATIENCE_MS)
         page.close()

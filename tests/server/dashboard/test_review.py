@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from support import reviewed
+from support.waiting import PATIENCE_MS, PATIENCE_S
 
 from runner.store.batches import Batch
 from tests.server.conftest import Served, Serving
@@ -157,7 +158,7 @@ def test_the_output_is_written_a_moment_later(
 
     served.do(named)
     press(http, checked(http.get(PATH)), answer=N)
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE_S
     while not (path.exists() and f"{N},deepseek" in path.read_text(encoding="utf-8")):
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -203,7 +204,7 @@ def test_keys_press_what_they_name(serving: Serving, browser: Any) -> None:
 
         def press_key(key: str, then: str) -> None:
             page.keyboard.press(key)
-            at.get_by_text(then).wait_for(timeout=10_000)
+            at.get_by_text(then).wait_for(timeout=PATIENCE_MS)
 
         press_key("2", "row 3")
         press_key("s", "row 5")
@@ -218,7 +219,7 @@ def test_keys_press_what_they_name(serving: Serving, browser: Any) -> None:
         press_key("Enter", "row 5")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.keyboard.press("q")
-        page.get_by_role("heading", name="reviews").wait_for(timeout=10_000)
+        page.get_by_role("heading", name="reviews").wait_for(timeout=PATIENCE_MS)
         assert told == []
         page.close()
         assert answers(served) == [(2, P, "ann"), (3, M, "ann")]
@@ -233,8 +234,8 @@ def test_without_a_script_the_buttons_do(serving: Serving, browser: Any) -> None
         page.goto(f"{served.url}{PATH}?as=ann")
         page.get_by_label("b").check()
         page.get_by_role("button", name="Save these").click()
-        page.get_by_role("heading", level=1).get_by_text("row 2").wait_for(timeout=10_000)
+        page.get_by_role("heading", level=1).get_by_text("row 2").wait_for(timeout=PATIENCE_MS)
         page.get_by_role("button", name="Take back").click()
-        page.get_by_role("heading", level=1).get_by_text("row 1").wait_for(timeout=10_000)
+        page.get_by_role("heading", level=1).get_by_text("row 1").wait_for(timeout=PATIENCE_MS)
         page.close()
         assert served.ledger("SELECT answer FROM reviews") == [('["b"]',)]

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from support.files import JOB
+from support.waiting import PATIENCE_S
 
 from runner.app import draft_folders
 from runner.server.dashboard import submission
@@ -257,7 +258,7 @@ def begun_upload(served: Served, http: httpx.Client, url: str, token: str) -> It
         '--x\r\nContent-Disposition: form-data; name="dataset"; filename="a.csv"\r\n\r\ntext\n'
     ).encode()
     port = int(served.url.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=3) as one:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as one:
         lines = [f"POST {url} HTTP/1.1", "Host: localhost", f"Cookie: {cookie}"]
         lines += ["Content-Length: 5000000", "Content-Type: multipart/form-data; boundary=x"]
         one.sendall("\r\n".join([*lines, "", ""]).encode() + body + b"row\n" * 10_000)
@@ -266,11 +267,11 @@ def begun_upload(served: Served, http: httpx.Client, url: str, token: str) -> It
 
 def test_an_upload_that_breaks_off_leaves_nothing(served: Served, http: httpx.Client) -> None:
     with begun_upload(served, http, SUBMIT, csrf(checked(http.get(SUBMIT)))):
-        until = time.monotonic() + 5
+        until = time.monotonic() + PATIENCE_S
         while not kept(served):
             assert time.monotonic() < until
             time.sleep(0.01)
-    until = time.monotonic() + 5
+    until = time.monotonic() + PATIENCE_S
     while kept(served):
         assert time.monotonic() < until
         time.sleep(0.01)
@@ -280,7 +281,7 @@ def test_a_dataset_is_replaced_by_one_at_a_time(served: Served, http: httpx.Clie
     url, page = settled(http, hand_in(http, text=JOB))
     token = csrf(page)
     with begun_upload(served, http, url, token):
-        until = time.monotonic() + 5
+        until = time.monotonic() + PATIENCE_S
         while "Receiving" not in http.get(url).text:
             assert time.monotonic() < until
             time.sleep(0.01)
@@ -326,7 +327,7 @@ def test_a_server_that_is_stopped_while_it_queues_goes_on_when_it_is_started_aga
         before = loaded(served)
     assert before < 60_000
     with serving(calls_per_day=1) as served:
-        until = time.monotonic() + 120
+        until = time.monotonic() + PATIENCE_S
         while (batch := served.do(served.application.batch, "1")).state != "active":
             assert time.monotonic() < until
             time.sleep(0.05)
