@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         NotFoundError,
         OutputError,
         RunnerError,
+        RunnerWarning,
         StoreError,
         UnauthorisedError,
     )
@@ -56,6 +57,7 @@ __all__ = [
     "Result",
     "Results",
     "RunnerError",
+    "RunnerWarning",
     "Simulator",
     "StoreError",
     "UnauthorisedError",
@@ -69,7 +71,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # every command imports this module
 
-    module = import_module("runner.errors" if name.endswith("Error") else "runner.api")
+    module = import_module("runner.errors" if name.endswith(("Error", "Warning")) else "runner.api")
     return getattr(module, name)
 
 

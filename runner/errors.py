@@ -52,6 +52,10 @@ class RunnerError(Exception):
         return f"{place}{self.what}{advice}"
 
 
+class RunnerWarning(UserWarning):
+    """What a user of the library should know before a dataset is queued."""
+
+
 class ConfigError(RunnerError):
     """The configuration, the environment or a flag is wrong."""
 

@@ -66,7 +66,6 @@ def progress_of(
     answers = sum(part.rows for part in family)
     waits = wait_messages.waits(shown.waiting, at) if shown and not shown.in_flight else []
     forecast = shown.forecast if shown else None
-    known = forecast is not None and forecast.days > 0 and not forecast.beyond
     return BatchProgress(
         name=whole.name,
         at=moment(at),
@@ -78,7 +77,7 @@ def progress_of(
         in_flight=shown.in_flight if shown else 0,
         waiting="; ".join(waits),
         until=moment_or_none(shown.until) if shown else None,
-        finish=moment(forecast.finish_at) if forecast and known else None,
+        finish=moment_or_none(forecast.finishes_at) if forecast else None,
     )
 
 

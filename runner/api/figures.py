@@ -25,8 +25,8 @@ class Estimate:
         single_calls: The number of calls if each row were asked alone.
         prompt_tokens: The estimated number of tokens to send.
         calls_per_day: The number of calls that a whole day allows; None if no limit is known.
-        days: The number of quota days that it needs; 0 if it can never be completed.
-        finish: The time of completion if it started now; None if that is unknown.
+        days: The number of quota days that it needs; None if it can never be completed.
+        finish: The time of completion if it started now; None if it can never be completed.
     """
 
     rows: int
@@ -36,7 +36,7 @@ class Estimate:
     single_calls: int
     prompt_tokens: int
     calls_per_day: int | None
-    days: int
+    days: int | None
     finish: datetime | None
 
 
@@ -113,7 +113,7 @@ class CallDay:
 def estimate_of(plan: Plan) -> Estimate:
     """Returns the estimate in a plan."""
     forecast = plan.forecast
-    known = forecast.days > 0 and not forecast.beyond
+    finishes_at = forecast.finishes_at
     return Estimate(
         rows=plan.rows,
         distinct=plan.distinct,
@@ -122,8 +122,8 @@ def estimate_of(plan: Plan) -> Estimate:
         single_calls=plan.single_calls,
         prompt_tokens=plan.prompt_tokens,
         calls_per_day=forecast.per_day,
-        days=forecast.days,
-        finish=moment(forecast.finish_at) if known or not forecast.calls else None,
+        days=None if finishes_at is None else forecast.days,
+        finish=moment_or_none(finishes_at),
     )
 
 

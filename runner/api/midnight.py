@@ -36,7 +36,7 @@ from runner.api.rows import Rows, submission_of
 from runner.api.simulator import Simulator
 from runner.app import application
 from runner.app.engine_host import OnStart
-from runner.app.planning import make_plan
+from runner.app.planning import plan_without_advice
 from runner.app.quality import Quality
 from runner.app.rows import RowResult, results
 from runner.core.ending import WaitsFor
@@ -119,6 +119,9 @@ class Midnight:
     async def submit(self, job: Job[T], rows: Rows) -> Batch[T]:
         """Queues every row, or finds the existing batch of the same rows; nothing is spent.
 
+        What you should know before, such as a placeholder that is sent as it stands, is said as a
+        `RunnerWarning`.
+
         Args:
             job: The job.
             rows: Mappings, from a list or a generator; a table of pandas, Polars or PyArrow; or
@@ -128,7 +131,7 @@ class Midnight:
             InputError: A row is invalid; nothing is queued.
             JobFileError: The job reads a key that the rows lack.
         """
-        async with submission_of(job.jobfile, rows) as submission:
+        async with submission_of(self._program.settings, job.jobfile, rows) as submission:
             submitted = await self._program.submit(submission)
         family = await self._program.family(submitted.batch)
         return Batch(family, job, created=submitted.created)
@@ -140,12 +143,8 @@ class Midnight:
             InputError: A row is invalid.
             JobFileError: The job reads a key that the rows lack.
         """
-        async with submission_of(job.jobfile, rows) as submission:
-            models = submission.jobfile.job.choices
-            await self._program.ask_prices(models)
-            forecast = partial(self._program.forecast, models)
-            plan = await make_plan(submission, forecast, self._program.answered_before)
-            return estimate_of(plan)
+        async with submission_of(self._program.settings, job.jobfile, rows) as submission:
+            return estimate_of(await plan_without_advice(self._program, submission))
 
     async def results(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import chain
@@ -18,11 +19,13 @@ import anyio
 import anyio.lowlevel
 
 from runner import files
+from runner.app.admission import admitted
 from runner.app.submission import Submission, check_submission
-from runner.errors import InputError
+from runner.errors import InputError, RunnerWarning
 from runner.files.readers.typed_json import to_json_text
 from runner.jobfile import JobFile
 from runner.language import _
+from runner.settings import Settings
 from runner.threads import in_thread
 
 
@@ -42,17 +45,31 @@ Values are JSON's. Dates and times become ISO 8601, decimals texts, an image's b
 URL, other bytes base64, NumPy's numbers numbers, and NaN null.
 """
 
-_AT_ONCE = 1_000  # rows written between two checkpoints of the event loop
+_AT_ONCE = 1_000  # rows converted together, and written between two checkpoints of the event loop
 
 
 @asynccontextmanager
-async def submission_of(jobfile: JobFile, rows: Rows) -> AsyncIterator[Submission]:
+async def submission_of(
+    settings: Settings, jobfile: JobFile, rows: Rows
+) -> AsyncIterator[Submission]:
     """Checks the job and all of its rows; their temporary file exists during the block.
 
+    The remarks on them are issued as warnings in the name of the caller's caller.
+
     Raises:
+        ConfigError: An account's settings are wrong.
         InputError: Rows are invalid; the error lists them.
         JobFileError: The job reads a key that the rows lack.
     """
+    async with _checked(jobfile, rows) as checked:
+        submission = admitted(settings, checked)
+        for remark in submission.remarks:  # above this frame: contextlib, `Midnight`, the user
+            warnings.warn(remark, RunnerWarning, stacklevel=4)
+        yield submission
+
+
+@asynccontextmanager
+async def _checked(jobfile: JobFile, rows: Rows) -> AsyncIterator[Submission]:
     if isinstance(rows, str | os.PathLike):
         paths = files.find_inputs([Path(rows)])
         yield await in_thread(check_submission, jobfile, paths)
@@ -112,8 +129,9 @@ def _mappings(rows: Any) -> Iterator[Any]:
         return iter(each(named=True))
     if callable(batches := getattr(rows, "to_batches", None)):  # PyArrow
         return chain.from_iterable(batch.to_pylist() for batch in batches())
-    if callable(records := getattr(rows, "to_dict", None)) and not isinstance(rows, Mapping):
-        return iter(records("records"))  # pandas
+    if hasattr(rows, "iloc") and hasattr(rows, "to_dict"):  # pandas
+        slices = (rows.iloc[at : at + _AT_ONCE] for at in range(0, len(rows), _AT_ONCE))
+        return chain.from_iterable(part.to_dict("records") for part in slices)
     if isinstance(rows, Mapping) or not isinstance(rows, Iterable):
         what = _("rows are given as a {name}").format(name=type(rows).__name__)
         raise InputError(what, where="rows", remedy=_("give a list of dicts, one for each row"))

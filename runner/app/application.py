@@ -71,13 +71,14 @@ async def open_application(
     Raises:
         StoreError: The database cannot be used.
     """
+    clock = clock or SystemClock()
     async with (
         open_database(
             settings.db, inline=virtual, durable=not virtual, on_upgrade=on_upgrade
         ) as database,
-        EngineHost(settings, database, environ, clock or SystemClock(), transport, random) as host,
+        EngineHost(settings, database, environ, clock, transport, random) as host,
     ):
-        yield Application(settings, database, clock or SystemClock(), host, environ)
+        yield Application(settings, database, clock, host, environ)
 
 
 class Application(Catalogue):
@@ -128,9 +129,7 @@ class Application(Catalogue):
         self._forecaster.routes(submission.jobfile.job.choices)
         accounts.require_endpoint(self.settings, submission.url)
         watch = on_progress or unseen_progress
-        queued = await queueing.submit(
-            self._database, policy.apply(submission), self._clock.now(), watch, policy
-        )
+        queued = await queueing.submit(self._database, submission, self._clock.now(), watch, policy)
         batch, old = queued.batch, queued.replaces
         family = await self.family(batch)
         models = list(dict.fromkeys(model for part in family for model in part.models))

@@ -116,7 +116,8 @@ class BatchApi:
         """
         entry, now = await self._get(client, batch_id), self._clock.now()
         while entry.state in (ApiBatchState.VALIDATING, ApiBatchState.IN_PROGRESS):
-            # Its state may have changed since it was read; then nothing is changed.
+            # `enter` changes nothing if the state is not the one that was read; the batch is then
+            # read again, until it is being cancelled or has ended.
             async with self._database.write() as connection:
                 await api_batches.enter(connection, entry, ApiBatchState.CANCELLING, now)
             entry = await self._get(client, batch_id)

@@ -5,113 +5,28 @@ They make no calls and need no account.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner import invocation
-from runner.clock import Clock
+from runner.app.batch_reader import BatchReader
 from runner.core.states import BatchState
-from runner.errors import NotFoundError
-from runner.language import _
 from runner.path_text import to_path
 from runner.store import batch_updates, batches
 from runner.store.batches import Batch
-from runner.store.database import Database
 
 if TYPE_CHECKING:
-    from runner.app.difference import Difference
-    from runner.app.profile import Profile
     from runner.app.pruning import Pruned
-    from runner.app.quality import Quality
     from runner.app.review_rows import ReviewCounts
     from runner.app.reviewing import Reviewing
-    from runner.app.rows import Reading, RowResult
-    from runner.app.story import RowStory
     from runner.app.submission import OnProgress
-    from runner.store.browsing import RowFilter, RowPage
-    from runner.store.failures import Failure, FailureGroup
+    from runner.store.failures import FailureGroup
 
 
-class Catalogue:
-    """The batches of one database."""
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-
-    @property
-    def database_path(self) -> Path:
-        """The path of the database."""
-        return self._database.path
-
-    @property
-    def clock(self) -> Clock:
-        """The clock."""
-        return self._clock
-
-    @property
-    def reading(self) -> Reading:
-        """A function that opens a short read transaction."""
-        return self._database.read
-
-    async def batches(self) -> list[Batch]:
-        """Returns every batch, oldest first."""
-        async with self._database.read() as connection:
-            return await batches.list_batches(connection)
-
-    async def family(self, batch: Batch) -> list[Batch]:
-        """Returns `batch` and its parts, the batch itself first; a part is returned alone."""
-        async with self._database.read() as connection:
-            return await batches.parts_of(connection, batch.id)
-
-    async def families(self) -> list[list[Batch]]:
-        """Returns every batch with its parts, the batch itself first, oldest first."""
-        families: dict[int, list[Batch]] = {}
-        for part in await self.batches():
-            families.setdefault(part.part_of or part.id, []).append(part)
-        return list(families.values())
-
-    async def get(self, batch_id: int) -> Batch:
-        """Returns the batch with this id.
-
-        Raises:
-            NotFoundError: There is none: it was deleted.
-        """
-        async with self._database.read() as connection:
-            batch = await batches.get_batch(connection, batch_id)
-        if batch is None:
-            raise NotFoundError(_("no batch {name!r}").format(name=batch_id))
-        return batch
-
-    async def batch(self, name: str) -> Batch:
-        """Returns the batch with this id, or else the newest with this name, as a user types it.
-
-        Raises:
-            NotFoundError: There is no such batch.
-        """
-        known = await self.batches()
-        by_id = [batch for batch in known if str(batch.id) == name]
-        by_name = [batch for batch in reversed(known) if batch.name == name]
-        for batch in (*by_id, *by_name):
-            return batch
-        listed = ", ".join(f"{batch.id} ({batch.name})" for batch in known[-10:])
-        remedy = (
-            _("one of: {listed}").format(listed=listed)
-            if listed
-            else _("queue one with: {command}").format(
-                command=invocation.command("submit", "JOBFILE", "INPUT")
-            )
-        )
-        raise NotFoundError(_("no batch {name!r}").format(name=name), remedy=remedy)
-
-    async def quality(self, batch: Batch) -> Quality:
-        """Returns the agreement of `batch`: votes, known answers, packed against single rows."""
-        from runner.app.quality import quality  # only a report of a batch
-
-        return await quality(self._database.read, await self.family(batch))
+class Catalogue(BatchReader):
+    """The batches of one database, to be read and changed."""
 
     async def export(
         self,
@@ -144,12 +59,6 @@ class Catalogue:
             return await request_results.write_results(reading, family, path, errors, on_progress)
         return await export.write_results(reading, family, path, on_progress, details=details)
 
-    async def is_worked_on(self) -> bool:
-        """Whether a runner is at work on this database, in whichever process."""
-        from runner.store import liveness  # seldom needed
-
-        return bool(await liveness.alive(self._database))
-
     async def rename(self, batch: Batch, name: str) -> Batch:
         """Renames `batch` and its parts."""
         async with self._database.write() as connection:
@@ -165,13 +74,6 @@ class Catalogue:
                 await batch_updates.set_priority(connection, part.id, priority)
         return replace(batch, priority=priority)
 
-    async def browse(self, batch: Batch, wanted: RowFilter) -> RowPage:
-        """Returns a page of the rows of `batch`; of a batch with votes, those of the first vote."""
-        from runner.store import browsing  # only to look at rows
-
-        async with self._database.read() as connection:
-            return await browsing.rows_page(connection, batch, wanted)
-
     async def delete(self, selected: Sequence[Batch]) -> Pruned:
         """Deletes batches with their rows and results; their cost stays in the ledger.
 
@@ -181,22 +83,6 @@ class Catalogue:
         from runner.app import pruning  # only to delete
 
         return await pruning.delete(self._database, selected, self._clock.now())
-
-    async def old_batches(self, age_ms: int) -> list[Batch]:
-        """Returns the finished batches without any activity in the last `age_ms`."""
-        from runner.app import pruning  # only to delete
-
-        return await pruning.old_batches(self._database, self._clock.now() - age_ms)
-
-    async def story(self, batch: Batch, number: int) -> RowStory:
-        """Returns everything recorded about row `number` (from 1) of `batch` and about its votes.
-
-        Raises:
-            NotFoundError: The batch has no such row.
-        """
-        from runner.app.story import story  # only to show a row
-
-        return await story(self._database.read, await self.family(batch), number)
 
     async def review_counts(self, of: Sequence[Batch]) -> dict[int, ReviewCounts]:
         """Returns how many rows of each batch need a review, and how many failures have one."""
@@ -225,19 +111,6 @@ class Catalogue:
         opened: Opened = (lambda: reopened(path)) if reopens else (lambda: nullcontext(database))
         whole = batch if batch.part_of is None else await self.get(batch.part_of)
         return Reviewing(opened, self._clock, await self.family(whole), reviewer)
-
-    async def profile(self, batch: Batch) -> Profile:
-        """Returns the job, the outcome and the cost of `batch`."""
-        from runner.app.profile import profile  # only to show a batch
-
-        return await profile(self._database.read, await self.batches(), await self.family(batch))
-
-    async def difference(self, first: Batch, second: Batch) -> Difference:
-        """Compares the answers of two batches to the same rows."""
-        from runner.app.difference import difference  # only to compare
-
-        families = [await self.family(one) for one in (first, second)]
-        return await difference(self._database.read, *families)
 
     async def name_output(
         self, batch: Batch, path: Path, errors: Path | None = None
@@ -277,59 +150,50 @@ class Catalogue:
         errors = None if batch.error_output is None else to_path(batch.error_output)
         return await self.export(batch, to_path(batch.output), errors=errors)
 
-    async def rows(self, batch: Batch) -> AsyncIterator[RowResult]:
-        """Yields every queued row with its result, in the input's order."""
-        from runner.app.rows import results  # only those who look need it
+    async def retry(
+        self, batch: Batch, cause: FailureGroup | None = None, *, writes_output: bool = True
+    ) -> int:
+        """Queues failed rows again, all or those of one cause; returns how many.
 
-        async for page in results(self._database.read, await self.family(batch)):
-            for row in page:
-                yield row
+        Paused parts whose rows are queued again are resumed. The output is written, unless
+        `writes_output` is false because the caller has it written later.
 
-    async def failures(self, batch: Batch, limit: int = 100) -> list[Failure]:
-        """Returns the first failed rows of `batch` and its parts, with the reasons."""
-        from runner.store import failures  # only to show failures
-
-        found: list[Failure] = []
-        for part in await self.family(batch):
-            async with self._database.read() as connection:
-                found += await failures.first_failures(connection, part, limit - len(found))
-        return found
-
-    async def causes(self, batch: Batch) -> list[FailureGroup]:
-        """Returns the causes of failure of `batch` and its parts, the most frequent first."""
-        from runner.store import failures  # only to show failures
-
-        family = await self.family(batch)
-        async with self._database.read() as connection:
-            return await failures.causes(connection, family)
-
-    async def example(self, batch: Batch, cause: FailureGroup) -> Failure | None:
-        """Returns the first row that failed for a cause; None if there is no such row any more."""
-        from runner.store import failures  # only to show failures
-
-        job_id = cause.job_ids[0]
-        for part in await self.family(batch):
-            if part.first_job <= job_id <= part.last_job:
-                async with self._database.read() as connection:
-                    found = await failures.first_failures(connection, part, 1, job_id)
-                return found[0] if found else None
-        return None
-
-    async def retry(self, batch: Batch, cause: FailureGroup | None = None) -> int:
-        """Queues failed rows again, all or those of one cause; returns how many."""
+        Raises:
+            OutputError: The rows are queued, but the output cannot be written.
+        """
         from runner.store import retries  # only to retry
 
         async with self._database.write() as connection:
-            if cause is None:
-                return await retries.retry_family(connection, batch.id)
-            for part in await batches.parts_of(connection, batch.id):
-                if part.state is BatchState.PAUSED:
-                    await batch_updates.set_batch_state(connection, part.id, BatchState.ACTIVE)
-            return await retries.retry_jobs(connection, cause.job_ids)
+            job_ids = None if cause is None else cause.job_ids
+            retried = await retries.retry_family(connection, batch.id, job_ids)
+        if retried and writes_output:
+            await self._write_whole(batch)
+        return retried
 
-    async def set_state(self, batch: Batch, state: BatchState, reason: str = "") -> Batch:
-        """Pauses, resumes or cancels `batch` and its parts; rows in flight finish."""
+    async def set_state(
+        self, batch: Batch, state: BatchState, reason: str = "", *, writes_output: bool = True
+    ) -> Batch:
+        """Pauses, resumes or cancels `batch` and its parts; rows in flight finish.
+
+        A finished batch is not changed, nor one that has the state already. After a change the
+        output is written, unless `writes_output` is false because the caller has it written later.
+
+        Returns:
+            The batch as it is then.
+
+        Raises:
+            OutputError: The state is changed, but the output cannot be written.
+        """
         async with self._database.write() as connection:
-            for part in await batches.parts_of(connection, batch.id):
+            parts = await batches.parts_of(connection, batch.id)
+            changes = any(part.state is not state for part in parts if not part.done)
+            for part in parts if changes else ():
                 await batch_updates.set_batch_state(connection, part.id, state, reason)
-        return replace(batch, state=state, pause_reason=reason)
+            current = await batches.get_batch(connection, batch.id)
+        if changes and writes_output:
+            await self._write_whole(batch)
+        return current or batch
+
+    async def _write_whole(self, batch: Batch) -> None:
+        """Writes the output of the batch that `batch` is or belongs to."""
+        await self.write_output(await self.get(batch.part_of or batch.id))

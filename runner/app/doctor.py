@@ -187,7 +187,8 @@ def _disk(settings: Settings) -> Check:
 async def _provider(endpoint: Endpoint, clock: Clock) -> list[Check]:
     """Requests the balance, or else the model list, and checks the reply."""
     url, sent_at = balance_url(endpoint), clock.now()
-    reply = await endpoint.get(url or f"{endpoint.base_url}/models", TIMEOUT_S)
+    asking = endpoint.get(url, TIMEOUT_S) if url else endpoint.models(TIMEOUT_S)
+    reply = await asking
     if not isinstance(reply, Response):
         remedy = _("check the network and the account's base_url")
         return [Check(_("network"), False, reply.why, remedy)]

@@ -17,9 +17,8 @@ from pathlib import Path
 import anyio
 from anyio.abc import TaskGroup
 
-from runner.app.accounts import require_endpoint
+from runner.app.admission import admitted
 from runner.app.application import Application
-from runner.app.data_use import data_uses
 from runner.app.draft_folders import DraftFolders
 from runner.app.draft_rows import DraftRows
 from runner.app.images import put_into
@@ -274,12 +273,11 @@ class Drafts:
     async def _check_and_plan(self, draft: Draft) -> None:
         draft.submission = draft.plan = draft.trial = draft.queued = None
         submission = await in_thread(_check_files, draft)
-        settings = self._midnight.settings
-        require_endpoint(settings, submission.url)
-        uses = [found.told for found in data_uses(settings)]
-        draft.submission = replace(submission, remarks=(*submission.remarks, *uses))
+        draft.submission = admitted(self._midnight.settings, submission)
         draft.doing = Activity.PLANNING
-        draft.plan = await full_plan(self._midnight, submission, partial(_set_progress, draft))
+        draft.plan = await full_plan(
+            self._midnight, draft.submission, partial(_set_progress, draft)
+        )
 
     async def _check_and_queue(self, draft: Draft) -> None:
         draft.submission = await in_thread(_check_files, draft)
@@ -319,7 +317,7 @@ def _check_files(draft: Draft, limit: int | None = None) -> Submission:
         inside_folder=True,
     )
     own = put_into(submission.jobfile, draft.folder / "images")
-    return replace(submission, jobfile=own, beside=draft.folder, job_path=draft.job_path)
+    return replace(submission, jobfile=own, images_parent=draft.folder)
 
 
 def message_of(error: Exception, folder: Path) -> str:

@@ -92,8 +92,8 @@ def _grouped(lost: list[tuple[str, int]]) -> list[tuple[str, int]]:
 
 def _finish(status: Status, own: set[int]) -> tuple[int, int] | None:
     open_lines = [line for line in status.batches if line.batch.id in own and not line.batch.over]
-    known = [line.forecast for line in open_lines if line.forecast and not line.forecast.beyond]
+    times = [line.forecast.finishes_at for line in open_lines if line.forecast]
+    known = [at for at in times if at is not None]
     if not known or len(known) < len(open_lines):
         return None
-    left = sum(line.batch.left for line in open_lines)
-    return max(one.finish_at for one in known), left
+    return max(known), sum(line.batch.left for line in open_lines)

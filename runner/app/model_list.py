@@ -92,7 +92,7 @@ class ModelList:
             self._ask_at = anyio.current_time() + RETRY_S
 
     async def _ask_one(self, name: str, endpoint: Endpoint) -> None:
-        reply = await endpoint.get(f"{endpoint.base_url}/models", ASK_TIMEOUT_S)
+        reply = await endpoint.models(ASK_TIMEOUT_S)
         if isinstance(reply, Response) and reply.status == _OK:
             self._listed[name] = read_names(reply.body) or self._listed.get(name, ())
 

@@ -43,7 +43,7 @@ async def list_models(settings: Settings, environ: Mapping[str, str]) -> list[Mo
 async def models_of(endpoint: Endpoint) -> Models:
     """Requests the model list of one account."""
     account = endpoint.account
-    reply = await endpoint.get(f"{endpoint.base_url}/models", TIMEOUT_S)
+    reply = await endpoint.models(TIMEOUT_S)
     if not isinstance(reply, Response):
         return Models(account.name, account.preset.title, (), reply.why)
     if reply.status != OK:

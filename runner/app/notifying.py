@@ -26,6 +26,10 @@ log = logging.getLogger(__name__)
 COMMAND_S = 60.0
 LONGEST_S = 150.0
 CREDITS_EVERY_S = 600.0
+RETRY_S = 900.0
+"""The time after which an event that no channel took is sent again."""
+MOST_TRIES = 4
+"""The number of times that a run tries to send an event; a later run tries again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,14 @@ async def _apprise(event: Event, name: str, environ: Mapping[str, str]) -> str |
     return None if is_sent else _("Apprise could not send it")
 
 
+@dataclass(frozen=True, slots=True)
+class _Unsent:
+    """How often no channel took an event, and when it is sent again (s on the loop's clock)."""
+
+    tries: int
+    retry_at: float
+
+
 @dataclass(slots=True)
 class Notifier:
     """A watcher that sends events.
@@ -119,6 +131,7 @@ class Notifier:
     _latest: Progress | None = None
     _has_news: anyio.Event = field(default_factory=anyio.Event)
     _events: dict[str, Event] = field(default_factory=dict)
+    _unsent: dict[str, _Unsent] = field(default_factory=dict)
     _seen_batches: set[int] = field(default_factory=set)
     _credits_read_at: float = float("-inf")
 
@@ -136,10 +149,13 @@ class Notifier:
     async def work(self) -> None:
         """Sends events, until cancelled."""
         while True:
-            await self._has_news.wait()
+            retries = (self._unsent[key].retry_at for key in self._events if key in self._unsent)
+            with anyio.CancelScope(deadline=min(retries, default=float("inf"))):
+                await self._has_news.wait()
             self._has_news = anyio.Event()
             with suppress(RunnerError):  # the run reports what is wrong with the database
-                await self._step()
+                await self._find_new()
+            await self._send_new()
 
     async def finish(self) -> None:
         """Sends the remaining events at the end of a run."""
@@ -148,7 +164,8 @@ class Notifier:
             await self._find_done(at, ended=True)
         await self._send_new()
 
-    async def _step(self) -> None:
+    async def _find_new(self) -> None:
+        """Finds the events that the progress does not hold: finished batches, expiring credits."""
         progress = self._latest
         if progress is None:
             return
@@ -158,7 +175,6 @@ class Notifier:
             if progress.batches:
                 for event in expiring(await self.quota(), progress.at):
                     self._events.setdefault(event.key, event)
-        await self._send_new()
 
     async def _find_done(self, at: int, *, ended: bool = False) -> None:
         """Finds the batches that were completed since they were last in progress."""
@@ -178,14 +194,27 @@ class Notifier:
 
     async def _send_new(self) -> None:
         for key, event in list(self._events.items()):
+            unsent = self._unsent.get(key, _Unsent(0, 0.0))
+            if unsent.tries < MOST_TRIES and anyio.current_time() < unsent.retry_at:
+                continue
             del self._events[key]
             if not self.settings or event.kind not in self.settings.events:
                 continue
-            if not self.memory.claim(key):
+            if unsent.tries >= MOST_TRIES or not self.memory.claim(key):
                 continue
             # Shielded, so that the end of a run does not interrupt a message that is being sent.
             with anyio.move_on_after(LONGEST_S, shield=True):
-                _log(event, await send(event, self.settings, self.environ))
+                outcomes = await send(event, self.settings, self.environ)
+                _log(event, outcomes)
+                if all(sent.why is not None for sent in outcomes):
+                    self._keep_unsent(key, event, unsent.tries + 1)
+
+    def _keep_unsent(self, key: str, event: Event, tries: int) -> None:
+        """Lets an event that no channel took be sent again, by this run or a later one."""
+        self.memory.release(key)
+        self._unsent[key] = _Unsent(tries, anyio.current_time() + RETRY_S)
+        if tries < MOST_TRIES:
+            self._events.setdefault(key, event)
 
 
 def _log(event: Event, outcomes: list[Sent]) -> None:

@@ -102,9 +102,13 @@ def answers_in(path: Path, state_column: str) -> int:
 
 
 def _free_name(path: Path, word: str) -> Path:
+    """Returns a path that does not exist: ``out.previous.csv``, or ``out.previous-2.csv``."""
     stem, dot, suffixes = path.name.partition(".")
-    names = (f"{stem}.{word}{number}{dot}{suffixes}" for number in ("", *range(-2, -1000, -1)))
-    return next(place for name in names if not (place := path.with_name(name)).exists())
+    place, number = path.with_name(f"{stem}.{word}{dot}{suffixes}"), 1
+    while place.exists():
+        number += 1
+        place = path.with_name(f"{stem}.{word}-{number}{dot}{suffixes}")
+    return place
 
 
 class OutputKeeper:
@@ -164,18 +168,19 @@ class OutputKeeper:
         for batch in await self._find():
             family = await self._family(batch)
             signature = tuple((part.counts, part.calls_made) for part in family)
-            if self._seen.get(batch.id) != signature:
+            if self._seen.get(batch.id) != signature and await self._write_one(batch):
                 self._seen[batch.id] = signature
-                await self._write_one(batch)
 
-    async def _write_one(self, batch: Batch) -> None:
+    async def _write_one(self, batch: Batch) -> bool:
+        """Writes an output; returns whether it could be written."""
         path = path_text.to_path(batch.output or "")
         try:
             self._written[batch.id] = WrittenOutput(batch.id, path, await self._write(batch))
         except OutputError as error:
-            self._seen.pop(batch.id)  # so that it is written again next time
             self._written[batch.id] = WrittenOutput(batch.id, path, error=error)
             log.warning("output cannot be written", extra={"batch": batch.id, "why": error.what})
+            return False
+        return True
 
 
 def _sleeps(progress: Progress) -> bool:

@@ -85,21 +85,33 @@ async def full_plan(
     """Makes a plan, with what the credits pay for and suggestions of other models.
 
     Raises:
-        RunnerError: As `make_plan` raises it.
+        RunnerError: As `plan_without_advice` raises it.
     """
-    models, most = submission.jobfile.job.choices, submission.jobfile.limits.max_calls
-    await midnight.ask_prices(models)
-    plan = await make_plan(
-        submission,
-        lambda calls: midnight.forecast(models, calls, most),
-        midnight.answered_before,
-        on_progress,
-    )
+    models = submission.jobfile.job.choices
+    plan = await plan_without_advice(midnight, submission, on_progress)
     purchases = await midnight.purchases(models, plan.pack)
     is_text = submission.jobfile.job.traits.is_text
     is_long = plan.forecast.days > 1 or plan.forecast.paid_until is not None
     suggestions = await midnight.suggestions(models) if is_text and is_long else ()
     return replace(plan, purchases=purchases, suggestions=suggestions)
+
+
+async def plan_without_advice(
+    midnight: Application, submission: Submission, on_progress: OnProgress = unseen_progress
+) -> Plan:
+    """Makes a plan at the prices and the allowances of the accounts, within the job's `max_calls`.
+
+    Raises:
+        RunnerError: As `make_plan` raises it, or no account serves the models.
+    """
+    models, most = submission.jobfile.job.choices, submission.jobfile.limits.max_calls
+    await midnight.ask_prices(models)
+    return await make_plan(
+        submission,
+        lambda calls: midnight.forecast(models, calls, most),
+        midnight.answered_before,
+        on_progress,
+    )
 
 
 async def make_plan(

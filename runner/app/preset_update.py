@@ -14,7 +14,7 @@ from runner.files.target import atomic_write
 from runner.language import _
 from runner.providers.installed_presets import InstalledPreset, load_installed, pack
 from runner.providers.preset_files import MOST_BYTES, read_presets
-from runner.providers.presets import is_newer, preset, shipped
+from runner.providers.presets import is_current, preset, shipped
 from runner.providers.transport import Response, TooLarge, open_transport
 from runner.settings import ProviderTable, presets_path
 
@@ -104,7 +104,7 @@ def _keep(path: Path, content: bytes) -> None:
 
 
 def _change(name: str, received: InstalledPreset, before: Mapping[str, ProviderTable]) -> Change:
-    if not is_newer(received.table, name):
+    if not is_current(received.table, name):
         return "older"
     if name not in shipped() and name not in before:
         return "new"

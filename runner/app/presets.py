@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runner.language import gettext_noop
 from runner.providers.installed_presets import InstalledPreset, load_installed
-from runner.providers.presets import Preset, is_newer, preset, shipped
+from runner.providers.presets import Preset, is_current, preset, shipped
 from runner.settings import ProviderTable, Settings, presets_path
 
 SHIPPED = gettext_noop("shipped")
@@ -66,7 +66,7 @@ def known_preset(name: str, settings: Settings) -> KnownPreset:
 def _known(name: str, settings: Settings, installed: Mapping[str, InstalledPreset]) -> KnownPreset:
     tables = {key: each.table for key, each in installed.items()}
     origin = SHIPPED if name in shipped() else CONFIGURED
-    if name in tables and is_newer(tables[name], name):
+    if name in tables and is_current(tables[name], name):
         origin = installed[name].source
     effective = preset(name, settings.providers, tables)
     return KnownPreset(effective, origin, name in settings.providers)

@@ -122,7 +122,7 @@ class Publisher:
     def __call__(self, progress: Progress) -> None:
         """Publishes the progress, unless that was done in the last second."""
         self.rates.add(progress.at, (*progress.batches, *progress.paused))
-        # It may say nothing more for long once it rests: that is not to be missed.
+        # A run without calls in flight may report nothing for hours; its first report is written.
         rests = not progress.in_flight
         due = abs(progress.at - self.written_at) >= EVERY_MS
         if due or progress.stopping or (rests and not self.rested):

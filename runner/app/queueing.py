@@ -108,7 +108,8 @@ async def submit(
         OutputError: The folder of the images is not writable.
         StoreError: The database cannot be written; a later submission resumes.
     """
-    check_folder(with_image_folder(submission.jobfile, submission.beside))
+    submission = policy.apply(submission)
+    check_folder(with_image_folder(submission.jobfile, submission.images_parent))
     whole, *others = submission.parts
     async with database.write() as connection:
         known = await batches.find_batch(connection, submission.digest)

@@ -16,7 +16,8 @@ class SentEvents:
     """A folder with one file for each event that was sent.
 
     The runner that creates the file of an event sends it; the system lets only one create the file.
-    The file is created first, so an event is not repeated after a crash.
+    The file is created first, so an event is not repeated after a crash; it is removed if no
+    channel takes the event.
     """
 
     folder: Path
@@ -34,13 +35,21 @@ class SentEvents:
         if key in self._known:
             return False
         self._known.add(key)
-        name = hashlib.sha256(key.encode()).hexdigest()[:32]
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with (self.folder / name).open("x", encoding="utf-8") as file:
+            with self._file(key).open("x", encoding="utf-8") as file:
                 file.write(key)
         except FileExistsError:
             return False
         except OSError:  # a full disk: the event may be sent twice
             return True
         return True
+
+    def release(self, key: str) -> None:
+        """Gives up the claim of an event that could not be sent, so that a runner may claim it."""
+        self._known.discard(key)
+        with suppress(OSError):
+            self._file(key).unlink(missing_ok=True)
+
+    def _file(self, key: str) -> Path:
+        return self.folder / hashlib.sha256(key.encode()).hexdigest()[:32]

@@ -20,7 +20,6 @@ from runner.app.credits import (
 from runner.app.forecasting import Forecaster, Outlook, Windows, place
 from runner.app.publishing import Published
 from runner.app.responses import BatchStatus, QuotaLine, Status
-from runner.core.calendar import NEVER
 from runner.core.demand import Waiting
 from runner.core.forecast import Forecast
 from runner.core.renewal import windows_at
@@ -104,9 +103,9 @@ class StatusReader:
             for batch in every
         }
         return {
-            key: forecast.finish_at
+            key: forecast.finishes_at
             for key, forecast in forecasts.items()
-            if forecast is not None and forecast.days and forecast.finish_at < NEVER
+            if forecast is not None and forecast.finishes_at is not None
         }
 
     async def _outlook(

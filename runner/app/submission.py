@@ -38,8 +38,8 @@ class Submission:
     """A job file and a dataset that fit together.
 
     Attributes:
-        beside: The parent of the folder of generated images, unless the job file names one; None:
-            the working directory.
+        images_parent: The folder in which the folder of generated images is made, unless the job
+            file names one; None: the working directory.
         remarks: Remarks for the user before anything is spent.
         url: The path of OpenAI's API that the requests of a batch file name; empty otherwise.
         job_path: The path of the job file, if there is one.
@@ -51,7 +51,7 @@ class Submission:
     jobfile: JobFile
     prompt: Prompt
     dataset: Dataset
-    beside: Path | None = None
+    images_parent: Path | None = None
     remarks: tuple[str, ...] = ()
     url: str = ""
     job_path: Path | None = None
@@ -109,7 +109,7 @@ class Submission:
             rotate=job.rotate,
             priority=job.priority,
             max_calls=self.jobfile.limits.max_calls,
-            job_json=with_image_folder(self.jobfile, self.beside).to_json(),
+            job_json=with_image_folder(self.jobfile, self.images_parent).to_json(),
             input=path_text.to_text(self.dataset.path.resolve()),
             columns_json=orjson.dumps(self.columns).decode(),
             rows=part.rows(self.dataset.rows),
@@ -130,10 +130,10 @@ def check_submission(
     dataset: Path | Sequence[Path],
     on_progress: OnProgress = unseen_progress,
     *,
+    job_path: Path | None = None,
     options: ReadOptions = AS_NAMED,
     selection: Selection = ALL,
     alias: Path | None = None,
-    constant_prompt: bool = False,
     inside_folder: bool = False,
 ) -> Submission:
     """Reads and checks the job file and the whole dataset.
@@ -142,10 +142,10 @@ def check_submission(
         job: The job file, as a path or parsed.
         dataset: The input; several files are one dataset.
         on_progress: Called with the number of bytes read so far and the total.
+        job_path: The path of a job file that is given parsed, if it has one.
         options: The user's options for its format.
         selection: The selection of its rows.
         alias: The name for users, if it is not that of the first file; see `Dataset`.
-        constant_prompt: Whether the prompt may be the same for all rows.
         inside_folder: Whether the job file and the rows may refer to files in their own
             folders only.
 
@@ -155,12 +155,15 @@ def check_submission(
             refer to missing images.
         ConfigError: Images are to be resized, and Pillow is not installed.
     """
-    loaded, where = _load(job, inside_folder=inside_folder)
-    loaded = _with_constant_prompt(loaded) if constant_prompt else loaded
+    if isinstance(job, JobFile):
+        loaded = job
+    else:
+        loaded, job_path = _load(job, inside_folder=inside_folder), job
     prompt = Prompt(loaded)
     if loaded.job.traits.asks is Asks.REQUEST:
         requests = check_requests(dataset, selection=selection, on_progress=on_progress)
-        return Submission(loaded, prompt, replace(requests.dataset, alias=alias), url=requests.url)
+        whole = replace(requests.dataset, alias=alias)
+        return Submission(loaded, prompt, whole, url=requests.url, job_path=job_path)
     read = files.check(
         dataset,
         required=_columns_needed(loaded, prompt),
@@ -168,18 +171,19 @@ def check_submission(
         selection=selection,
         on_progress=on_progress,
     )
-    return _check_fit(loaded, prompt, replace(read, alias=alias), where, selection)
+    return _check_fit(loaded, prompt, replace(read, alias=alias), job_path, selection)
 
 
 def _check_fit(
-    loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str, selection: Selection
+    loaded: JobFile, prompt: Prompt, dataset: Dataset, job_path: Path | None, selection: Selection
 ) -> Submission:
     """Checks that the job file and the dataset fit together, and returns both."""
+    where = loaded.job.name if job_path is None else str(job_path)
     jobfile.check_columns(prompt.required_columns, dataset.columns, where, loaded.output)
     remarks = jobfile.check_prompt_reads(prompt, dataset.columns, where)
     _check_gold(loaded, prompt, dataset, where)
     replaced = _results_of_ours(loaded, prompt, dataset, selection)
-    submission = Submission(loaded, prompt, dataset, replaced=replaced)
+    submission = Submission(loaded, prompt, dataset, job_path=job_path, replaced=replaced)
     all_remarks = (
         *dataset.remarks,
         *remarks,
@@ -191,8 +195,8 @@ def _check_fit(
     return replace(submission, remarks=all_remarks)
 
 
-def _with_constant_prompt(loaded: JobFile) -> JobFile:
-    """Returns the job file, permitted to ask the same of every row."""
+def with_constant_prompt(loaded: JobFile) -> JobFile:
+    """Returns the job file with the permission to send the same prompt for all rows."""
     prompt = loaded.prompt.model_copy(update={"constant": True})
     return loaded.model_copy(update={"prompt": prompt})
 
@@ -203,15 +207,12 @@ def _columns_needed(loaded: JobFile, prompt: Prompt) -> frozenset[str]:
     return prompt.required_columns | ({canonical(gold)} if gold else set())
 
 
-def _load(job: Path | JobFile, *, inside_folder: bool) -> tuple[JobFile, str]:
-    """Returns the job file, and its name for errors."""
-    if isinstance(job, JobFile):
-        return job, job.job.name
-    loaded = jobfile.load(job, inside_folder=inside_folder)
-    if inside_folder:
-        images = loaded.images.model_copy(update={"inside_folder": True})
-        loaded = loaded.model_copy(update={"images": images})
-    return loaded, str(job)
+def _load(path: Path, *, inside_folder: bool) -> JobFile:
+    loaded = jobfile.load(path, inside_folder=inside_folder)
+    if not inside_folder:
+        return loaded
+    images = loaded.images.model_copy(update={"inside_folder": True})
+    return loaded.model_copy(update={"images": images})
 
 
 def _results_of_ours(

@@ -91,7 +91,9 @@ async def _of_account(
         (
             name
             for name in listed
-            if name not in models and _generates_text(name) and account.serves(name)
+            if name not in models
+            and _generates_text(name)
+            and account.provider_model(name) is not None
         ),
         key=lambda name: (_maker(name) not in set(map(_maker, models)), name),
     )[:MOST_ASKED]

@@ -96,6 +96,4 @@ async def run_trial(
 
 async def _cancel_rest(midnight: Application, batch: Batch) -> None:
     """Cancels what is left of the batch, so that it is not asked later."""
-    now = await midnight.get(batch.id)
-    if not now.done:
-        await midnight.set_state(now, BatchState.CANCELLED, NOTE)
+    await midnight.set_state(batch, BatchState.CANCELLED, NOTE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -66,10 +67,7 @@ async def _retry(midnight: Application, name: str, cause: int | None) -> tuple[B
             )
         chosen = causes[cause - 1]
     retried = await midnight.retry(batch, chosen)
-    updated = await midnight.batch(name)
-    if retried:
-        await midnight.write_output(updated)
-    return updated, retried
+    return await midnight.get(batch.id), retried
 
 
 def _go_on(session: Session, batch: Batch) -> str:
@@ -153,34 +151,40 @@ async def _whole(midnight: Application, batch: Batch) -> Batch:
     return batch if batch.part_of is None else await midnight.get(batch.part_of)
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A batch before and after a change, whether it is finished, and whether a runner is active."""
+
+    before: Batch
+    after: Batch
+    is_finished: bool
+    is_worked_on: bool
+
+
 def _change(context: typer.Context, name: str, state: BatchState) -> int:
     from runner.cli.json import queue_json
 
     session = session_of(context)
-    before, after, working = session.query(lambda midnight: _set(midnight, name, state))
+    change = session.query(lambda midnight: _set(midnight, name, state))
+    before, after = change.before, change.after
     if session.json:
         print_json({"batch": queue_json.batch(after), "changed": before.state is not after.state})
         return exit_codes.DONE
-    session.print(f"{_title(after)}: {_told(session, before, after, working=working)}")
+    session.print(f"{_title(after)}: {_told(session, change)}")
     return exit_codes.DONE
 
 
-async def _set(midnight: Application, name: str, state: BatchState) -> tuple[Batch, Batch, bool]:
-    """Changes the state; returns the batch before and after, and whether a runner is active.
-
-    A finished batch is not changed.
-    """
-    batch, working = await midnight.batch(name), await midnight.is_worked_on()
-    if batch.done or batch.state is state:
-        return batch, batch, working
-    changed = await midnight.set_state(batch, state)
-    await midnight.write_output(changed)
-    return batch, changed, working
+async def _set(midnight: Application, name: str, state: BatchState) -> _Change:
+    before, is_worked_on = await midnight.batch(name), await midnight.is_worked_on()
+    after = await midnight.set_state(before, state)
+    is_finished = all(part.done for part in await midnight.family(after))
+    return _Change(before, after, is_finished, is_worked_on)
 
 
-def _told(session: Session, before: Batch, after: Batch, *, working: bool) -> str:
-    if after.done:
+def _told(session: Session, change: _Change) -> str:
+    if change.is_finished:
         return _("it is done already, there is nothing left to change")
+    before, after = change.before, change.after
     new = before.state is not after.state
     match after.state:
         case BatchState.PAUSED:
@@ -192,7 +196,7 @@ def _told(session: Session, before: Batch, after: Batch, *, working: bool) -> st
                 told = _(
                     "was already cancelled, its results stay; take it up again with: {command}"
                 )
-        case _ if working:
+        case _ if change.is_worked_on:
             told = _("is active; the runner at work goes on with it")
             return told if new else _("was already active; the runner at work goes on with it")
         case _:

@@ -74,7 +74,7 @@ class RunKeys:
         self._screen.say(_("going on…") if paused else _("pausing…"))
         try:
             for batch in changed:
-                await self._midnight.set_state(batch, wanted)
+                await self._midnight.set_state(batch, wanted, writes_output=False)
         except RunnerError:  # the run reports what is wrong with the database
             self._done()
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from runner.app.application import Application
     from runner.app.responses import Submitted
     from runner.app.submission import OnProgress, Submission
+    from runner.jobfile import JobFile
 
 
 def check(session: Session, job: JobArguments, target: OutputTarget | None = None) -> Submission:
@@ -28,9 +29,7 @@ def check(session: Session, job: JobArguments, target: OutputTarget | None = Non
         InputError: The dataset is invalid.
         OutputError: The results cannot be written there, or not in this format.
     """
-    from runner.app.accounts import require_endpoint  # as below
-    from runner.app.data_use import data_uses  # not for a run without arguments
-    from runner.jobfile import load  # not for a run without arguments
+    from runner.app.admission import admitted  # not for a run without arguments
 
     requests = job.find_requests()
     files = requests or job.find_dataset()
@@ -39,40 +38,47 @@ def check(session: Session, job: JobArguments, target: OutputTarget | None = Non
         remedy = _("change places: {first} {job_first}").format(first=first, job_first=job.first)
         raise JobFileError(_("the job file comes first"), where=str(job.first), remedy=remedy)
     target = target or OutputTarget()
-    kind = "request" if requests else load(job.first).job.kind
+    jobfile = None if requests else _load(job)
+    kind = "request" if jobfile is None else jobfile.job.kind
     target.check(kind, 0, files.paths)
     with bar(session.err, _("reading {name}").format(name=files.name)) as tick:
-        submission = _read(job, files, tick, requests=requests is not None)
+        submission = _read(job, jobfile, files, tick)
     target.check(kind, submission.dataset.rows, files.paths)
-    require_endpoint(session.settings, submission.url)
-    uses = [found.told for found in data_uses(session.settings)]
-    for remark in (*submission.remarks, *uses):
+    submission = admitted(session.settings, submission)
+    for remark in submission.remarks:
         session.err.print(
             _("note: {remark}").format(remark=remark),
             style="yellow",
             highlight=False,
             soft_wrap=True,
         )
-    beside = target.path.parent if target.path else None
-    return replace(submission, beside=beside, job_path=None if requests else job.first)
+    return replace(submission, images_parent=target.path.parent if target.path else None)
+
+
+def _load(job: JobArguments) -> JobFile:
+    from runner.app.submission import with_constant_prompt
+    from runner.jobfile import load
+
+    loaded = load(job.first)
+    return with_constant_prompt(loaded) if job.constant_prompt else loaded
 
 
 def _read(
-    job: JobArguments, files: DatasetFiles, tick: OnProgress, *, requests: bool
+    job: JobArguments, jobfile: JobFile | None, files: DatasetFiles, tick: OnProgress
 ) -> Submission:
     from runner.app.submission import check_batch_file, check_submission
 
-    if requests:
+    if jobfile is None:
         return check_batch_file(
             files.paths, job.model, tick, selection=files.selection, dedupe=job.dedupe
         )
     return check_submission(
-        job.first,
+        jobfile,
         files.paths,
         tick,
+        job_path=job.first,
         options=files.options,
         selection=files.selection,
-        constant_prompt=job.constant_prompt,
     )
 
 

@@ -44,7 +44,8 @@ class Forecast:
     Attributes:
         calls: The number of calls still to be made, without retries.
         days: The number of days whose allowance they use, with today; 0 if no call can be made.
-        finish_at: When the last result is expected (ms since the epoch).
+        finish_at: When the last of the calls that can be made is expected to be done (ms since the
+            epoch).
         per_day: The number of calls that an untouched day allows; None when no limit is known.
         today: The number of calls that today's windows still allow; None when no limit is known.
         beyond: The number of calls that no balance covers, or that the user does not allow.
@@ -63,6 +64,12 @@ class Forecast:
     beyond: int = 0
     paid: int | None = None
     paid_until: int | None = None
+
+    @property
+    def finishes_at(self) -> int | None:
+        """When the last result is expected; None if some of the calls can never be made."""
+        is_possible = self.calls == 0 or (self.days > 0 and not self.beyond)
+        return self.finish_at if is_possible and self.finish_at < NEVER else None
 
 
 def forecast(
@@ -107,7 +114,7 @@ def bounded(forecast: Forecast, left: int, a_day: int, ends_at: int) -> Forecast
         ends_at: When today ends (ms since the epoch).
     """
     over = forecast.calls - max(0, left)
-    if over <= 0:
+    if over <= 0 or not forecast.days:
         return forecast
     later = -(-over // a_day)
     earliest = ends_at + (later - 1) * DAY_MS

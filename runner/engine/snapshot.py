@@ -101,7 +101,7 @@ def routes_of(models: Sequence[str], accounts: Sequence[Account]) -> tuple[Route
         (account.name, name)
         for account in accounts
         for model in models
-        if (name := account.serves(model)) is not None
+        if (name := account.provider_model(model)) is not None
     ]
     return tuple(dict.fromkeys(routes))
 

@@ -45,7 +45,7 @@ class Account:
     prices: Mapping[str, float] = field(default_factory=dict)
     max_concurrency: int | None = None
 
-    def serves(self, model: str) -> str | None:
+    def provider_model(self, model: str) -> str | None:
         """Returns the provider's name of a job file's `model`; None if it is not served."""
         return self.models.get(model) if self.models else model
 

@@ -106,7 +106,7 @@ class Endpoint:
 
     def recall_refused_format(self, model: str, name: str, at: int) -> None:
         """Records that `model` refused the type `name` at the time `at`, in ms since the epoch."""
-        self._formats.recall(model, name, at)
+        self._formats.mark_refused(model, name, at)
 
     async def embed(
         self,
@@ -210,6 +210,10 @@ class Endpoint:
             return await downloads.download(self._transport, url, limit_bytes, timeout_s)
         except Exception as error:  # noqa: BLE001 - as in `task`
             return images.Unreachable(self._unforeseen(error))
+
+    async def models(self, timeout_s: float) -> Response | NotSent | NoReply:
+        """Requests the list of models, which is free."""
+        return await self.get(f"{self.base_url}/models", timeout_s)
 
     async def get(
         self, url: str, timeout_s: float, extra_headers: Mapping[str, str] | None = None

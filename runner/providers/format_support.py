@@ -56,7 +56,7 @@ class FormatSupport:
         as_of = self._preset.as_of
         return names - {name for name, at in refused.items() if now < retried_at(at, as_of)}
 
-    def recall(self, model: str, name: str, at: int) -> None:
+    def mark_refused(self, model: str, name: str, at: int) -> None:
         """Records that `model` refused the type `name` at the time `at`, in ms since the epoch."""
         self._refused.setdefault(model, {})[name] = at
 
@@ -78,7 +78,7 @@ class FormatSupport:
             is_refusal = result.refuses_format or self._fails_again(model, name, result)
         if is_refusal:
             self._doubts.pop(model, None)
-            self.recall(model, name, now)
+            self.mark_refused(model, name, now)
             return replace(_passing(result), refused_format=name)
         return _passing(result) if self._is_doubtful(model, name, result) else result
 

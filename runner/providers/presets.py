@@ -150,7 +150,7 @@ def preset(
         overrides: The user's tables by provider. Each is merged over the preset of its name, or
             describes a provider without a preset.
         installed: The presets that the user has installed, by name. One replaces the shipped
-            preset unless it is older; see `is_newer`.
+            preset unless it is older; see `is_current`.
 
     Raises:
         ConfigError: The provider does not exist (the remedy names the most similar one), or its
@@ -161,12 +161,12 @@ def preset(
         near = did_you_mean(name, known) or _("name another:")
         remedy = _("{near} the providers are {known}").format(near=near, known=listed(known))
         raise ConfigError(_('unknown provider "{name}"').format(name=name), remedy=remedy)
-    base = installed[name] if name in installed and is_newer(installed[name], name) else None
+    base = installed[name] if name in installed and is_current(installed[name], name) else None
     table = merge_tables(base or _shipped(name), overrides.get(name, ProviderTable()))
     return build(name, table)
 
 
-def is_newer(table: ProviderTable, name: str) -> bool:
+def is_current(table: ProviderTable, name: str) -> bool:
     """Whether the facts of an installed preset are as new as those of the shipped one."""
     return (table.as_of or "") >= (_shipped(name).as_of or "")
 

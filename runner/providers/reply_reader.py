@@ -50,8 +50,9 @@ class ReplyReader:
         wait = self._requested_wait(fields, reply.message, provider_now)
         if reply.refused:
             reply = replace(reply, message=reply.message + redirect_note(response))
+        reply = self._redacted(reply, wait)
         return CallResult(
-            classify(reply := self._redacted(reply, wait), self._preset.rules),
+            classify(reply, self._preset.rules),
             reply,
             self._counts(fields, provider_now, None if succeeded(reply.status) else wait),
             date,

@@ -94,14 +94,23 @@ async def requeue_failed(
     await _TAKE_BACK.run(connection, [which])
 
 
-async def retry_family(connection: AsyncConnection, batch_id: int) -> int:
-    """Queues the failed jobs of a batch and its parts again, and resumes paused parts of them."""
-    retried = 0
+async def retry_family(
+    connection: AsyncConnection, batch_id: int, job_ids: Sequence[int] | None = None
+) -> int:
+    """Queues the failed jobs of a batch and its parts again; returns their number.
+
+    Paused parts that have jobs again are resumed. With `job_ids` only these jobs and their
+    duplicates are queued.
+    """
+    before = await batches.parts_of(connection, batch_id)
+    if job_ids is None:
+        retried = sum([await retry_failed(connection, part) for part in before])
+    else:
+        retried = await retry_jobs(connection, job_ids)
+    left = {part.id: part.left for part in before}
     for part in await batches.parts_of(connection, batch_id):
-        again = await retry_failed(connection, part)
-        if again and part.state is BatchState.PAUSED:
+        if part.state is BatchState.PAUSED and part.left > left[part.id]:
             await batch_updates.set_batch_state(connection, part.id, BatchState.ACTIVE)
-        retried += again
     return retried
 
 

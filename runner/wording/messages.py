@@ -213,9 +213,9 @@ def finish(forecast: Forecast, now: int, zone: tzinfo | None = None, *, brief: b
         return _("not known: {calls} beyond what is allowed or paid for").format(
             calls=fmt.count(forecast.beyond, "call")
         )
-    if forecast.days == 0:
+    if forecast.finishes_at is None:
         return _("never: no call a day is allowed")
-    at = fmt.minute(forecast.finish_at, now, zone)
+    at = fmt.minute(forecast.finishes_at, now, zone)
     if brief:
         return at
     template = _("about {when}")

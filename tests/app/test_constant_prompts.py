@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.app.submission import Submission, check_submission
+from runner.app.submission import Submission, check_submission, with_constant_prompt
 from runner.errors import JobFileError
+from runner.jobfile import load
 
 ROWS = "id,text,review text\n1,lovely,x\n2,dreadful,y\n"
 
@@ -16,7 +17,8 @@ def checked(
     job, rows = folder / "job.toml", folder / "in.csv"
     job.write_text(f"[job]\nmodel = 'm'\n[prompt]\nuser = '''{user}'''\n{more}")
     rows.write_text(ROWS)
-    return check_submission(job, rows, constant_prompt=constant_prompt)
+    loaded = with_constant_prompt(load(job)) if constant_prompt else load(job)
+    return check_submission(loaded, rows, job_path=job)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ from support.files import JOB, settings, write_job, write_rows
 
 from runner.app import queueing
 from runner.app.application import Application, open_application
+from runner.app.reuse_policy import ReusePolicy
 from runner.app.submission import check_submission
 from runner.core.states import BatchState
 from runner.errors import InputError, JobFileError, NotFoundError
+from runner.jobfile import load
 
 
 def test_the_same_job_file_and_input_are_the_same_batch(tmp_path: Path) -> None:
@@ -129,3 +131,27 @@ def test_a_batch_is_found_by_id_or_name_and_its_absence_names_the_known(tmp_path
             assert "1 (letters)" in str(caught.value.remedy)
 
     anyio.run(main)
+
+
+def test_a_fresh_batch_reuses_no_answer_whoever_queues_it(tmp_path: Path) -> None:
+    checked = check_submission(write_job(tmp_path), write_rows(tmp_path, 3))
+
+    async def main() -> None:
+        async with open_application(settings(tmp_path)) as midnight:
+            policy = ReusePolicy(fresh=True)
+            queued = await queueing.submit(midnight._database, checked, 0, policy=policy)
+            assert not queued.batch.reuse_answers
+
+    anyio.run(main)
+
+
+def test_a_parsed_job_file_is_named_by_its_path_in_errors_and_in_the_batch(tmp_path: Path) -> None:
+    path, rows = write_job(tmp_path), write_rows(tmp_path, 3)
+    one, other = check_submission(load(path), rows, job_path=path), check_submission(path, rows)
+    assert (one.digest, one.job_path) == (other.digest, other.job_path) == (other.digest, path)
+    path = write_job(tmp_path, JOB.replace("text", "txet"))
+    with pytest.raises((JobFileError, InputError)) as parsed:
+        check_submission(load(path), rows, job_path=path)
+    with pytest.raises((JobFileError, InputError)) as named:
+        check_submission(path, rows)
+    assert str(parsed.value) == str(named.value)

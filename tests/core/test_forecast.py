@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.calendar import day_at
+from runner.core.calendar import NEVER, day_at
 from runner.core.demand import Rules
 from runner.core.forecast import Forecast, bounded, forecast
 from runner.core.gate import Gate, ParkReason
@@ -90,7 +90,18 @@ def test_the_users_reserve_is_left_alone_on_every_day() -> None:
 
 
 def test_a_reserve_that_leaves_nothing_means_never() -> None:
-    assert told(5, window(10, reserve=10)) == Forecast(5, 0, NOW, 0, 0)
+    never = told(5, window(10, reserve=10))
+    assert never == Forecast(5, 0, NOW, 0, 0)
+    assert never.finishes_at is None
+    assert bounded(never, 3, 10, NOW + DAY) == never, "a limit by the day makes nothing possible"
+
+
+def test_a_forecast_has_an_end_only_if_every_call_can_be_made() -> None:
+    assert foretell(40).finishes_at == NOW + 40_000
+    assert foretell(0).finishes_at == NOW
+    capped = forecast(300, lanes_of({QWEN: [window(100)]}), ASAP, NOW, 1_000, most=7)
+    assert (capped.finishes_at, capped.finish_at) == (None, NOW + 7_000)
+    assert replace(foretell(40), finish_at=NEVER).finishes_at is None
 
 
 def test_models_of_an_account_add_up_to_its_own_limit() -> None:

@@ -170,6 +170,7 @@ def test_a_token_that_is_refused_is_told_to_the_caller(way: str) -> None:
         provider.rehearse(main)
 
 
+@pytest.mark.filterwarnings("ignore::runner.RunnerWarning")  # what the provider may do with data
 def test_a_missing_token_is_told_and_results_that_are_there_need_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from support.library import letters, rows, simulator
@@ -92,19 +93,6 @@ def test_values_become_what_json_has() -> None:
     ]
 
 
-class Frame:
-    """As pandas has it: what it iterates over are its columns."""
-
-    columns = ("text",)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.columns)
-
-    def to_dict(self, orient: str) -> list[dict[str, str]]:
-        assert orient == "records"
-        return list(rows(3))
-
-
 class Polar:
     """As Polars has it."""
 
@@ -119,7 +107,16 @@ def test_the_same_rows_are_the_same_batch_however_they_are_given(tmp_path: Path)
     file = tmp_path / "rows.jsonl"
     file.write_text("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows(3)))
     table = pa.Table.from_pylist(list(rows(3)))
-    found = submitted(list(rows(3)), rows(3), Frame(), Polar(), table, file, str(file), rows(4))
+    found = submitted(
+        list(rows(3)),
+        rows(3),
+        pd.DataFrame(list(rows(3))),
+        Polar(),
+        table,
+        file,
+        str(file),
+        rows(4),
+    )
     assert [batch.created for batch in found] == [True, *[False] * 6, True]
     assert {batch.id for batch in found[:-1]} == {found[0].id}
     assert [batch.rows for batch in found[-2:]] == [3, 4]
@@ -211,3 +208,17 @@ def test_images_are_shown_from_bytes_and_from_paths_in_the_working_directory(
                 await midnight.submit(job, [{"photo": "two.png"}])
 
     provider.rehearse(main)
+
+
+def test_a_table_of_pandas_is_converted_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All rows as dictionaries take many times the memory of the table."""
+    convert, sizes = pd.DataFrame.to_dict, []
+
+    def counted(self: Any, orient: str) -> Any:
+        sizes.append(len(self))
+        return convert(self, orient)
+
+    monkeypatch.setattr(pd.DataFrame, "to_dict", counted)
+    table = pd.DataFrame({"text": [f"row {n}" for n in range(2_500)], "n": range(2_500)})
+    assert kept(table) == [{"text": f"row {n}", "n": n} for n in range(2_500)]
+    assert (sum(sizes), max(sizes)) == (2_500, 1_000)

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from support.library import MODEL, MORNING, letters, right_answer, rows, simulator
 from support.waiting import PATIENCE_S
 
-from runner import Answer, ConfigError, Job, Results, open_midnight, run
+from runner import Answer, ConfigError, Job, Results, RunnerWarning, open_midnight, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,7 +94,8 @@ def test_answers_of_a_model_are_structs_in_a_table() -> None:
 def test_votes_have_their_columns_and_names_that_are_taken_a_prefix() -> None:
     given = [{"text": "row 0", "answer": "mine", "state": "Ohio"}]
     job = letters(votes=2, parameters={"temperature": 1})
-    [row] = run(job, given, simulator=simulator()).to_dicts()
+    with pytest.warns(RunnerWarning, match='"state" is called "midnight_state"'):
+        [row] = run(job, given, simulator=simulator()).to_dicts()
     assert (row["answer"], row["state"]) == ("mine", "Ohio")
     assert row["midnight_answer"] == RIGHT[0]
     assert row["midnight_state"] == "succeeded"
@@ -132,5 +133,16 @@ def test_figures_have_days_and_moments_not_integers() -> None:
             assert first.resets_at == datetime(2026, 1, 6, tzinfo=MORNING.tzinfo)
             [day] = await midnight.report()
             assert (day.day, day.calls, day.model) == (date(2026, 1, 5), 30, None)
+
+    provider.rehearse(main)
+
+
+def test_an_estimate_keeps_to_the_calls_that_a_job_allows() -> None:
+    provider = simulator(calls_per_day=30)
+
+    async def main() -> None:
+        async with open_midnight(simulator=provider) as midnight:
+            estimate = await midnight.plan(letters(max_calls=20), rows(50))
+            assert (estimate.calls, estimate.days, estimate.finish) == (50, None, None)
 
     provider.rehearse(main)

@@ -65,14 +65,13 @@ def forecast(forecast: Forecast | None) -> JSON | None:
     """Returns a forecast; `finish_at` is null if it never finishes."""
     if forecast is None:
         return None
-    never = forecast.beyond > 0 or (forecast.calls > 0 and forecast.days == 0)
     return {
         "calls": forecast.calls,
         "days": forecast.days,
         "calls_a_day": forecast.per_day,
         "calls_left_today": forecast.today,
         "calls_beyond": forecast.beyond,
-        "finish_at": None if never else iso(forecast.finish_at),
+        "finish_at": None if forecast.finishes_at is None else iso(forecast.finishes_at),
         "calls_paid": forecast.paid,
         "login_by": None if forecast.paid_until is None else iso(forecast.paid_until),
     }

@@ -85,15 +85,15 @@ class Transport(Protocol):
         timeout_s: float,
         limit_bytes: int = MOST_REPLY_BYTES,
     ) -> Response | NotSent | NoReply:
-        """Send `body` to `url`; the whole exchange may take `timeout_s` seconds.
+        """Sends `body` to `url`; the whole exchange may take `timeout_s` seconds.
 
-        A reply of more than `limit_bytes`, unpacked, is none.
+        A reply of more than `limit_bytes`, unpacked, counts as no reply.
         """
 
     def stream(
         self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
     ) -> AbstractAsyncContextManager[StreamedReply | NotSent | NoReply]:
-        """Send `body` to `url`; the reply is read inside the block, and given up at its end.
+        """Sends `body` to `url`; the reply is read inside the block, and abandoned at its end.
 
         The head, and then each piece, may take `timeout_s` seconds.
         """
@@ -101,12 +101,12 @@ class Transport(Protocol):
     async def get(
         self, url: str, headers: Mapping[str, str], timeout_s: float
     ) -> Response | NotSent | NoReply:
-        """Ask for `url`."""
+        """Sends a GET request for `url`."""
 
     async def download(
         self, url: str, limit_bytes: int, timeout_s: float
     ) -> Response | TooLarge | NotSent | NoReply:
-        """Ask for `url` with none of the account's headers.
+        """Sends a GET request for `url` with none of the account's headers.
 
         At most `limit_bytes` of the body are read. The body is as it was sent: a server that
         compresses it, although the request forbids that, could make it unfold to any size.
@@ -114,12 +114,12 @@ class Transport(Protocol):
 
 
 def not_compressed(headers: Mapping[str, str]) -> dict[str, str]:
-    """`headers` for a stream, which a compressor would hold back."""
+    """Returns `headers` for a stream, which a compressor would hold back."""
     return {**headers, "Accept-Encoding": "identity"}
 
 
 def connect_timeout(timeout_s: float) -> float:
-    """How long a connection may take to open for an exchange of `timeout_s` seconds.
+    """Returns how long a connection may take to open for an exchange of `timeout_s` seconds.
 
     It is less than `timeout_s`, so that a connection that never opens ends as `NotSent`, and not
     by the time-out of the whole exchange, as `NoReply`.
@@ -128,10 +128,10 @@ def connect_timeout(timeout_s: float) -> float:
 
 
 def too_large(limit_bytes: int) -> NoReply:
-    """The outcome of an exchange whose reply has more than `limit_bytes`."""
+    """Returns the outcome of an exchange whose reply has more than `limit_bytes`."""
     return NoReply(f"the reply is larger than {limit_bytes:,} bytes and was not read")
 
 
 def timed_out(timeout_s: float) -> NoReply:
-    """The outcome of an exchange that took longer than `timeout_s` seconds."""
+    """Returns the outcome of an exchange that took longer than `timeout_s` seconds."""
     return NoReply(f"no reply within {timeout_s:g} s")

@@ -42,7 +42,7 @@ class Network:
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def proxy_for(self, url: str) -> str | None:
-        """The proxy through which `url` is reached; None: directly. Never raises."""
+        """Returns the proxy through which `url` is reached; None: directly. Never raises."""
         try:
             parts = urlsplit(url)
             host, port = (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme)
@@ -54,7 +54,7 @@ class Network:
         return proxy
 
     def path_to(self, url: str) -> str:
-        """By which proxy of which variable `url` is reached, for the end of a message, or empty."""
+        """Returns the end of a message that names the proxy and its variable; empty without one."""
         proxy = self.proxy_for(url)
         if proxy is None:
             return ""
@@ -69,7 +69,7 @@ DIRECT = Network({})
 
 
 def read_network(environ: Mapping[str, str]) -> Network:
-    """What the environment says.
+    """Returns the proxies and the certificates that the environment names.
 
     Raises:
         ConfigError: A variable holds what is no proxy, or names no certificates; the
@@ -94,7 +94,7 @@ def read_network(environ: Mapping[str, str]) -> Network:
 
 
 def _first_set(environ: Mapping[str, str], *names: str) -> str | None:
-    """The first of the variables that is set, in lower or in upper case.
+    """Returns the first of the variables that is set, in lower or in upper case.
 
     A server that runs CGI programs puts a request's Proxy header into HTTP_PROXY
     (CVE-2016-5385); REQUEST_METHOD tells such a server.
@@ -108,7 +108,7 @@ def _first_set(environ: Mapping[str, str], *names: str) -> str | None:
 
 
 def _proxy(text: str, variable: str) -> str:
-    """A proxy's URL with its scheme; ``socks`` is what desktops call ``socks5``."""
+    """Returns a proxy's URL with its scheme; ``socks`` is what desktops call ``socks5``."""
     url = text.strip() if "://" in text else f"http://{text.strip()}"
     scheme, _sign, rest = url.partition("://")
     scheme = "socks5" if scheme.lower() == "socks" else scheme.lower()
@@ -133,7 +133,7 @@ def _has_host(url: str) -> bool:
 
 
 def _of_settings() -> dict[str, str]:
-    """The proxies in the system's settings; what is not understood there is left out."""
+    """Returns the proxies in the system's settings, without those that are not understood."""
     from urllib.request import getproxies  # slow to load, needed on few platforms
 
     found = {}
@@ -147,7 +147,11 @@ def _of_settings() -> dict[str, str]:
 
 
 def _certificates(environ: Mapping[str, str]) -> Path | None:
-    """The file in SSL_CERT_FILE, if it holds a certificate."""
+    """Returns the file in SSL_CERT_FILE; None if the variable is not set.
+
+    Raises:
+        ConfigError: The file cannot be read, or holds no certificate.
+    """
     name = "SSL_CERT_FILE"
     if not environ.get(name):
         return None
@@ -181,7 +185,7 @@ def _certificate_folder(environ: Mapping[str, str]) -> Path | None:
 
 
 def _covers(entry: str, host: str, port: int | None) -> bool:
-    """Whether an entry of NO_PROXY speaks of `host`: ``*``, a name, an address or a network.
+    """Whether an entry of NO_PROXY covers `host`: ``*``, a name, an address or a network.
 
     A name covers the names below it as well, with or without a dot or ``*.`` before it. An entry
     may end in a port. What cannot be understood covers nothing.

@@ -1,4 +1,4 @@
-"""Which transport is used, and opening it."""
+"""Chooses a transport, and opens it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import httpx
 
 AUTO, PYREQWEST, HTTPX = "auto", "pyreqwest", "httpx"
-"""Which transport is wanted: the fastest that is installed, or one of the two."""
+"""The names of transports; `AUTO` is the fastest that is installed."""
 
 
 @asynccontextmanager
@@ -27,7 +27,7 @@ async def open_transport(
     kind: str = AUTO,
     environ: Mapping[str, str] = os.environ,
 ) -> AsyncIterator[Transport]:
-    """A transport over sockets, or over the httpx transport that is given.
+    """Opens a transport over sockets, or over the httpx transport that is given.
 
     Args:
         transport: Takes the requests instead of sockets, for instance an application mounted in
@@ -51,7 +51,7 @@ async def open_transport(
 
 
 def _pyreqwest(kind: str) -> ModuleType | None:
-    """The implementation over pyreqwest, if it is to be used; None for the one over httpx.
+    """Returns the implementation over pyreqwest, if it is to be used; None for the one over httpx.
 
     Raises:
         ConfigError: There is no transport called `kind`, or it is not installed.

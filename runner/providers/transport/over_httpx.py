@@ -58,9 +58,9 @@ _COMPRESSED = {"User-Agent": USER_AGENT, "Accept-Encoding": ENCODINGS}
 _AS_IT_IS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
 
 Pick = Callable[[str], httpx.AsyncBaseTransport]
-"""The httpx transport for a URL."""
+"""Returns the httpx transport for a URL."""
 Describe = Callable[[str], str]
-"""By which proxy a URL is reached, in words."""
+"""Returns the clause that names the proxy through which a URL is reached, or an empty one."""
 
 T = TypeVar("T")
 
@@ -81,14 +81,14 @@ class HttpxTransport:
         timeout_s: float,
         limit_bytes: int = MOST_REPLY_BYTES,
     ) -> Response | NotSent | NoReply:
-        """Send `body` to `url`, and read a reply of up to `limit_bytes`."""
+        """Sends `body` to `url`, and reads a reply of up to `limit_bytes`."""
         return await self._exchange("POST", url, headers, body, timeout_s, limit_bytes)
 
     @asynccontextmanager
     async def stream(
         self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
     ) -> AsyncIterator[StreamedReply | NotSent | NoReply]:
-        """Send `body` to `url`; the reply is read inside the block, and given up at its end."""
+        """Sends `body` to `url`; the reply is read inside the block, and abandoned at its end."""
         asked = {"User-Agent": USER_AGENT, **not_compressed(headers)}
 
         async def send() -> httpx.Response:
@@ -107,13 +107,13 @@ class HttpxTransport:
     async def get(
         self, url: str, headers: Mapping[str, str], timeout_s: float
     ) -> Response | NotSent | NoReply:
-        """Ask for `url`."""
+        """Sends a GET request for `url`."""
         return await self._exchange("GET", url, headers, None, timeout_s, MOST_REPLY_BYTES)
 
     async def download(
         self, url: str, limit_bytes: int, timeout_s: float
     ) -> Response | TooLarge | NotSent | NoReply:
-        """Ask for `url` with none of the account's headers, up to `limit_bytes`."""
+        """Sends a GET request without the account's headers; reads up to `limit_bytes`."""
 
         async def exchange() -> Response | TooLarge:
             reply = await self._send("GET", url, _AS_IT_IS, None, timeout_s)
@@ -173,7 +173,7 @@ def _parsed(url: str) -> httpx.URL:
 
 
 async def _outcome(exchange: Callable[[], Awaitable[T]], timeout_s: float) -> T | NotSent | NoReply:
-    """What `exchange` returns, or how it failed."""
+    """Returns what `exchange` returns, or how it failed."""
     try:
         with anyio.fail_after(timeout_s):
             return await exchange()
@@ -202,13 +202,13 @@ def _streamed(reply: httpx.Response, timeout_s: float) -> StreamedReply:
 
 
 def _pieces(reply: httpx.Response) -> AsyncIterator[bytes]:
-    """The body as it was sent; unlike `aiter_raw`, its end does not close the reply."""
+    """Returns the body as it was sent; unlike `aiter_raw`, its end does not close the reply."""
     assert isinstance(reply.stream, httpx.AsyncByteStream)  # noqa: S101 - for the type checker
     return aiter(reply.stream)
 
 
 async def _close(reply: httpx.Response) -> None:
-    """Close `reply`, and its connection as well if the server has sent more than the reply.
+    """Closes `reply`, and its connection as well if the server has sent more than the reply.
 
     httpcore would take the rest for the next reply on the connection, and a row would have the
     answer to another. Nothing public tells of the rest; a test holds this to the installed version.
@@ -267,7 +267,7 @@ def _in_words(error: Exception) -> str:
 async def opened(
     transport: httpx.AsyncBaseTransport | None, network: Network | None
 ) -> AsyncIterator[HttpxTransport]:
-    """Exchanges over `transport`, or else over sockets in `network`."""
+    """Opens the transport over `transport`, or else over sockets in `network`."""
     async with AsyncExitStack() as stack:
         if transport is not None:
             only = await stack.enter_async_context(transport)
@@ -278,7 +278,7 @@ async def opened(
 
 
 async def _over_sockets(network: Network, stack: AsyncExitStack) -> Pick:
-    """One pool of connections for each proxy, and one for direct connections."""
+    """Opens a pool of connections for each proxy, and one for direct connections."""
     trusted = _trusted(network)
     limits = httpx.Limits(
         max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE_S
@@ -293,7 +293,7 @@ async def _over_sockets(network: Network, stack: AsyncExitStack) -> Pick:
 
 
 def _trusted(network: Network) -> ssl.SSLContext:
-    """The certificates of the environment; where it names none, those of certifi."""
+    """Returns a TLS context with the certificates of the environment, or else those of certifi."""
     file, folder = network.certificates, network.certificate_folder
     if file is None and folder is None:
         return httpx.create_ssl_context(trust_env=False)
@@ -306,7 +306,7 @@ def _trusted(network: Network) -> ssl.SSLContext:
 
 
 def _check_supported(proxy: str | None) -> None:
-    """Refuse proxies that httpx cannot use.
+    """Refuses proxies that httpx cannot use.
 
     Raises:
         ConfigError: It is a SOCKS proxy of an old version, or the package for SOCKS is missing.

@@ -83,7 +83,7 @@ class PyreqwestTransport:
         timeout_s: float,
         limit_bytes: int = MOST_REPLY_BYTES,
     ) -> Response | NotSent | NoReply:
-        """Send `body` to `url`, and read a reply of up to `limit_bytes`."""
+        """Sends `body` to `url`, and reads a reply of up to `limit_bytes`."""
         try:
             client = self._client(url, connect_timeout(timeout_s), decompress=False)
             request = client.post(url).headers(headers).body_bytes(body)
@@ -96,7 +96,7 @@ class PyreqwestTransport:
     async def stream(
         self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
     ) -> AsyncIterator[StreamedReply | NotSent | NoReply]:
-        """Send `body` to `url`; the reply is read inside the block, and given up at its end."""
+        """Sends `body` to `url`; the reply is read inside the block, and abandoned at its end."""
         opened: StreamedReply | NotSent | NoReply
         async with AsyncExitStack() as stack:
             try:
@@ -120,7 +120,7 @@ class PyreqwestTransport:
     async def get(
         self, url: str, headers: Mapping[str, str], timeout_s: float
     ) -> Response | NotSent | NoReply:
-        """Ask for `url`."""
+        """Sends a GET request for `url`."""
         try:
             client = self._client(url, CONNECT_TIMEOUT_S, decompress=False)
             request = client.get(url).headers(headers).header("Accept-Encoding", ENCODINGS)
@@ -131,7 +131,7 @@ class PyreqwestTransport:
     async def download(
         self, url: str, limit_bytes: int, timeout_s: float
     ) -> Response | TooLarge | NotSent | NoReply:
-        """Ask for `url` with none of the account's headers, up to `limit_bytes`."""
+        """Sends a GET request without the account's headers; reads up to `limit_bytes`."""
         try:
             client = self._client(url, CONNECT_TIMEOUT_S, decompress=False)
             request = client.get(url).header("Accept-Encoding", "identity")
@@ -153,7 +153,7 @@ class PyreqwestTransport:
             return NotSent(f"{type(error).__name__}: {error}")
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Closes the connections."""
         for client in self._clients.values():
             await client.close()
 
@@ -238,7 +238,7 @@ def _kind(causes: list[str]) -> str:
 
 
 def _headers(found: HeaderMap) -> Mapping[str, str]:
-    """Header values by name in lower case; those of a repeated name are joined by commas."""
+    """Returns header values by lower-case name; those of a repeated name are joined by commas."""
     try:
         told = found.dict_multi_value()
     except ValueError:  # a value that is no ASCII
@@ -305,7 +305,7 @@ def _builder(
 
 @asynccontextmanager
 async def opened(network: Network) -> AsyncIterator[PyreqwestTransport]:
-    """Exchanges over sockets in `network`."""
+    """Opens the transport over sockets in `network`."""
     atexit.unregister(_let_the_thread_leave)
     atexit.register(_let_the_thread_leave)
     transport = PyreqwestTransport(network)

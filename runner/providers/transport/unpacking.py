@@ -11,7 +11,7 @@ import zlib
 from runner.providers.transport.exchange import SMALL_REPLY_BYTES
 
 ENCODINGS = "gzip, deflate"
-"""What a request may say that it accepts."""
+"""The encodings that a request may accept."""
 _GZIP, _ZLIB, _RAW = 31, 15, -15  # the forms that zlib knows, by its argument `wbits`
 _MOST_TIMES = 1032  # larger than what it was packed into (zlib's documentation)
 _PLAIN, _GZIPPED = frozenset({"", "identity"}), frozenset({"gzip", "x-gzip"})
@@ -25,7 +25,7 @@ class BrokenBodyError(ValueError):
 
 
 def unpack(encoding: str, data: bytes, limit_bytes: int) -> bytes | None:
-    """The body in `data`, of which nothing is missing; None if it has more than `limit_bytes`.
+    """Returns the body in `data`, which is complete; None if it has more than `limit_bytes`.
 
     Raises:
         BrokenBodyError: It cannot be unpacked.
@@ -56,16 +56,16 @@ class Unpacker:
 
     @property
     def is_too_large(self) -> bool:
-        """Whether there is more than was allowed; then nothing is to be fed any more."""
+        """Whether the body has more than the limit; then no more pieces may be fed."""
         return len(self._body) > self._limit
 
     def may_be_large(self, piece_bytes: int) -> bool:
-        """Whether there may be much of it once the next piece is unpacked."""
+        """Whether the body may be a large one once the next piece is unpacked."""
         times = 1 if self._encoding in _PLAIN and not self._begun else _MOST_TIMES
         return len(self._body) + times * piece_bytes > SMALL_REPLY_BYTES
 
     def feed(self, data: bytes) -> None:
-        """Take the next piece of the body, as it was sent.
+        """Unpacks the next piece of the body, which is as it was sent.
 
         Raises:
             BrokenBodyError: It cannot be unpacked.
@@ -86,7 +86,7 @@ class Unpacker:
             raise BrokenBodyError(f"the reply cannot be unpacked ({error})") from error
 
     def body(self) -> bytes:
-        """The whole body.
+        """Returns the whole body.
 
         Raises:
             BrokenBodyError: It is not complete.

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from runner.app.application import Application
 from runner.app.live import LiveOverview
+from runner.app.output_refresher import OutputRefresher
 from runner.core.states import ROW_STATES, BatchState
 from runner.errors import InputError, NotFoundError
 from runner.language import _
@@ -48,11 +49,12 @@ class CauseView:
 
 
 class BatchPages:
-    """Handles requests for batches."""
+    """Handles requests for batches; the outputs of changed ones are written in the background."""
 
-    def __init__(self, midnight: Application, live: LiveOverview) -> None:
+    def __init__(self, midnight: Application, live: LiveOverview, outputs: OutputRefresher) -> None:
         self._midnight = midnight
         self._live = live
+        self._outputs = outputs
         self._causes: dict[int, Cached[list[CauseView]]] = {}
 
     async def listed(self, request: Request, visit: Visit) -> Response:
@@ -197,8 +199,10 @@ class BatchPages:
             await self._prioritise(batch, fields.get("priority", ""))
         elif action == "retry":
             await self._retry(batch, fields.get("example", ""))
+            self._outputs.changed(batch.part_of or batch.id)
         elif action in CHANGES:
-            await self._midnight.set_state(batch, CHANGES[action])
+            await self._midnight.set_state(batch, CHANGES[action], writes_output=False)
+            self._outputs.changed(batch.part_of or batch.id)
         else:
             raise NotFoundError(_("nothing is called {action!r}").format(action=action))
         self._causes.pop(batch.id, None)
@@ -218,7 +222,7 @@ class BatchPages:
     async def _retry(self, batch: Batch, example: str) -> None:
         """Queues failed rows again: all, or those with the same cause as the row `example`."""
         if not example:
-            await self._midnight.retry(batch)
+            await self._midnight.retry(batch, writes_output=False)
             return
         causes = await self._midnight.causes(batch)
         cause = next((each for each in causes if str(each.example) == example), None)
@@ -228,7 +232,7 @@ class BatchPages:
                     example=example[:MOST_DIGITS]
                 )
             )
-        await self._midnight.retry(batch, cause)
+        await self._midnight.retry(batch, cause, writes_output=False)
 
     async def _batch(self, request: Request) -> Batch:
         number = number_of(request.path_params["batch"])

@@ -36,14 +36,15 @@ _LABEL = "label "
 class ReviewPages:
     """Handles reviews of batches; `name_of` returns the name of a visitor with a key."""
 
-    def __init__(self, midnight: Application, name_of: Callable[[Visit], str | None]) -> None:
+    def __init__(
+        self,
+        midnight: Application,
+        name_of: Callable[[Visit], str | None],
+        outputs: OutputRefresher,
+    ) -> None:
         self._midnight = midnight
         self._name_of = name_of
-        self._outputs = OutputRefresher(midnight)
-
-    async def work(self) -> None:
-        """Rewrites the outputs of reviewed batches, until cancelled."""
-        await self._outputs.work()
+        self._outputs = outputs
 
     async def show(self, request: Request, visit: Visit) -> Response:
         """Shows the next row to review, or the requested row."""

@@ -25,6 +25,7 @@ from runner.app.application import Application
 from runner.app.drafts import Drafts
 from runner.app.gateway import Gateway
 from runner.app.live import LiveOverview
+from runner.app.output_refresher import OutputRefresher
 from runner.drawing import charts
 from runner.errors import InputError, NotFoundError, RunnerError
 from runner.language import _
@@ -85,7 +86,8 @@ class Dashboard:
         self._visits = Visits(gateway.clients)
         self._watchers = 0
         self._accounts = AccountPages(midnight, overview)
-        self._review = ReviewPages(midnight, self._visits.name_of)
+        self._outputs = OutputRefresher(midnight)
+        self._review = ReviewPages(midnight, self._visits.name_of, self._outputs)
         self._app = Starlette(
             routes=[
                 *self._routes_of_pages(midnight, overview),
@@ -105,7 +107,7 @@ class Dashboard:
 
     def _routes_of_pages(self, midnight: Application, overview: LiveOverview) -> list[Route]:
         """Returns the routes of pages, their live fragments and their forms."""
-        pages, accounts = BatchPages(midnight, overview), self._accounts
+        pages, accounts = BatchPages(midnight, overview, self._outputs), self._accounts
         batch = "/batches/{batch}"
         shown: Sequence[tuple[str, Page, MakePieces]] = (
             ("", self._now, self._now_pieces),
@@ -150,7 +152,7 @@ class Dashboard:
         """
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._prepare)
-            tasks.start_soon(self._review.work)
+            tasks.start_soon(self._outputs.work)
             tasks.start_soon(self._accounts.work)
 
     async def _prepare(self) -> None:

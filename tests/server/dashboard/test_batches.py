@@ -124,6 +124,27 @@ def test_a_batch_is_paused_resumed_given_a_priority_and_cancelled(
         assert found(served, batch).state is BatchState.CANCELLED
 
 
+def test_the_output_of_a_changed_batch_is_written_and_a_finished_batch_not_changed(
+    serving: Serving, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.csv"
+    with serving(calls_per_day=1) as served, served.http() as http:
+        batch = submit(served, tmp_path, ["one", "two"])
+        served.do(served.application.name_output, batch, output)
+        path = f"/dashboard/batches/{batch.id}"
+        token = csrf(checked(http.get(path)))
+        http.post(f"{path}/cancel", data={"csrf": token})
+        until = time.monotonic() + PATIENCE_S
+        while not output.exists():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        other = submit(served, tmp_path, ["one"], name="other")
+        served.clock.jump(days=1)
+        wait_until_done(served, other.id)
+        http.post(f"/dashboard/batches/{other.id}/cancel", data={"csrf": token})
+        assert found(served, other).state is BatchState.ACTIVE
+
+
 def test_a_priority_is_set_in_the_list(serving: Serving, tmp_path: Path) -> None:
     with serving(calls_per_day=1) as served, served.http() as http:
         batch = submit(served, tmp_path, ["one", "two", "three"])
