@@ -44,7 +44,7 @@ from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.engine.progress import Watcher
 from runner.settings import load_settings
-from runner.store import batch_rows
+from runner.store import failures
 
 T = TypeVar("T")
 
@@ -345,5 +345,5 @@ class Midnight:
     async def _results(self, job: Job[T], rows: list[RowResult]) -> list[Result[T]]:
         jobs = [vote.job_id for row in rows for vote in row.votes]
         async with self._program.reading() as connection:
-            invalid = await batch_rows.invalid_replies_of(connection, jobs)
+            invalid = await failures.invalid_replies_of(connection, jobs)
         return [result_of(row, job, invalid) for row in rows]

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from runner.app.rows import Reading, RowResult
     from runner.app.story import RowStory
     from runner.app.submission import OnProgress
-    from runner.store.batch_rows import Failure, FailureGroup
     from runner.store.browsing import RowFilter, RowPage
+    from runner.store.failures import Failure, FailureGroup
 
 
 class Catalogue:
@@ -287,32 +287,32 @@ class Catalogue:
 
     async def failures(self, batch: Batch, limit: int = 100) -> list[Failure]:
         """Returns the first failed rows of `batch` and its parts, with the reasons."""
-        from runner.store import batch_rows  # only to show failures
+        from runner.store import failures  # only to show failures
 
-        failures: list[Failure] = []
+        found: list[Failure] = []
         for part in await self.family(batch):
             async with self._database.read() as connection:
-                failures += await batch_rows.failures(connection, part, limit - len(failures))
-        return failures
+                found += await failures.first_failures(connection, part, limit - len(found))
+        return found
 
     async def causes(self, batch: Batch) -> list[FailureGroup]:
         """Returns the causes of failure of `batch` and its parts, the most frequent first."""
-        from runner.store import batch_rows  # only to show failures
+        from runner.store import failures  # only to show failures
 
         family = await self.family(batch)
         async with self._database.read() as connection:
-            return await batch_rows.causes(connection, family)
+            return await failures.causes(connection, family)
 
     async def example(self, batch: Batch, cause: FailureGroup) -> Failure | None:
         """Returns the first row that failed for a cause; None if there is no such row any more."""
-        from runner.store import batch_rows  # only to show failures
+        from runner.store import failures  # only to show failures
 
         job_id = cause.job_ids[0]
         for part in await self.family(batch):
             if part.first_job <= job_id <= part.last_job:
                 async with self._database.read() as connection:
-                    failures = await batch_rows.failures(connection, part, 1, job_id)
-                return failures[0] if failures else None
+                    found = await failures.first_failures(connection, part, 1, job_id)
+                return found[0] if found else None
         return None
 
     async def retry(self, batch: Batch, cause: FailureGroup | None = None) -> int:

@@ -14,7 +14,7 @@ from runner.app.responses import Status
 from runner.app.rows import Reading
 from runner.core.message_pattern import pattern_of
 from runner.language import _
-from runner.store import batches, ledger, stories
+from runner.store import batch_rows, batches, ledger
 from runner.store.batches import Batch
 
 MOST_REASONS = 8
@@ -67,7 +67,7 @@ async def _answers(
 ) -> AsyncIterator[tuple[str, list[tuple[str, int]]]]:
     """Yields the name and the most frequent answers of each batch that has few."""
     for batch in labelled:
-        common = await stories.common_answers(
+        common = await batch_rows.common_answers(
             connection, batch.first_job, batch.last_job, MOST_ANSWERS
         )
         if 1 < len(common) < MOST_ANSWERS:

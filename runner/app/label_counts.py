@@ -9,7 +9,7 @@ import orjson
 
 from runner.app.rows import Reading
 from runner.jobfile import AnswerSpec
-from runner.store import stories
+from runner.store import batch_rows
 from runner.store.batches import Batch
 
 MOST_LABELS = 20
@@ -64,14 +64,14 @@ class LabelCounts:
         return orjson.loads(answer) if self.spec.kind == "labels" else [answer]
 
     def _is_short(self, answer: str | None) -> bool:
-        return answer is None or bool(self.spec.labels) or len(answer) <= stories.LONGEST_LABEL
+        return answer is None or bool(self.spec.labels) or len(answer) <= batch_rows.LONGEST_LABEL
 
 
 async def count_stored(reading: Reading, batch: Batch, counts: LabelCounts) -> None:
     """Counts the models' stored answers of a batch without votes."""
-    longest = _LONGEST if counts.spec.labels else stories.LONGEST_LABEL
+    longest = _LONGEST if counts.spec.labels else batch_rows.LONGEST_LABEL
     async with reading() as connection:
-        answers = await stories.common_answers(
+        answers = await batch_rows.common_answers(
             connection, batch.first_job, batch.last_job, _MOST_COUNTED + 1, longest
         )
     for answer, number in answers:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from runner.app.rows import Reading
 from runner.jobfile import JobFile
-from runner.store import batch_rows, reports, stories
-from runner.store.batch_rows import FailureGroup
+from runner.store import batch_rows, failures, reports
 from runner.store.batches import Batch
+from runner.store.failures import FailureGroup
 from runner.store.reports import DayReport
 
 MOST_ANSWERS = 12
@@ -52,10 +52,10 @@ async def profile(reading: Reading, every: Sequence[Batch], family: Sequence[Bat
     """Reads the profile of a batch, given with its parts; `every` holds all batches."""
     whole = family[0]
     async with reading() as connection:
-        answers = await stories.common_answers(
+        answers = await batch_rows.common_answers(
             connection, whole.first_job, whole.last_job, MOST_ANSWERS
         )
-        causes = await batch_rows.causes(connection, family, MOST_CAUSES)
+        causes = await failures.causes(connection, family, MOST_CAUSES)
         days = await reports.daily(connection, batch_ids=[part.id for part in family])
     replaces = tuple(b for b in every if b.replaced_by == whole.id and b.part_of is None)
     jobfile = JobFile.from_json(whole.job_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -258,6 +259,7 @@ def refuse_overwriting(output: Path, datasets: Iterable[Path]) -> None:
     Raises:
         OutputError: They would replace one.
     """
-    if output.resolve() in {dataset.resolve() for dataset in datasets}:
+    # Not Path.resolve, which fails for links that lead to themselves; reading tells of these.
+    if os.path.realpath(output) in map(os.path.realpath, datasets):
         what = _("the results would replace the dataset they come from")
         raise OutputError(what, where=str(output), remedy=_("name another file with -o"))

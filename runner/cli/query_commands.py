@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from runner.app.application import Application
     from runner.app.responses import Status
     from runner.cli.output_target import OutputTarget
-    from runner.store.batch_rows import Failure, FailureGroup
     from runner.store.batches import Batch
+    from runner.store.failures import Failure, FailureGroup
 
 app = typer.Typer(rich_markup_mode=None)
 

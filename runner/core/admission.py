@@ -7,7 +7,7 @@ independent of batches: a demand is a number of calls by one of several routes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from runner.core import controller, quota
@@ -15,6 +15,7 @@ from runner.core.demand import Cap, Demand
 from runner.core.gate import ParkReason
 from runner.core.route import Route, with_windows
 from runner.core.selection import Start, State, Wait, decide
+from runner.core.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +78,25 @@ def _reserve(state: State, demand: Demand, start: Start, now: int) -> tuple[Stat
         circuit_open=any(w.gate.reason is ParkReason.CIRCUIT_OPEN for w in before.windows),
         by_client=demand.interactive,
     )
+    return _in_flight(state, route, windows, start.count), permit
+
+
+def _in_flight(state: State, route: Route, windows: Iterable[Window], count: int) -> State:
+    """Returns `state` with `count` more calls of `route` in flight, reserved in `windows`."""
     changed = {(w.model, w.quota): w for w in windows}
     routes = {
         key: with_windows(other, changed) if key[0] == route[0] else other
         for key, other in state.routes.items()
     }
-    in_flight = before.in_flight + start.count
-    routes[route] = replace(
-        routes[route],
-        in_flight=in_flight,
-        controller=controller.started(before.controller, start.count, state.loop_ms, in_flight),
-    )
+    before = routes[route]
+    number = before.in_flight + count
+    started = controller.started(before.controller, count, state.loop_ms, number)
+    routes[route] = replace(before, in_flight=number, controller=started)
     accounts = dict(state.accounts)
     if (account := accounts.get(route[0])) is not None:
-        rate = account.rate and account.rate.after(start.count, state.loop_ms)
-        of_account = account.in_flight + start.count
-        accounts[route[0]] = replace(account, in_flight=of_account, rate=rate)
-    after = replace(
-        state, routes=routes, accounts=accounts, in_flight=state.in_flight + start.count
-    )
-    return after, permit
+        rate = account.rate and account.rate.after(count, state.loop_ms)
+        accounts[route[0]] = replace(account, in_flight=account.in_flight + count, rate=rate)
+    return replace(state, routes=routes, accounts=accounts, in_flight=state.in_flight + count)
 
 
 def _after(demand: Demand, started: Demand, count: int) -> Demand:

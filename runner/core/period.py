@@ -9,7 +9,7 @@ in it is in usage.py. All kinds have the same attributes, so that nobody else te
 - `granted`: whether its allowance is renewed at unknown moments, by somebody's grant.
 - `is_daily`: whether it is a calendar's day.
 - `zone`: the time zone of its calendar; None if it has none.
-- `history`: the field of `Window` that keeps past amounts.
+- `history`: the field of `Window` that keeps past amounts, and is stored.
 - `reset_bounds_ms`: between which times from now a reset that a header names is believed; None
   if none is.
 """

@@ -6,13 +6,14 @@ together to their windows. All of it is decided here: the store only writes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from runner.core import charging, quota, retry
 from runner.core.admission import Permit
 from runner.core.charging import Outcome
 from runner.core.retry import Accept, JobAction, RetryLimits
+from runner.core.route import Route
 from runner.core.states import CallState
 from runner.core.tries import Tries
 from runner.core.verdict import Kind
@@ -203,14 +204,45 @@ def settle_windows(
     """
     changed: dict[WindowKey, Window] = {}
     for permit, outcomes in _by_permit(settlements).values():
-        account, model = permit.route
         free = sum(each.verdict.kind in charging.UNCHARGED for each in outcomes) * permit.by_client
-        for name, (period_key, amount) in permit.reserved.items():
-            for key in ((account, "", name, period_key), (account, model, name, period_key)):
-                if (window := changed.get(key) or windows.get(key)) is not None:
-                    settled = charging.settle_calls(window, outcomes, now, amount)
-                    changed[key] = quota.by_clients(settled, -free * amount)
+        for key, amount in _reserved_in(permit.route, permit.reserved):
+            if (window := changed.get(key) or windows.get(key)) is not None:
+                settled = charging.settle_calls(window, outcomes, now, amount)
+                changed[key] = quota.by_clients(settled, -free * amount)
     return changed
+
+
+@dataclass(frozen=True, slots=True)
+class UnseenCall:
+    """A call whose end nobody saw, since its runner has ended; see `Permit`."""
+
+    route: Route
+    reserved: Mapping[str, tuple[str, int]]
+    probe: bool
+
+
+def settle_unseen_calls(
+    windows: Mapping[WindowKey, Window], unseen: Iterable[UnseenCall], now: int
+) -> dict[WindowKey, Window]:
+    """Returns the windows in which these calls had reserved something: that counts as spent."""
+    changed: dict[WindowKey, Window] = {}
+    for call in unseen:
+        for key, amount in _reserved_in(call.route, call.reserved):
+            if (window := changed.get(key) or windows.get(key)) is not None:
+                changed[key] = charging.settle_unseen(
+                    window, probe=call.probe, now=now, held=amount
+                )
+    return changed
+
+
+def _reserved_in(
+    route: Route, reserved: Mapping[str, tuple[str, int]]
+) -> Iterator[tuple[WindowKey, int]]:
+    """Yields the windows, of the account or of the model, and the amount reserved in each."""
+    account, model = route
+    for name, (period_key, amount) in reserved.items():
+        yield (account, "", name, period_key), amount
+        yield (account, model, name, period_key), amount
 
 
 def _by_permit(

@@ -19,6 +19,7 @@ answer was paid for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -57,6 +58,16 @@ class JobState(StrEnum):
     DUPLICATE = "duplicate"  # of another job with the same request
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+
+
+ROW_STATES: Mapping[str, tuple[JobState, ...]] = {
+    "queued": (JobState.READY, JobState.WAITING, JobState.DUPLICATE),
+    "running": (JobState.RUNNING,),
+    "pending": (JobState.PENDING,),
+    "succeeded": (JobState.SUCCEEDED,),
+    "failed": (JobState.FAILED,),
+}
+"""The states of a row as users see them, each with those of its job."""
 
 
 class JobEvent(StrEnum):

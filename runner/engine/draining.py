@@ -21,34 +21,40 @@ async def drain(
     settle: Callable[[], Awaitable[object]],
     alarm: Alarm,
     trouble: Trouble,
-    deadline: float,
+    deadline: Callable[[], float],
 ) -> RunnerError | None:
     """Lets calls in flight finish, and settles them; returns the error that prevented it, if any.
+
+    A call that has ended by the deadline is settled after it.
 
     Args:
         calls: The calls that are not settled yet.
         settle: Stores the calls that have ended.
-        alarm: Rings when a call has ended.
+        alarm: Rings when a call has ended, or the deadline has changed.
         trouble: Notified when the database cannot be written.
-        deadline: When the calls are given up, in the loop's time (s).
+        deadline: Returns when the calls in flight are given up, in the loop's time (s).
     """
-    with anyio.CancelScope(deadline=deadline):
-        while calls:
-            alarm.arm()
-            if not calls.ended:
-                await alarm.rings()
-                continue
-            try:
-                await settle()
-            except UnavailableError as error:
-                trouble.write_failed(error)
-                await anyio.sleep(RETRY_WRITE_S)
-            except MovedDatabaseError:  # raised once only: the next attempt writes
-                await anyio.lowlevel.checkpoint()
-            except RunnerError as error:
-                return error
-            except Exception as error:  # noqa: BLE001 - ended calls are saved in a file
-                return defect(error)
+    while calls:
+        alarm.arm()
+        left = deadline() - anyio.current_time()
+        if not calls.ended:
+            if left <= 0:
+                return None
+            await alarm.rings(left)
+            continue
+        try:
+            await settle()
+        except UnavailableError as error:
+            trouble.write_failed(error)
+            if left <= 0:
+                return None
+            await alarm.rings(min(left, RETRY_WRITE_S))
+        except MovedDatabaseError:  # raised once only: the next attempt writes
+            continue
+        except RunnerError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - ended calls are saved in a file
+            return defect(error)
     return None
 
 

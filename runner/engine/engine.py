@@ -182,6 +182,8 @@ class Engine:
         """Stops at once: calls in flight count as spent, and their jobs are queued again."""
         self._deadline = float("-inf")
         self._close()
+        for run in self._runs:
+            run.deadline = self._deadline
 
     # ---- the loop
 
@@ -197,8 +199,14 @@ class Engine:
             except Exception as error:  # noqa: BLE001 - the runs end with it
                 failure = defect(error)
             self._closing, self._admitting = True, False
-            deadline = min(self._deadline, anyio.current_time() + self._options.drain_s)
-            drained = drain(self._calls, self._write, self._alarm, self._trouble, deadline)
+            latest = anyio.current_time() + self._options.drain_s
+            drained = drain(
+                self._calls,
+                self._write,
+                self._alarm,
+                self._trouble,
+                lambda: min(self._deadline, latest),
+            )
             failure = await drained or failure
             self._calls.give_up()
             if self._calls.ended and (failure or self._trouble.what):
@@ -241,9 +249,10 @@ class Engine:
 
     async def _turn(self, scheduler: Scheduler) -> Wait:
         """Takes one turn: reads if it is due, and writes if there is anything to write."""
-        self._runs.begin_turn()
+        present = list(self._runs)
         self._provider_clock.check_jump()
         memory = await self._current_memory()
+        self._runs.read_for(present)
         self._trouble.check_disk()
         self._admitting = (
             self._ready and self._provider_clock.is_settled and self._trouble.what is None
@@ -277,10 +286,11 @@ class Engine:
         self._log.adopted(self._memory, turn, ended)
         self._trouble.written()
         self._memory = turn.memory
+        # First of all, since a call that is in the ledger and is not sent counts as spent.
+        self._calls.start(self._tasks, turn.calls)
+        self._clients.started(turn.calls)
         self._calls.settled(ended, turn.settlements)
         self._clients.settled(ended, turn.settlements)
-        self._clients.started(turn.calls)
-        self._calls.start(self._tasks, turn.calls)
         windows = turn.memory.snapshot.windows.values()
         for call in ended:
             self._accounts.learn(call, windows, self._now())

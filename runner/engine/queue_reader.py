@@ -42,11 +42,15 @@ class QueueReader:
         """
         if memory is not None and anyio.current_time() - self._read_at < self._tick_s:
             return memory
-        memory = await self._read(memory)
-        if rescued := await runners.rescue_dead(self._database, self._unended, now):
-            event_log.jobs_rescued(rescued)
+        self._read_at = anyio.current_time()  # before the reading, during which it may `expire`
+        try:
             memory = await self._read(memory)
-        self._read_at = anyio.current_time()
+            if rescued := await runners.rescue_dead(self._database, self._unended, now):
+                event_log.jobs_rescued(rescued)
+                memory = await self._read(memory)
+        except BaseException:
+            self.expire()
+            raise
         return memory
 
     async def _read(self, memory: Memory | None) -> Memory:

@@ -50,7 +50,7 @@ class Run:
     def __init__(self, options: RunOptions) -> None:
         self.options = options
         self.stopping = False
-        self.is_known = False  # to the present turn
+        self.is_known = False  # whether the queue was read since it came
         self.deadline = float("inf")  # of the loop's time, once it is stopping
         self.ending: Ending | None = None
         self.failure: RunnerError | None = None
@@ -58,8 +58,8 @@ class Run:
         self.over = anyio.Event()
         self.shown_at = float("-inf")
         self.paused: dict[int, Batch] = {batch.id: batch for batch in options.held}
-        self._met: set[int] = set()
-        self.noted_at = float("-inf")  # when it was found out what became of batches that left
+        self._seen: set[int] = set()
+        self.noted_at = float("-inf")  # when the batches that departed were last looked up
         self._left, self._left_since = -1, 0
 
     def covers(self, batch_id: int) -> bool:
@@ -84,17 +84,17 @@ class Run:
         self.ending, self.failure = ending, failure
         self.over.set()
 
-    def gone(self, present: Collection[int]) -> set[int]:
-        """Returns the batches that were `present` before and are not, until they are `noted`."""
+    def departed(self, present: Collection[int]) -> set[int]:
+        """Returns the batches that were present once and are not among these, until `forget`."""
         now = {batch_id for batch_id in present if self.covers(batch_id)}
-        self._met |= now
+        self._seen |= now
         for batch_id in now & self.paused.keys():
             del self.paused[batch_id]
-        return self._met - now
+        return self._seen - now
 
-    def noted(self, gone: Collection[int]) -> None:
-        """Forgets batches that are not present any more."""
-        self._met.difference_update(gone)
+    def forget(self, departed: Collection[int]) -> None:
+        """Forgets these batches, which are present no more."""
+        self._seen.difference_update(departed)
 
     def stalled(self, own: Sequence[Batch], now: int) -> bool:
         """Whether no row has ended for the run's whole patience."""

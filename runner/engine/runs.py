@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import anyio
 
@@ -49,9 +49,12 @@ class Runs:
         if self._are_over:
             run.end(Ending.STOPPED, self._failure)
 
-    def begin_turn(self) -> None:
-        """Marks the present runs as known to the turn that begins, which may end no other."""
-        for run in self._runs:
+    def read_for(self, present: Iterable[Run]) -> None:
+        """Notes that the queue was read while these runs were `present`.
+
+        No other run may end yet: its batches may have come after the reading.
+        """
+        for run in present:
             run.is_known = True
 
     def remove(self, run: Run) -> None:
@@ -131,17 +134,17 @@ class Runs:
         While calls are open, it is done at a limited rate, since batches also leave at their ends.
         """
         for run in self:
-            gone = run.gone(memory.snapshot.batches)
+            departed = run.departed(memory.snapshot.batches)
             at_work = any(run.concerns(batch) for batch in memory.snapshot.batches.values())
-            if not gone and (not run.paused or at_work):
+            if not departed and (not run.paused or at_work):
                 continue
             now = anyio.current_time()
             if at_work and status.open_calls and now - run.noted_at < SHOW_EVERY_S:
                 continue
             run.noted_at = now
-            run.noted(gone)
             async with self._database.read() as connection:
-                stored = await batches.get_batches(connection, {*gone, *run.paused})
+                stored = await batches.get_batches(connection, {*departed, *run.paused})
+            run.forget(departed)
             # A resumed batch stays until the engine has read it, or the run would end.
             paused = {b.id: b for b in stored if b.state is BatchState.PAUSED or is_runnable(b)}
             for batch_id in paused.keys() - run.paused.keys():

@@ -87,21 +87,24 @@ class Scheduler:
         defer_writes(connection)
         memory = await self._current(connection, memory, stale=written is not None)
         turn = OpenTurn(connection, now, memory, written or Changes())
-        stored = memory.snapshot.latest.values()
+        stored_windows = memory.snapshot.latest.values()
         settlements = self._settle(turn, ended)
         still_open = await unsettled(connection, settlements)
+        # Before they are stored, since it changes what becomes of their jobs.
         settlements = await pause_rejected(turn, settlements, still_open)
         fresh = await apply(connection, settlements, still_open, self._runner_id, now, turn.changes)
+        # After they are stored, since it counts the jobs that have failed.
         await pause_failing(turn, self._bounds.options.most_failed)
         await refused_formats.keep(connection, refused_by(ended))
-        changed = await self._conclude(turn, fresh)
+        changed = await self._settle_windows(turn, fresh)
+        await self._promote_due(turn, fresh)
         await self._read_ahead.share_answers(
             connection, turn.snapshot.batches, settlements, now, turn.changes
         )
         demands, admitted = await self._admit(turn, rules_of)
         calls, opened = await self._reserve(turn, admitted)
         await turn.changes.write(connection)
-        await windows.store(connection, stored, changed, opened)
+        await windows.store(connection, stored_windows, changed, opened)
         turn.snapshot = turn.snapshot.with_changes(turn.changes).with_windows((), opened)
         return Turn(turn.memory, tuple(settlements), tuple(calls), tuple(demands), admitted.wait)
 
@@ -109,7 +112,11 @@ class Scheduler:
         """Returns what all demands wait for, from memory alone; None if a call may start."""
         if memory.revision == UNKNOWN_REVISION:
             self._read_ahead.clear()  # another process may have ended what holds jobs back
-        caps = {name: cap for name, cap in memory.client_caps.items() if now < (cap.until or now)}
+        caps = {
+            name: cap
+            for name, cap in memory.client_caps.items()
+            if cap.until is None or now < cap.until  # those of yesterday hold no longer
+        }
         demands = self._demands(memory, rules_of).present(Changes(), caps)
         decision = decide(self._state(memory, demands, now), demands, now)
         return decision if isinstance(decision, Wait) else None
@@ -156,10 +163,15 @@ class Scheduler:
         turn.memory = replace(turn.memory, routes=routes)
         return settlements
 
-    async def _conclude(self, turn: OpenTurn, fresh: Sequence[Settlement]) -> list[Window]:
-        """Applies fresh settlements: changes windows, pauses batches and readies due jobs."""
+    async def _settle_windows(self, turn: OpenTurn, fresh: Sequence[Settlement]) -> list[Window]:
+        """Changes windows as fresh settlements say, and pauses batches that no model serves now."""
         changed = list(settlement.settle_windows(turn.snapshot.windows, fresh, turn.now).values())
         await pause_unserved(turn, fresh, changed, self._accounts.accounts)
+        turn.snapshot = turn.snapshot.with_windows(changed)
+        return changed
+
+    async def _promote_due(self, turn: OpenTurn, fresh: Sequence[Settlement]) -> None:
+        """Makes the jobs ready whose time has come, and notes when the next one is due."""
         dues = [
             outcome.action.due
             for each in fresh
@@ -171,8 +183,7 @@ class Scheduler:
         if next_due is not None and next_due <= turn.now:
             await jobs.promote(turn.connection, turn.now, turn.changes)
             next_due = await jobs.next_due(turn.connection)
-        turn.snapshot = replace(turn.snapshot, next_due=next_due).with_windows(changed)
-        return changed
+        turn.snapshot = replace(turn.snapshot, next_due=next_due)
 
     async def _admit(self, turn: OpenTurn, rules_of: RulesOf) -> tuple[list[Demand], Admission]:
         """Admits the calls that may start, once their jobs are read ahead; returns the demands."""

@@ -2,7 +2,8 @@
 
 A byte order mark before the JSON is skipped (RFC 8259, 8.1), an unpaired surrogate in a string
 becomes U+FFFD (an emoji cut in two by a token limit), NaN and infinities become null, and raw line
-ends in strings are accepted. A stream of server-sent events becomes the list of its JSON values.
+ends in strings are accepted. A stream of server-sent events becomes the list of its JSON values. A
+whole chat reply is found within other text, such as a warning of PHP or a comment of a proxy.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -55,7 +57,7 @@ def parse_json(body: bytes, content_type: str = "") -> Any:
         text = decode_body(body, content_type).strip(_BLANKS)
         if text.startswith(_FIELDS):
             return _events(text)
-        return replace_lone_surrogates(_lenient(text))
+        return replace_lone_surrogates(_whole(text))
 
 
 def decode_body(body: bytes, content_type: str = "") -> str:
@@ -124,12 +126,31 @@ def _lenient(text: str) -> Any:
         raise ValueError("the JSON is nested too deeply") from None
 
 
+def _whole(text: str) -> Any:
+    """Parses a JSON text, or the only chat reply within other text."""
+    try:
+        return _lenient(text)
+    except ValueError:
+        if (start := _OBJECT.search(text)) is None or text.count(_CHOICES) != 1:
+            raise
+        with suppress(ValueError, RecursionError):
+            value, _end = _DECODER.raw_decode(text, start.start())
+            if isinstance(value.get("choices"), list):
+                return value
+        raise
+
+
 def _null(_constant: str) -> None:
     """Returns None for NaN and the infinities, which are not JSON."""
 
 
 def _finite(text: str) -> float | None:
     return number if math.isfinite(number := float(text)) else None
+
+
+_OBJECT = re.compile(r'\{\s*"')
+_CHOICES = '"choices"'
+_DECODER = json.JSONDecoder(strict=False, parse_constant=_null, parse_float=_finite)
 
 
 def to_json(value: Any) -> bytes:

@@ -7,14 +7,13 @@ caller's short read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.states import JobState
+from runner.core.states import ROW_STATES
 from runner.store.batches import Batch
 from runner.store.tables import jobs, results, rows
 
@@ -22,14 +21,6 @@ PAGE = 50
 SEARCHED = 20_000
 """The largest number of rows that are scanned for one page."""
 LONGEST_TEXT = 300
-FILTERS: Mapping[str, tuple[JobState, ...]] = {
-    "queued": (JobState.READY, JobState.WAITING, JobState.DUPLICATE),
-    "running": (JobState.RUNNING,),
-    "pending": (JobState.PENDING,),
-    "succeeded": (JobState.SUCCEEDED,),
-    "failed": (JobState.FAILED,),
-}
-"""The states of jobs, by the user's word for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +28,7 @@ class RowFilter:
     """A filter of rows, and the place of the page.
 
     Attributes:
-        state: One of `FILTERS`; empty for all.
+        state: One of `ROW_STATES`; empty for all.
         text: A text that the row, its answer or its error must contain; empty for any.
         after: The number of the row after which the page begins; 0 for the first page.
     """
@@ -117,7 +108,7 @@ def _conditions(wanted: RowFilter) -> list[ColumnElement[bool]]:
     if wanted.state:
         # As literals: otherwise the partial index of the failed jobs would not be used.
         states: list[ColumnElement[str]] = [
-            literal_column(f"'{state.value}'") for state in FILTERS[wanted.state]
+            literal_column(f"'{state.value}'") for state in ROW_STATES[wanted.state]
         ]
         conditions.append(or_(*(jobs.c.state == state for state in states)))
     if wanted.text:
@@ -127,4 +118,4 @@ def _conditions(wanted: RowFilter) -> list[ColumnElement[bool]]:
 
 
 def _word(state: str) -> str:
-    return next(word for word, states in FILTERS.items() if state in states)
+    return next(word for word, states in ROW_STATES.items() if state in states)

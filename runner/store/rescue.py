@@ -6,17 +6,15 @@ Its open calls count as spent, and its jobs are ready again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, case, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core import charging
 from runner.core.retry import after_crash
+from runner.core.settlement import UnseenCall, settle_unseen_calls
 from runner.core.states import JobEvent, JobState, after
 from runner.core.tries import Tries
-from runner.core.window import Window, WindowKey
 from runner.store import image_tasks, results, windows
 from runner.store.counts import Changes
 from runner.store.damage import stored_json
@@ -57,16 +55,6 @@ _TAKE_BACK = Statement(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _OpenCall:
-    """A call with an unknown end."""
-
-    account: str
-    model: str
-    reserved: dict[str, tuple[str, int]]
-    probe: bool
-
-
 async def rescue(
     connection: AsyncConnection, runner_id: int, now: int, *, died: bool = True
 ) -> int:
@@ -77,32 +65,16 @@ async def rescue(
     """
     changes = Changes()
     open_calls = await _OPEN_CALLS.fetch(connection, runner=runner_id)
-    await _settle_windows(connection, [_open_call(row) for row in open_calls], now)
     if open_calls:
+        reserved = await windows.reserved_windows(connection)
+        settled = settle_unseen_calls(reserved, map(_unseen, open_calls), now)
+        await windows.save_windows(connection, settled.values())
         await _CLOSE.run(connection, [{"runner": runner_id, "now": now}])
     await image_tasks.end_leases(connection, runner_id)
     left = await _THEIRS.fetch(connection, runner=runner_id)
     await _take_back(connection, left, now, changes, died=died)
     await changes.write(connection)
     return len(left)
-
-
-async def _settle_windows(
-    connection: AsyncConnection, open_calls: list[_OpenCall], now: int
-) -> None:
-    if not open_calls:
-        return
-    stored = await windows.reserved_windows(connection)
-    changed: dict[WindowKey, Window] = {}
-    for call in open_calls:
-        for quota, (period_key, amount) in call.reserved.items():
-            for model in ("", call.model):
-                key = (call.account, model, quota, period_key)
-                if (window := changed.get(key) or stored.get(key)) is not None:
-                    changed[key] = charging.settle_unseen(
-                        window, probe=call.probe, now=now, held=amount
-                    )
-    await windows.save_windows(connection, changed.values())
 
 
 async def _take_back(
@@ -123,7 +95,7 @@ async def _take_back(
     await results.end_duplicates(connection, [result.job_id for result in given_up], now, changes)
 
 
-def _open_call(row: Any) -> _OpenCall:
+def _unseen(row: Any) -> UnseenCall:
     stored = stored_json(row.reserved_json)
     reserved = {name: (key, amount) for name, (key, amount) in stored.items()}
-    return _OpenCall(row.account, row.model, reserved, bool(row.probe))
+    return UnseenCall((row.account, row.model), reserved, bool(row.probe))

@@ -1,4 +1,4 @@
-"""Queries on the history of one job: its calls, replies and result; and on frequent answers.
+"""Queries on the history of one job: its calls, replies and result.
 
 Functions take a connection inside the caller's short read.
 """
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import CallState
@@ -159,27 +159,3 @@ async def _calls(
         )
         for row in rows
     )
-
-
-LONGEST_LABEL = 60
-
-
-async def common_answers(
-    connection: AsyncConnection,
-    first_job: int,
-    last_job: int,
-    most: int,
-    longest: int = LONGEST_LABEL,
-) -> list[tuple[str, int]]:
-    """Returns the most frequent answers of these jobs, up to `longest` characters, with counts."""
-    own = results.c.job_id.between(first_job, last_job)
-    short = func.length(results.c.answer) <= longest
-    number = func.count().label("number")
-    query = (
-        select(results.c.answer, number)
-        .where(own, short)
-        .group_by(results.c.answer)
-        .order_by(number.desc(), results.c.answer)
-        .limit(most)
-    )
-    return [(row.answer, row.number) for row in await connection.execute(query)]

@@ -16,6 +16,7 @@ JOB_ERRORS = {
     "run job.toml folder.csv": "folder.csv",
     "run job.toml binary.csv": "binary.csv",
     "run job.toml empty.csv": "empty.csv",
+    "run job.toml loop.csv": "links",
     "run job.toml other.csv": '"text"',
     "run wrong.toml data.csv": "modle",
     "run job.toml data.csv -o nowhere/out.csv": "nowhere",
@@ -83,6 +84,7 @@ def mistakes(tmp_path: Path, work: tuple[str, str]) -> None:
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "binary.csv").write_bytes(bytes(range(256)) * 64)
     (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
     (tmp_path / "other.csv").write_text("id,words\n1,hello\n")
 
 

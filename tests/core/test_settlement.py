@@ -27,7 +27,9 @@ from runner.core.settlement import (
     ParsedAnswer,
     RouteEvidence,
     Settlement,
+    UnseenCall,
     settle,
+    settle_unseen_calls,
     settle_windows,
 )
 from runner.core.states import CallState
@@ -138,5 +140,13 @@ def test_the_windows_of_calls_that_end_together_are_settled_once_for_each() -> N
     assert [(w.spent, w.reserved) for w in changed.values()] == [(3, 0), (3, 0)]
 
 
+def test_calls_whose_end_nobody_saw_count_as_spent_in_each_of_their_windows() -> None:
+    known = {(w.account, w.model, w.quota, w.period_key): w for w in (DAY, MODEL_DAY)}
+    unseen = [UnseenCall(ROUTE, RESERVED, probe=False)] * 2
+    changed = settle_unseen_calls(known, unseen, NOW)
+    assert [(w.spent, w.reserved) for w in changed.values()] == [(2, 1), (2, 1)]
+
+
 def test_a_window_that_is_gone_is_nobodys_concern() -> None:
     assert settle_windows({}, [settled(Verdict(Kind.SPENT))], NOW) == {}
+    assert settle_unseen_calls({}, [UnseenCall(ROUTE, RESERVED, probe=True)], NOW) == {}

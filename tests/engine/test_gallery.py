@@ -12,6 +12,7 @@ from support.files import settings, write_job, write_rows
 
 from runner.app.rehearsal import configured_simulator, rehearse
 from runner.app.submission import check_submission
+from runner.core import retry
 from runner.engine.progress import Progress
 from runner.simulator import Stats, make_image
 
@@ -105,8 +106,8 @@ def in_the_way(folder: Path) -> Path:
 def test_what_can_never_be_written_is_given_up_after_a_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tried every ten minutes, so that the day has few turns."""
-    monkeypatch.setattr("runner.engine.image_poller.RETRY_S", 600.0)
+    """Tried every ten minutes rather than every minute, so that the day has few turns."""
+    monkeypatch.setattr(retry, "LONGEST_POLL_MS", 600_000)
     in_the_way(tmp_path)
     made = make(tmp_path, 1)
     (error,) = made.errors

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from runner.errors import BusyError, DiskFullError, StoreError
-from runner.store import batch_rows, batches, jobs, migrate, reports, retries, windows
+from runner.store import batch_rows, batches, failures, jobs, migrate, reports, retries, windows
 from runner.store.database import Database
 from runner.store.opening import open_database
 from runner.store.rescue import rescue
@@ -165,7 +165,7 @@ async def _use_everything(path: Path) -> None:
             await windows.latest_windows(connection, ["mine"])
             for batch in await batches.list_batches(connection):
                 await batch_rows.export_page(connection, batch, 0, 1000)
-                await batch_rows.failures(connection, batch, 1000)
+                await failures.first_failures(connection, batch, 1000)
         async with database.write() as connection:
             await rescue(connection, OURS, NOON)
             await promote(connection, NOON)

@@ -67,6 +67,8 @@ def test_the_numbers_of_a_table_keep_their_digits(tmp_path: Path) -> None:
     [
         '{"text":{"r1":"a","r2":"b"},"n":{"r1":1,"r2":2}}',
         '{"1":{"1":"a","2":"b"},"2":{"1":1,"2":2}}',
+        '{"text":["a","b"],"n":[1,2]}',
+        '{\n "text": ["a", "b"],\n "n": [1, 2]\n}\n',
     ],
 )
 def test_what_may_be_a_table_or_a_row_is_refused_with_a_remedy(tmp_path: Path, text: str) -> None:
@@ -84,6 +86,10 @@ def test_what_may_be_a_table_or_a_row_is_refused_with_a_remedy(tmp_path: Path, t
         '{"columns":["a"],"index":[0],"data":[[1,2]]}\n',
         '{"schema":{"a":1},"data":[1]}\n',
         '{"a":{"0":1},"b":{"1":2}}\n\n',
+        '{"texts":["a","b"],"n":3}\n',
+        '{"texts":["a","b"]}\n',
+        '{"texts":["a"],"labels":["b"]}\n',
+        '{"texts":["a","b"],"n":[1,2]}\n{"texts":["a","b"],"n":[1,2]}\n',
     ],
 )
 def test_rows_that_look_like_a_table_of_pandas_are_rows(tmp_path: Path, text: str) -> None:

@@ -99,7 +99,7 @@ def flights(number: int) -> Iterator[str]:
         )
 
 
-@pytest.mark.parametrize("number", [150_000, pytest.param(3_000_000, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("number", [30_000, pytest.param(3_000_000, marks=pytest.mark.nightly)])
 def test_rows_of_a_large_parquet_file_are_what_pandas_reads(number: int) -> None:
     dataset = check(vega("flights-3m.parquet"))
     assert dataset.rows == 3_000_000

@@ -42,6 +42,38 @@ def test_odd_spellings_are_read(body: bytes, value: Any) -> None:
     assert parse_json(body) == value
 
 
+REPLY = b'{"choices": [{"message": {"content": "a {\\"b\\": 1}"}}]}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<br />\n<b>Warning</b>: foo in bar.php on line 3<br />\n" + REPLY,
+        REPLY + b"\n<!-- served by node 7 {} -->",
+        b"Deprecated: x {y} in z.php\n" + REPLY + b"\n</body>",
+    ],
+)
+def test_a_whole_reply_is_found_within_other_text(body: bytes) -> None:
+    assert parse_json(body) == orjson.loads(REPLY)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Warning: x\n" + REPLY[:-1],
+        REPLY + REPLY,
+        b'<script>var page = {"choices": 3}</script>',
+        b'<script>{"a": 1}</script>' + REPLY,
+        b'Warning: {"a": ' + REPLY,
+        b'{"choices"',
+        b'x{"choices": ' + b"[" * 100_000,
+    ],
+)
+def test_a_part_of_a_reply_or_one_of_two_is_not_taken_for_it(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_json(body)
+
+
 @pytest.mark.parametrize(
     ("content_type", "charset"),
     [

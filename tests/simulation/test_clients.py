@@ -118,19 +118,23 @@ def test_clients_go_before_the_night_batch_and_have_the_reserve(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "pace",
+    ("pace", "a_day"),
     [
-        pytest.param(Pace.AUTO, marks=pytest.mark.slow),
-        pytest.param(Pace.ASAP, marks=pytest.mark.nightly),
+        pytest.param(Pace.AUTO, 400, marks=pytest.mark.slow),
+        pytest.param(Pace.AUTO, 2_000, marks=pytest.mark.nightly),
+        pytest.param(Pace.ASAP, 2_000, marks=pytest.mark.nightly),
     ],
 )
-def test_chat_and_a_night_batch_share_two_thousand_calls(tmp_path: Path, pace: Pace) -> None:
+def test_chat_and_a_night_batch_share_the_calls_of_a_day(
+    tmp_path: Path, pace: Pace, a_day: int
+) -> None:
     """Chat is never refused while its reserve lasts, the batch takes the rest, nobody is refused.
 
     On the second day chat asks for more than its reserve: what it takes before the batch has
     taken all is the batch's loss, and what comes after that is told no, by us.
     """
     random, options = Random(1), RunOptions(rules=Rules(pace))
+    reserve = a_day // 10
 
     async def day(world: World, engine: Engine, asks: int) -> list[ClientOutcome]:
         date, found = world.local().date(), []
@@ -143,24 +147,25 @@ def test_chat_and_a_night_batch_share_two_thousand_calls(tmp_path: Path, pace: P
         return found
 
     async def story(world: World) -> None:
-        batch = await world.queue(5_000)
+        batch = await world.queue(a_day * 5 // 2)
         async with world.engine() as engine, anyio.create_task_group() as tasks:
             tasks.start_soon(engine.run, world.wanted(options))
-            first = await day(world, engine, 200)
+            first = await day(world, engine, reserve)
             assert all(isinstance(one, Answered) for one in first)
-            second = await day(world, engine, 400)
-            assert [isinstance(one, Answered) for one in second[:200]] == [True] * 200
+            second = await day(world, engine, 2 * reserve)
+            assert [isinstance(one, Answered) for one in second[:reserve]] == [True] * reserve
             by_day = [one.calls for one in await world.days()]
             made = [one for one in await calls(world) if one[2] != "reserved"]
             tasks.cancel_scope.cancel()
         answered = sum(isinstance(one, Answered) for one in second)
-        assert by_day[:2] == [2_000, 2_000], "nothing of a day is left over"
+        assert by_day[:2] == [a_day, a_day], "nothing of a day is left over"
         assert {one[2] for one in made} == {"done"}
-        assert len([one for one in made if one[0] == "ada"]) == 200 + answered
-        assert len([one for one in made if one[1] == batch.id]) >= 1_800 + 2_000 - answered
+        assert len([one for one in made if one[0] == "ada"]) == reserve + answered
+        assert len([one for one in made if one[1] == batch.id]) >= 2 * a_day - reserve - answered
         assert world.simulator.stats().refused == 0
 
-    simulate(tmp_path, story, reserve=200, limits={"calls_per_day": 2_000}, calls_per_day=2_000)
+    limits = {"calls_per_day": a_day}
+    simulate(tmp_path, story, reserve=reserve, limits=limits, calls_per_day=a_day)
 
 
 def test_a_spent_day_is_told_at_once_with_the_moment_it_comes_back(tmp_path: Path) -> None:

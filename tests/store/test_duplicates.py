@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import Counts
-from runner.store import batch_rows, batches, enqueue, retries, reuse
+from runner.store import batch_rows, batches, enqueue, failures, retries, reuse
 from runner.store.rescue import rescue
 from tests.store.kit import (
     NOON,
@@ -78,7 +78,7 @@ def test_duplicates_fail_with_their_job_and_are_retried_with_it(store: Store) ->
         late = await start_one(connection, batch)
         await settle(connection, failed(late, "never"))
         assert (await reread(connection, batch)).counts == Counts(ready=1, failed=2)
-        errors = [one.error for one in await batch_rows.failures(connection, batch, 9)]
+        errors = [one.error for one in await failures.first_failures(connection, batch, 9)]
         assert errors == ["never", "never"]
         assert await retries.retry_failed(connection, batch) == 2
         assert (await reread(connection, batch)).counts == Counts(ready=2, duplicate=1)

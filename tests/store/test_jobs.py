@@ -10,7 +10,7 @@ from runner.core.settlement import CallJob
 from runner.core.states import Counts
 from runner.core.tries import Tries
 from runner.errors import StoreError
-from runner.store import batch_rows, jobs, results, retries
+from runner.store import failures, jobs, results, retries
 from runner.store.counts import Changes
 from runner.store.database import Database
 from runner.store.jobs import ReadyJob
@@ -141,7 +141,7 @@ def test_failed_jobs_start_afresh_when_they_are_retried(store: Store) -> None:
         await settle(connection, *map(failed, await start(connection, batch, 3)))
         assert await retries.retry_failed(connection, batch) == 3
         assert await retries.retry_failed(connection, batch) == 0
-        assert await batch_rows.failures(connection, batch, 10) == []
+        assert await failures.first_failures(connection, batch, 10) == []
         assert await jobs.read_invalid_replies(connection, [2, 3, 4]) == {}
         again = await start(connection, batch, 3)
         assert [call.jobs[0].job_id for call in again] == [2, 3, 4]

@@ -11,7 +11,7 @@ from runner.core.renewal import windows_at
 from runner.core.states import BatchState
 from runner.core.verdict import Scope
 from runner.core.window import Quota, Source, Unit
-from runner.store import balances, batch_rows, batch_updates, reports, windows
+from runner.store import balances, batch_rows, batch_updates, failures, reports, windows
 from runner.store.damage import DamageError
 from runner.store.database import Database
 from runner.store.rescue import rescue
@@ -239,13 +239,13 @@ def test_failures_come_in_the_order_of_the_input_with_their_rows(store: Store) -
             started = await start(connection, batch, 4)
             for one in reversed(started[1:]):
                 await settle(connection, failed(one, f"why {one.jobs[0].job_id}"))
-            found = await batch_rows.failures(connection, batch, 2)
+            found = await failures.first_failures(connection, batch, 2)
             assert [(one.row, one.error, one.payload) for one in found] == [
                 (3, "why 6", '{"n":3}'),
                 (4, "why 7", '{"n":4}'),
             ]
             assert found[0].replies == ("because: yes",)
-            assert len(await batch_rows.failures(connection, batch, 10)) == 3
+            assert len(await failures.first_failures(connection, batch, 10)) == 3
 
     store.run(main)
 

@@ -15,7 +15,7 @@ from runner.core.retry import MAX_CRASHES, RetryAt, SplitPack
 from runner.core.settlement import Call, Settlement
 from runner.core.states import Counts
 from runner.errors import BusyError
-from runner.store import batch_rows, liveness, runners
+from runner.store import failures, liveness, runners
 from runner.store.database import Database
 from runner.store.opening import open_database
 from runner.store.rescue import rescue
@@ -298,7 +298,7 @@ def test_a_job_that_was_in_so_many_deaths_fails_in_the_end(store: Store) -> None
             await start_one(connection, batch, now=NOON + day * DAY)
             assert await rescue(connection, OURS, NOON) == 1
         assert (await reread(connection, batch)).done
-        [failure] = await batch_rows.failures(connection, batch, 10)
+        [failure] = await failures.first_failures(connection, batch, 10)
         assert f"died {MAX_CRASHES} times" in failure.error
 
     store.play(scene)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from runner.core.forecast import Forecast
     from runner.core.window import Window
     from runner.errors import RunnerError
-    from runner.store.batch_rows import Failure
     from runner.store.batches import Batch
+    from runner.store.failures import Failure
 
 JSON = dict[str, Any]
 

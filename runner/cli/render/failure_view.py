@@ -9,8 +9,8 @@ from rich.text import Text
 
 from runner.app import reasons
 from runner.language import _
-from runner.store.batch_rows import Failure, FailureGroup
 from runner.store.batches import Batch
+from runner.store.failures import Failure, FailureGroup
 from runner.wording import fmt
 from runner.wording.failure_remedies import remedy_for
 

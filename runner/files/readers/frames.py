@@ -23,10 +23,19 @@ _LOOKS_LIKE_FRAME = re.compile(
     rb'\s*\{\s*"(?:schema"\s*:\s*\{\s*"fields"|columns"\s*:\s*\[|(?:[^"\\]|\\.)*"\s*:\s*\{\s*")'
 )
 
+# One object with fewer columns, or fewer rows in them, is taken for a row.
+_GRID = 2
+_LOOKS_LIKE_COLUMNS = re.compile(rb'\s*\{\s*"(?:[^"\\]|\\.)*"\s*:\s*\[')
+
 
 def may_be_frame(head: bytes) -> bool:
     """Whether a file that begins with `head` may be a table written by pandas."""
     return _LOOKS_LIKE_FRAME.match(head) is not None
+
+
+def may_be_columns(head: bytes) -> bool:
+    """Whether a file that begins with `head` may be one object with a list for each column."""
+    return _LOOKS_LIKE_COLUMNS.match(head) is not None
 
 
 def orient_of(value: Any) -> Orient | None:
@@ -46,8 +55,17 @@ def orient_of(value: Any) -> Orient | None:
 
 
 def is_grid(value: Any) -> bool:
-    """Whether a value is an object of several objects with the same keys, at least two."""
-    return isinstance(value, dict) and _are_alike(value) and len(value) > 1 < len(_first(value))
+    """Whether a value is an object of several objects with the same keys, at least two.
+
+    Or of several lists with the same number of items, at least two.
+    """
+    if (
+        not isinstance(value, dict)
+        or len(value) < _GRID
+        or not (_are_alike(value) or _are_long(value))
+    ):
+        return False
+    return len(_first(value)) >= _GRID
 
 
 def _are_alike(value: Mapping[str, Any]) -> bool:
@@ -56,6 +74,14 @@ def _are_alike(value: Mapping[str, Any]) -> bool:
     if not isinstance(first, dict) or not first:
         return False
     return all(isinstance(each, dict) and each.keys() == first.keys() for each in value.values())
+
+
+def _are_long(value: Mapping[str, Any]) -> bool:
+    """Whether all values of an object are lists with the same number of items."""
+    first = _first(value)
+    return isinstance(first, list) and all(
+        isinstance(each, list) and len(each) == len(first) for each in value.values()
+    )
 
 
 def _first(value: Mapping[str, Any]) -> Any:

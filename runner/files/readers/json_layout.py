@@ -12,7 +12,14 @@ import orjson
 from runner import exact_json
 from runner.errors import InputError
 from runner.files.compression import ByteSource
-from runner.files.readers.frames import Row, frame_rows, is_grid, may_be_frame, orient_of
+from runner.files.readers.frames import (
+    Row,
+    frame_rows,
+    is_grid,
+    may_be_columns,
+    may_be_frame,
+    orient_of,
+)
 from runner.language import _
 
 _BOM = b"\xef\xbb\xbf"
@@ -45,7 +52,8 @@ def json_lines(source: ByteSource, path: Path, note: Callable[[str], object]) ->
         return ValueLines(lines, path, outer=1)
     if _INDENTED.match(text):
         lines = ValueLines(lines, path, outer=0)
-    return _of_frame(lines, path, note) if may_be_frame(text) else lines
+    looks = may_be_frame(text) or (_is_json(path) and may_be_columns(text))
+    return _of_frame(lines, path, note) if looks else lines
 
 
 def _of_frame(source: ByteSource, path: Path, note: Callable[[str], object]) -> ByteSource:
@@ -61,10 +69,14 @@ def _of_frame(source: ByteSource, path: Path, note: Callable[[str], object]) -> 
         remark = _('{name}: read as the table that pandas writes with orient="{orient}"')
         note(remark.format(name=path.name, orient=orient))
         return _Chunks(_lines_of(frame_rows(value, orient)))
-    if ".json" in map(str.lower, path.suffixes) and is_grid(value):
+    if _is_json(path) and is_grid(value):
         what = _("the file is one object: a row of objects, or a table that pandas wrote")
         raise InputError(what, where=str(path), remedy=_write_records())
     return _Resumed(text, source)
+
+
+def _is_json(path: Path) -> bool:
+    return ".json" in map(str.lower, path.suffixes)
 
 
 def _first_line(source: ByteSource, path: Path) -> tuple[bytes, bool]:

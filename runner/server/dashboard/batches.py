@@ -12,16 +12,16 @@ from starlette.responses import RedirectResponse, Response
 
 from runner.app.application import Application
 from runner.app.live import LiveOverview
-from runner.core.states import BatchState
+from runner.core.states import ROW_STATES, BatchState
 from runner.errors import InputError, NotFoundError
 from runner.language import _
 from runner.server.dashboard.live import Cached, Fragment
 from runner.server.dashboard.now import batch_view, state_of
 from runner.server.dashboard.pages import HEADERS, render, show
 from runner.server.dashboard.visits import Visit
-from runner.store.batch_rows import Failure, FailureGroup
 from runner.store.batches import Batch
-from runner.store.browsing import FILTERS, RowFilter
+from runner.store.browsing import RowFilter
+from runner.store.failures import Failure, FailureGroup
 from runner.wording.failure_remedies import remedy_for
 
 PAGE = 50
@@ -101,7 +101,7 @@ class BatchPages:
             at="batches",
             batch=batch,
             wanted=wanted,
-            states=tuple(FILTERS),
+            states=tuple(ROW_STATES),
         )
 
     async def one_pieces(self, request: Request, visit: Visit) -> list[Fragment]:
@@ -249,7 +249,7 @@ def _wanted(request: Request, batch: Batch) -> RowFilter:
     query = request.query_params
     state = query.get("state", "")
     return RowFilter(
-        state if state in FILTERS else "",
+        state if state in ROW_STATES else "",
         query.get("text", "")[:_LONGEST_SEARCH],
         min(number_of(query.get("after", "")) or 0, batch.rows_loaded),
     )
