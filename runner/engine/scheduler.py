@@ -93,6 +93,8 @@ class Scheduler:
         # Before they are stored, since it changes what becomes of their jobs.
         settlements = await pause_rejected(turn, settlements, still_open)
         fresh = await apply(connection, settlements, still_open, self._runner_id, now, turn.changes)
+        if len(fresh) < len(settlements):  # a late answer may end a job that is read ahead
+            self._read_ahead.clear()
         # After they are stored, since it counts the jobs that have failed.
         await pause_failing(turn, self._bounds.options.most_failed)
         await refused_formats.keep(connection, refused_by(ended))

@@ -23,18 +23,7 @@ from runner.providers.transport import open_transport
 from runner.store import image_tasks
 from runner.store.counts import Changes
 from runner.store.image_tasks import ImageTask
-from tests.support.world import World, simulate
-
-PICTURES = """
-[job]
-name = "pictures"
-kind = "image"
-model = "{{model}}"
-[prompt]
-user = "{{{{{{{{ text }}}}}}}}"
-[images]
-folder = "{folder}"
-"""
+from tests.support.world import World, pictures, simulate
 
 
 async def stored_tasks(world: World) -> list[Any]:
@@ -47,7 +36,7 @@ def test_an_image_that_another_runner_has_put_in_place_holds_up_nothing(tmp_path
     (tmp_path / "made" / "1-0001.png").mkdir(parents=True)
 
     async def story(world: World) -> None:
-        batch = await world.queue(60, job=PICTURES.format(folder=tmp_path / "made"))
+        batch = await world.queue(60, job=pictures(tmp_path / "made"))
         in_trouble = anyio.Event()
 
         def watch(progress: Progress) -> None:
@@ -86,7 +75,7 @@ def test_an_outcome_that_cannot_be_stored_ends_the_lease_and_not_the_poller(
     failures += [None, None, StoreError("damaged"), StoreError("damaged")]
 
     async def story(world: World) -> None:
-        batch = await world.queue(1, job=PICTURES.format(folder=tmp_path / "made"))
+        batch = await world.queue(1, job=pictures(tmp_path / "made"))
         task = ImageTask(batch.first_job, batch.id, 1, "mine", "t1", world.clock.now())
         async with world.database.write() as connection:
             await image_tasks.add(connection, [task])

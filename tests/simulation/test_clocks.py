@@ -17,7 +17,7 @@ from runner.core.pacing import Pace
 from runner.core.time_units import HOUR_MS
 from runner.engine.run import RunOptions
 from runner.simulator import SimulatorTransport, build_app
-from tests.support.world import World, simulate
+from tests.support.world import World, pictures, simulate
 
 ASAP = RunOptions(rules=Rules(Pace.ASAP))
 DAY = timedelta(days=1)
@@ -127,24 +127,12 @@ def test_a_date_that_is_wrong_moves_nothing(tmp_path: Path, date: str, every: in
     simulate(tmp_path, story, calls_per_day=60)
 
 
-PICTURES = """
-[job]
-name = "pictures"
-kind = "image"
-model = "{{model}}"
-[prompt]
-user = "{{{{{{{{ text }}}}}}}}"
-[images]
-folder = "{folder}"
-"""
-
-
 @pytest.mark.parametrize("ahead", [timedelta(hours=25), timedelta(hours=-1)])
 def test_image_tasks_are_polled_by_the_providers_clock(tmp_path: Path, ahead: timedelta) -> None:
     """By the machine's, a paid task would be a day old at its first poll, or due in an hour."""
 
     async def story(world: World) -> None:
-        batch = await world.queue(4, job=PICTURES.format(folder=tmp_path / "made"))
+        batch = await world.queue(4, job=pictures(tmp_path / "made"))
         began = world.local()
         assert await world.run(ASAP, clock=WrongClock(world, ahead)) is Ending.DONE
         assert {(row.state, row.error) for row in await world.rows(batch)} == {("succeeded", None)}
@@ -157,7 +145,7 @@ def test_image_tasks_are_polled_by_the_providers_clock(tmp_path: Path, ahead: ti
 @pytest.mark.parametrize("jump", [timedelta(hours=25), timedelta(hours=-25)])
 def test_a_jump_of_the_clock_gives_up_no_image(tmp_path: Path, jump: timedelta) -> None:
     async def story(world: World) -> None:
-        batch = await world.queue(4, job=PICTURES.format(folder=tmp_path / "made"))
+        batch = await world.queue(4, job=pictures(tmp_path / "made"))
         began, clock = world.local(), WrongClock(world, tick_s=5.0)
 
         async def set_clock() -> None:

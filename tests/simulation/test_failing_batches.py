@@ -15,7 +15,7 @@ from runner.engine.run import RunOptions
 from runner.store import api_batches, batch_updates
 from runner.store.api_batches import ApiBatch
 from runner.store.batches import Batch
-from tests.support.world import World, simulate
+from tests.support.world import World, pictures, simulate
 
 ASAP = RunOptions(rules=Rules(Pace.ASAP))
 
@@ -115,23 +115,11 @@ def test_a_batch_of_a_client_ends_with_the_error_of_every_row(tmp_path: Path) ->
     simulate(tmp_path, story)
 
 
-PICTURES = """
-[job]
-name = "pictures"
-kind = "image"
-model = "{{model}}"
-[prompt]
-user = "{{{{{{{{ text }}}}}}}}"
-[images]
-folder = "{folder}"
-"""
-
-
 def test_a_batch_of_which_every_image_fails_is_paused_too(tmp_path: Path) -> None:
     """An image fails long after its call, in a task."""
 
     async def story(world: World) -> None:
-        batch = await world.queue(300, job=PICTURES.format(folder=tmp_path / "made"))
+        batch = await world.queue(300, job=pictures(tmp_path / "made"))
         await world.run(ASAP, most_failed=0.5, max_concurrency=4)
         paused = await world.batch(batch)
         assert paused.state is BatchState.PAUSED

@@ -55,6 +55,17 @@ kind = "label"
 labels = ["a", "b", "c"]
 """
 
+PICTURES = """
+[job]
+name = "pictures"
+kind = "image"
+model = "{{model}}"
+[prompt]
+user = "{{{{{{{{ text }}}}}}}}"
+[images]
+folder = "{folder}"
+"""
+
 # Of a long run the last pictures will do: keeping them all would keep the garbage collector busy.
 LAST_SHOWN = 3_000
 NO_OVERRIDES: Mapping[str, ProviderTable] = {}
@@ -64,6 +75,11 @@ NO_MODELS: Mapping[str, Mapping[str, str]] = {}
 def ms(moment: datetime) -> int:
     """A moment in ms since the epoch."""
     return int(moment.timestamp() * 1000)
+
+
+def pictures(folder: Path) -> str:
+    """A job that has images made and puts them there, for `World.queue`."""
+    return PICTURES.format(folder=folder)
 
 
 @dataclass
