@@ -19,7 +19,7 @@ import anyio
 import anyio.lowlevel
 
 from runner import files
-from runner.app.admission import admitted
+from runner.app.acceptance import accepted
 from runner.app.submission import Submission, check_submission
 from runner.errors import InputError, RunnerWarning
 from runner.files.readers.typed_json import to_json_text
@@ -62,7 +62,7 @@ async def submission_of(
         JobFileError: The job reads a key that the rows lack.
     """
     async with _checked(jobfile, rows) as checked:
-        submission = admitted(settings, checked)
+        submission = accepted(settings, checked)
         for remark in submission.remarks:  # above this frame: contextlib, `Midnight`, the user
             warnings.warn(remark, RunnerWarning, stacklevel=4)
         yield submission

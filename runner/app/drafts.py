@@ -17,7 +17,7 @@ from pathlib import Path
 import anyio
 from anyio.abc import TaskGroup
 
-from runner.app.admission import admitted
+from runner.app.acceptance import accepted
 from runner.app.application import Application
 from runner.app.draft_folders import DraftFolders
 from runner.app.draft_rows import DraftRows
@@ -273,7 +273,7 @@ class Drafts:
     async def _check_and_plan(self, draft: Draft) -> None:
         draft.submission = draft.plan = draft.trial = draft.queued = None
         submission = await in_thread(_check_files, draft)
-        draft.submission = admitted(self._midnight.settings, submission)
+        draft.submission = accepted(self._midnight.settings, submission)
         draft.doing = Activity.PLANNING
         draft.plan = await full_plan(
             self._midnight, draft.submission, partial(_set_progress, draft)

@@ -29,7 +29,7 @@ def check(session: Session, job: JobArguments, target: OutputTarget | None = Non
         InputError: The dataset is invalid.
         OutputError: The results cannot be written there, or not in this format.
     """
-    from runner.app.admission import admitted  # not for a run without arguments
+    from runner.app.acceptance import accepted  # not for a run without arguments
 
     requests = job.find_requests()
     files = requests or job.find_dataset()
@@ -44,7 +44,7 @@ def check(session: Session, job: JobArguments, target: OutputTarget | None = Non
     with bar(session.err, _("reading {name}").format(name=files.name)) as tick:
         submission = _read(job, jobfile, files, tick)
     target.check(kind, submission.dataset.rows, files.paths)
-    submission = admitted(session.settings, submission)
+    submission = accepted(session.settings, submission)
     for remark in submission.remarks:
         session.err.print(
             _("note: {remark}").format(remark=remark),

@@ -10,8 +10,8 @@ from runner.app.submission import Submission
 from runner.settings import Settings
 
 
-def admitted(settings: Settings, submission: Submission) -> Submission:
-    """Returns a dataset that may be queued, with all remarks for the user.
+def accepted(settings: Settings, submission: Submission) -> Submission:
+    """Returns `submission`, if it may be queued, with all remarks for the user.
 
     The remarks on the job and the rows are followed by what providers do with what is sent.
 
