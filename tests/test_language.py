@@ -15,7 +15,7 @@ import typer.core
 from babel.messages.pofile import read_po
 
 from runner import language
-from runner.app import reasons
+from runner.app.running import reasons
 from runner.cli import translated_help
 
 ROOT = Path(__file__).resolve().parent.parent

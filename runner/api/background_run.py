@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
-from runner.app.engine_host import OnStart
+from runner.app.running.engine_host import OnStart
 from runner.engine.progress import Progress, Watcher
 
 StartRun = Callable[[Watcher, OnStart], Awaitable[object]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runner.api.moments import moment, moment_or_none
-from runner.app.engine_host import OnStart
+from runner.app.running.engine_host import OnStart
 from runner.engine.progress import Progress, Watcher
 from runner.store.batches import Batch as StoredBatch
 from runner.wording import wait_messages

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from runner.api.moments import moment, moment_or_none
-from runner.app.planning import Plan
-from runner.app.responses import QuotaLine
+from runner.app.previews.planning import Plan
+from runner.app.status.status import QuotaLine
 from runner.core.calendar import NEVER
 from runner.core.window import CREDIT, Unit
 from runner.store.reports import DayReport

@@ -35,10 +35,10 @@ from runner.api.results import Results
 from runner.api.rows import Rows, submission_of
 from runner.api.simulator import Simulator
 from runner.app import application
-from runner.app.engine_host import OnStart
-from runner.app.planning import plan_without_advice
-from runner.app.quality import Quality
-from runner.app.rows import RowResult, results
+from runner.app.previews.planning import plan_without_advice
+from runner.app.results.rows import RowResult, results
+from runner.app.reviews.quality import Quality
+from runner.app.running.engine_host import OnStart
 from runner.core.ending import WaitsFor
 from runner.core.pacing import Pace
 from runner.core.states import BatchState

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from runner import exact_json
 from runner.api.job import Job
-from runner.app.rows import RowResult
+from runner.app.results.rows import RowResult
 from runner.core.states import JobState
 from runner.store.batch_rows import ExportRow
 

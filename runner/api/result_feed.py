@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.app.rows import PAGE, Reading, RowReader, RowResult
+from runner.app.results.rows import PAGE, Reading, RowReader, RowResult
 from runner.store import batch_rows
 from runner.store.batches import Batch
 

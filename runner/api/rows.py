@@ -19,8 +19,8 @@ import anyio
 import anyio.lowlevel
 
 from runner import files
-from runner.app.acceptance import accepted
-from runner.app.submission import Submission, check_submission
+from runner.app.submitting.acceptance import accepted
+from runner.app.submitting.submission import Submission, check_submission
 from runner.errors import InputError, RunnerWarning
 from runner.files.readers.typed_json import to_json_text
 from runner.jobfile import JobFile

@@ -10,16 +10,18 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from runner.app import accounts
-from runner.app.catalogue import Catalogue
-from runner.app.credits import Purchase
-from runner.app.engine_host import EngineHost, OnStart
-from runner.app.forecasting import Forecaster
-from runner.app.ledger_reports import LedgerReports
-from runner.app.maintenance import Maintenance
-from runner.app.responses import QuotaLine, RunResult, Status, Submitted
-from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
-from runner.app.status import StatusReader
+from runner.app.accounts import accounts
+from runner.app.accounts.credits import Purchase
+from runner.app.batches.catalogue import Catalogue
+from runner.app.batches.maintenance import Maintenance
+from runner.app.reports.ledger_reports import LedgerReports
+from runner.app.running.engine_host import EngineHost, OnStart
+from runner.app.running.run_result import RunResult
+from runner.app.status.forecasting import Forecaster
+from runner.app.status.reader import StatusReader
+from runner.app.status.status import QuotaLine, Status
+from runner.app.submitting.reuse_policy import DEFAULT_REUSE, ReusePolicy
+from runner.app.submitting.submitted import Submitted
 from runner.clock import Clock, SystemClock
 from runner.core.ending import Ending, WaitsFor
 from runner.core.forecast import Forecast
@@ -34,12 +36,13 @@ from runner.store.opening import open_database
 if TYPE_CHECKING:
     import httpx
 
-    from runner.app.full_report import FullReport
-    from runner.app.gateway import Gateway
-    from runner.app.notifying import Sent
-    from runner.app.reporting import ReportQuery
-    from runner.app.submission import OnProgress, Submission
-    from runner.app.suggestions import Suggestion
+    from runner.app.accounts.suggestions import Suggestion
+    from runner.app.progress import OnProgress
+    from runner.app.reports.full_report import FullReport
+    from runner.app.reports.reporting import ReportQuery
+    from runner.app.running.notifying import Sent
+    from runner.app.serving.gateway import Gateway
+    from runner.app.submitting.submission import Submission
     from runner.engine.call import Observer
     from runner.engine.progress import Progress, Watcher
     from runner.engine.run import RunOptions
@@ -122,9 +125,9 @@ class Application(Catalogue):
             ConfigError: No account serves its models or offers its endpoint; nothing is queued.
             NotFoundError: As `queueing.submit` raises it.
         """
-        from runner.app import queueing  # a status needs no job files
-        from runner.app.lineage import resemblance
-        from runner.app.submission import unseen_progress
+        from runner.app.progress import unseen_progress
+        from runner.app.submitting import queueing  # a status needs no job files
+        from runner.app.submitting.lineage import resemblance
 
         self._forecaster.routes(submission.jobfile.job.choices)
         accounts.require_endpoint(self.settings, submission.url)
@@ -201,7 +204,7 @@ class Application(Catalogue):
         attended: bool,
     ) -> RunResult:
         """Runs the engine with the services that accompany a run, and collects its result."""
-        from runner.app.run_services import RunServices  # only a run
+        from runner.app.running.run_services import RunServices  # only a run
 
         touched = {batch.id for batch in in_play}
         services = RunServices(self, self.quota, self.settings, self._environ, self._clock.now())
@@ -231,8 +234,8 @@ class Application(Catalogue):
 
     async def notify_test(self) -> list[Sent]:
         """Sends a test event through every configured channel; returns the outcomes."""
-        from runner.app.events import sample  # seldom needed
-        from runner.app.notifying import send
+        from runner.app.running.events import sample  # seldom needed
+        from runner.app.running.notifying import send
 
         return await send(sample(self._clock.now()), self.settings.notify, self._environ)
 
@@ -250,7 +253,7 @@ class Application(Catalogue):
 
     def gateway(self) -> Gateway:
         """Returns the operations for clients of `midnight serve`."""
-        from runner.app.gateway import Gateway  # only a server has clients
+        from runner.app.serving.gateway import Gateway  # only a server has clients
 
         return Gateway(
             self.settings, self._database, self._clock, self._host, self._status.finish_times
@@ -271,7 +274,7 @@ class Application(Catalogue):
         bought = await self.purchases(models, 1)
         unknown = [(each.account, each.model) for each in bought if not each.price_known]
         if unknown:
-            from runner.app.published_prices import prices_of  # not for a status
+            from runner.app.accounts.published_prices import prices_of  # not for a status
 
             known = await prices_of(self._host.open_endpoints(), unknown)
             published = {**self._status.published}
@@ -285,7 +288,7 @@ class Application(Catalogue):
 
     async def suggestions(self, models: Sequence[str]) -> tuple[Suggestion, ...]:
         """Suggests other models with more allowance or a lower cost; no calls are spent."""
-        from runner.app.suggestions import suggest  # a status asks nobody
+        from runner.app.accounts.suggestions import suggest  # a status asks nobody
 
         now = self._clock.now()
         opening = self._host.open_endpoints()
@@ -303,7 +306,7 @@ class Application(Catalogue):
 
     async def full_report(self, wanted: ReportQuery) -> FullReport:
         """Returns a report of the ledger with all that a page shows beside it."""
-        from runner.app.full_report import add_details  # only a report page
+        from runner.app.reports.full_report import add_details  # only a report page
 
         report = await self.ledger.report(wanted)
         full = await add_details(self.reading, report, await self.status())

@@ -17,7 +17,7 @@ from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.application import Application
-    from runner.app.pruning import Pruned
+    from runner.app.batches.pruning import Pruned
     from runner.store.batches import Batch
 
 app = typer.Typer(rich_markup_mode=None)

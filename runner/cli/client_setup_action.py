@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from runner.app import client_files, client_setups
+from runner.app.setup import client_files, client_setups
 from runner.cli import exit_codes
 from runner.cli.session import Session, print_json, run_async
 from runner.errors import ConfigError, RunnerError
 from runner.language import _
 
 if TYPE_CHECKING:
-    from runner.app.client_files import WrittenSettings
-    from runner.app.client_setups import Connection, Setup
+    from runner.app.setup.client_files import WrittenSettings
+    from runner.app.setup.client_setups import Connection, Setup
 
 # The maximum number of models entered by default; more would clutter another program's menus.
 MOST_UNNAMED = 8
@@ -94,7 +94,7 @@ def _models(session: Session, named: Sequence[str], *, write: bool) -> list[str]
 
 def _listed(session: Session) -> list[str]:
     """Returns the models that the accounts list; empty if they cannot be asked. It is free."""
-    from runner.app.models import list_models  # only if none is named
+    from runner.app.accounts.models import list_models  # only if none is named
 
     try:
         accounts = run_async(lambda: list_models(session.settings, os.environ))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from runner.app.responses import RunResult
+    from runner.app.running.run_result import RunResult
 
 DONE = 0
 FAILED = 1  # all done, with failed rows; or `doctor` or `db check` found something wrong

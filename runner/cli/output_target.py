@@ -44,7 +44,7 @@ class OutputTarget:
         Raises:
             OutputError: They cannot be written there, or not in this format.
         """
-        from runner.app.targets import check_target  # a plain run writes nothing
+        from runner.app.results.targets import check_target  # a plain run writes nothing
 
         if self.path is None:
             if self.errors:

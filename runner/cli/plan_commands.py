@@ -38,8 +38,8 @@ from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.application import Application
-    from runner.app.planning import Plan
-    from runner.app.submission import Submission
+    from runner.app.previews.planning import Plan
+    from runner.app.submitting.submission import Submission
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -66,7 +66,7 @@ def plan(
     fresh: Fresh = False,
 ) -> int:
     """Say what a dataset would cost; it spends nothing."""
-    from runner.app.reuse_policy import ReusePolicy
+    from runner.app.submitting.reuse_policy import ReusePolicy
     from runner.cli.json import account_json, queue_json
     from runner.cli.submit_action import check
     from runner.clock import SystemClock
@@ -105,7 +105,7 @@ def _show(session: Session, estimate: Plan, now: int) -> None:
 
 
 async def _planned(session: Session, midnight: Application, submission: Submission) -> Plan:
-    from runner.app.planning import full_plan
+    from runner.app.previews.planning import full_plan
     from runner.cli.render.consoles import bar
 
     with bar(session.err, _("reckoning")) as tick:

@@ -30,7 +30,7 @@ def show(
     ] = None,
 ) -> int:
     """Show every preset with its age and data use, or one in full."""
-    from runner.app.presets import known_preset, known_presets
+    from runner.app.accounts.presets import known_preset, known_presets
     from runner.cli.json import preset_json
     from runner.clock import SystemClock
 
@@ -76,7 +76,7 @@ def update(
     """Install the presets of a file; it is checked as a whole first, and no token is sent."""
     import os
 
-    from runner.app.preset_update import update_presets
+    from runner.app.accounts.preset_update import update_presets
     from runner.cli.json import preset_json
 
     session = session_of(context)

@@ -15,7 +15,7 @@ from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.application import Application
-    from runner.app.responses import Status
+    from runner.app.status.status import Status
     from runner.cli.output_target import OutputTarget
     from runner.store.batches import Batch
     from runner.store.failures import Failure, FailureGroup
@@ -175,7 +175,7 @@ def export(
 async def _export(
     session: Session, midnight: Application, name: str, target: OutputTarget
 ) -> tuple[Batch, int, int]:
-    from runner.app.targets import kind_of
+    from runner.app.results.targets import kind_of
     from runner.cli.render.consoles import bar
     from runner.path_text import to_path
 

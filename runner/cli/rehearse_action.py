@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from runner.app.rehearsal import Rehearsal, configured_simulator, rehearse
+from runner.app.previews.rehearsal import Rehearsal, configured_simulator, rehearse
 from runner.cli.arguments import JobArguments
 from runner.cli.exit_codes import code_of
 from runner.cli.json import report_json

@@ -22,10 +22,10 @@ from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.application import Application
-    from runner.app.full_report import FullReport
-    from runner.app.quality import Quality
-    from runner.app.reporting import Report, ReportQuery
-    from runner.app.responses import QuotaLine
+    from runner.app.reports.full_report import FullReport
+    from runner.app.reports.reporting import Report, ReportQuery
+    from runner.app.reviews.quality import Quality
+    from runner.app.status.status import QuotaLine
     from runner.store.batches import Batch
 
 
@@ -109,7 +109,7 @@ async def _read(midnight: Application, request: ReportRequest) -> _Found:
 
 
 def _wanted(request: ReportRequest, only: Batch | None) -> ReportQuery:
-    from runner.app.reporting import Grouping, ReportQuery  # not for --help
+    from runner.app.reports.reporting import Grouping, ReportQuery  # not for --help
 
     words = [word.strip() for text in request.by for word in text.split(",")]
     if unknown := [word for word in words if word not in [*Grouping]]:

@@ -14,8 +14,8 @@ from runner.path_text import to_path
 
 if TYPE_CHECKING:
     from runner.app.application import Application
-    from runner.app.review_rows import ReviewQuery, RowsToReview
-    from runner.app.reviewing import Reviewing
+    from runner.app.reviews.review_rows import ReviewQuery, RowsToReview
+    from runner.app.reviews.reviewing import Reviewing
     from runner.cli.render.review_view import ReviewView
 
 
@@ -58,7 +58,7 @@ class ReviewRequest:
     @property
     def wanted(self) -> ReviewQuery:
         """The query for the rows."""
-        from runner.app.review_rows import ReviewQuery  # not for --help
+        from runner.app.reviews.review_rows import ReviewQuery  # not for --help
         from runner.files import parse_selection
 
         return ReviewQuery(self.every, parse_selection(self.where, self.sample, None))
@@ -92,7 +92,7 @@ def review(session: Session, request: ReviewRequest) -> int:
 async def _begin(
     midnight: Application, request: ReviewRequest, *, reopens: bool = False
 ) -> Reviewing:
-    from runner.app.reviewing import reviewer_named
+    from runner.app.reviews.reviewing import reviewer_named
 
     batch = await midnight.batch(request.batch)
     return await midnight.reviewing(batch, reviewer_named(request.reviewer), reopens=reopens)
@@ -101,7 +101,7 @@ async def _begin(
 async def _find(
     session: Session, midnight: Application, reviewing: Reviewing, request: ReviewRequest
 ) -> RowsToReview:
-    from runner.app.review_rows import RowsToReview, find
+    from runner.app.reviews.review_rows import RowsToReview, find
     from runner.cli.render.consoles import bar
 
     if request.row is not None:
@@ -125,7 +125,7 @@ async def _list(session: Session, midnight: Application, request: ReviewRequest)
 
 async def _export(session: Session, midnight: Application, request: ReviewRequest) -> None:
     """Writes the rows left to a file."""
-    from runner.app.review_files import write_rows
+    from runner.app.reviews.review_files import write_rows
     from runner.files import check_output
     from runner.wording import fmt
 
@@ -148,7 +148,7 @@ async def _export(session: Session, midnight: Application, request: ReviewReques
 
 async def _import(session: Session, midnight: Application, request: ReviewRequest) -> None:
     """Stores the answers in a file."""
-    from runner.app.review_files import read_answers
+    from runner.app.reviews.review_files import read_answers
     from runner.wording import fmt
 
     reviewing = await _begin(midnight, request)

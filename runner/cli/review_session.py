@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from runner.app.review_rows import RowsToReview
-from runner.app.reviewing import Question, Reviewing
+from runner.app.reviews.review_rows import RowsToReview
+from runner.app.reviews.reviewing import Question, Reviewing
 from runner.cli.render.line_editor import EditedText
 from runner.cli.render.review_terminal import END, REDRAW
 from runner.cli.render.review_view import ReviewView, title_of

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner import invocation
-from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
+from runner.app.submitting.reuse_policy import DEFAULT_REUSE, ReusePolicy
 from runner.cli.arguments import DatasetArguments, JobArguments
 from runner.cli.exit_codes import code_of
 from runner.cli.output_target import OutputTarget
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from runner.app.application import Application
-    from runner.app.responses import RunResult
-    from runner.app.review_rows import ReviewCounts
-    from runner.app.submission import Submission
+    from runner.app.reviews.review_rows import ReviewCounts
+    from runner.app.running.run_result import RunResult
+    from runner.app.submitting.submission import Submission
     from runner.core.window import Window
     from runner.engine.progress import Watcher
 

@@ -34,7 +34,7 @@ from runner.cli.session import Session, print_json, session_of
 from runner.language import _
 
 if TYPE_CHECKING:
-    from runner.app.responses import Submitted
+    from runner.app.submitting.submitted import Submitted
     from runner.store.batches import Batch
 
 app = typer.Typer(rich_markup_mode=None)
@@ -71,7 +71,7 @@ def run(
     forever: Forever = False,
 ) -> int:
     """Queue a dataset, work it off, write the results; repeatable."""
-    from runner.app.reuse_policy import ReusePolicy
+    from runner.app.submitting.reuse_policy import ReusePolicy
     from runner.cli.output_target import OutputTarget
     from runner.cli.run_action import RunRequest, run_batches
 
@@ -108,7 +108,7 @@ def submit(
     errors: Errors = None,
 ) -> int:
     """Queue a dataset, and say what it will take."""
-    from runner.app.reuse_policy import ReusePolicy
+    from runner.app.submitting.reuse_policy import ReusePolicy
     from runner.cli.json import queue_json
     from runner.cli.output_target import OutputTarget
     from runner.cli.submit_action import check

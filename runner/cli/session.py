@@ -148,7 +148,7 @@ class Session:
 def _log_origins(settings: Settings) -> None:
     import logging  # only for -v
 
-    from runner.app.doctor import idle_providers
+    from runner.app.accounts.doctor import idle_providers
 
     log = logging.getLogger(__name__)
     for key, origin in settings.origins.items():

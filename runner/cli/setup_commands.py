@@ -14,7 +14,7 @@ from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.application import Application
-    from runner.app.pruning import Pruned
+    from runner.app.batches.pruning import Pruned
 
 app = typer.Typer(rich_markup_mode=None)
 db = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
@@ -25,7 +25,7 @@ def doctor(context: typer.Context) -> int:
     """Check whether everything is set up; it costs no call."""
     import os
 
-    from runner.app.doctor import examine
+    from runner.app.accounts.doctor import examine
     from runner.cli.json import account_json
 
     session = session_of(context)
@@ -44,7 +44,7 @@ def models(context: typer.Context) -> int:
     """List the models that each account can call; it costs no call."""
     import os
 
-    from runner.app.models import list_models, nothing_listed
+    from runner.app.accounts.models import list_models, nothing_listed
     from runner.cli.json import account_json
 
     session = session_of(context)
@@ -91,7 +91,7 @@ def init(
     show: Annotated[bool, typer.Option("--list", help=_("Only list the ready ones."))] = False,
 ) -> int:
     """Write a job file for your data, or copy a ready one; none is replaced."""
-    from runner.app import templates
+    from runner.app.setup import templates
 
     session = session_of(context)
     if show:
@@ -262,7 +262,7 @@ def db_prune(
     session, age_ms = session_of(context), read_age(older_than)
 
     async def pruned(midnight: Application) -> Pruned:
-        from runner.app.pruning import Pruned
+        from runner.app.batches.pruning import Pruned
 
         old = await midnight.old_batches(age_ms)
         return Pruned(tuple(old), 0) if dry_run or not old else await midnight.delete(old)

@@ -13,9 +13,9 @@ from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.application import Application
-    from runner.app.difference import Difference
-    from runner.app.profile import Profile
-    from runner.app.story import RowStory
+    from runner.app.batches.difference import Difference
+    from runner.app.batches.profile import Profile
+    from runner.app.batches.story import RowStory
 
 app = typer.Typer(rich_markup_mode=None)
 

@@ -8,7 +8,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from runner.app.rehearsal import configured_simulator
+from runner.app.previews.rehearsal import configured_simulator
 from runner.cli import exit_codes
 from runner.cli.json import simulator_json
 from runner.cli.options import read_faults

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner import path_text
-from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
+from runner.app.submitting.reuse_policy import DEFAULT_REUSE, ReusePolicy
 from runner.cli.arguments import DatasetFiles, JobArguments
 from runner.cli.output_target import OutputTarget
 from runner.cli.render.consoles import bar
@@ -16,8 +16,9 @@ from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.application import Application
-    from runner.app.responses import Submitted
-    from runner.app.submission import OnProgress, Submission
+    from runner.app.progress import OnProgress
+    from runner.app.submitting.submission import Submission
+    from runner.app.submitting.submitted import Submitted
     from runner.jobfile import JobFile
 
 
@@ -29,7 +30,7 @@ def check(session: Session, job: JobArguments, target: OutputTarget | None = Non
         InputError: The dataset is invalid.
         OutputError: The results cannot be written there, or not in this format.
     """
-    from runner.app.acceptance import accepted  # not for a run without arguments
+    from runner.app.submitting.acceptance import accepted  # not for a run without arguments
 
     requests = job.find_requests()
     files = requests or job.find_dataset()
@@ -56,7 +57,7 @@ def check(session: Session, job: JobArguments, target: OutputTarget | None = Non
 
 
 def _load(job: JobArguments) -> JobFile:
-    from runner.app.submission import with_constant_prompt
+    from runner.app.submitting.submission import with_constant_prompt
     from runner.jobfile import load
 
     loaded = load(job.first)
@@ -66,7 +67,7 @@ def _load(job: JobArguments) -> JobFile:
 def _read(
     job: JobArguments, jobfile: JobFile | None, files: DatasetFiles, tick: OnProgress
 ) -> Submission:
-    from runner.app.submission import check_batch_file, check_submission
+    from runner.app.submitting.submission import check_batch_file, check_submission
 
     if jobfile is None:
         return check_batch_file(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from runner import exact_json
-from runner.app.trial import Trial, run_trial
+from runner.app.previews.trial import Trial, run_trial
 from runner.cli.arguments import JobArguments
 from runner.cli.exit_codes import code_of
 from runner.cli.json import queue_json

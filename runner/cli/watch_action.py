@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from runner.app.publishing import STALE_MS
+from runner.app.status.publishing import STALE_MS
 from runner.cli import exit_codes
 from runner.cli.json import queue_json
 from runner.cli.session import Session
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from runner.app.application import Application
-    from runner.app.responses import Status
+    from runner.app.status.status import Status
 
 EVERY_S = 1.0
 HINT = _("q: watch no more; the run goes on")

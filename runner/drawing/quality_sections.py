@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from runner.app.quality import Quality
+from runner.app.reviews.quality import Quality
 from runner.core.agreement import Accuracy, Agreement
 from runner.language import _
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from functools import partial
 from html import escape
 
-from runner.app.full_report import FullReport
-from runner.app.reporting import Report, ReportLine
+from runner.app.reports.full_report import FullReport
+from runner.app.reports.reporting import Report, ReportLine
 from runner.clock import moment
 from runner.drawing import charts, quality_sections
 from runner.drawing.charts import Stack

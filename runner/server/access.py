@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from starlette.types import Scope
 
-from runner.app.clients import Client, Clients
-from runner.app.refusals import INVALID, Refusal
+from runner.app.accounts.clients import Client, Clients
+from runner.app.serving.refusals import INVALID, Refusal
 from runner.server.replies import Headers, Problem, header, invalid
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})

@@ -8,9 +8,9 @@ from contextlib import suppress
 
 from starlette.types import Receive, Scope, Send
 
-from runner.app.clients import Client
-from runner.app.gateway import Gateway
-from runner.app.refusals import SERVER, Refusal
+from runner.app.accounts.clients import Client
+from runner.app.serving.gateway import Gateway
+from runner.app.serving.refusals import SERVER, Refusal
 from runner.errors import NotFoundError, RunnerError
 from runner.language import in_english
 from runner.server import openapi

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from runner.app.batch_api import ApiBatchStatus
+from runner.app.serving.batch_api import ApiBatchStatus
 from runner.core.states import ApiBatchState, BatchState
 from runner.store.api_files import ApiFile
 

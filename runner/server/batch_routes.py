@@ -9,10 +9,10 @@ from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
 
-from runner.app.api_files import LONGEST_LIFE_S, SHORTEST_LIFE_S, remove
-from runner.app.batch_api import NewApiBatch
-from runner.app.clients import Client
-from runner.app.gateway import Gateway
+from runner.app.accounts.clients import Client
+from runner.app.serving.api_files import LONGEST_LIFE_S, SHORTEST_LIFE_S, remove
+from runner.app.serving.batch_api import NewApiBatch
+from runner.app.serving.gateway import Gateway
 from runner.errors import OutputError
 from runner.server import limits
 from runner.server.batch_objects import batch_object, file_object, page_object

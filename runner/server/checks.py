@@ -15,7 +15,7 @@ from typing import Any
 
 import anyio
 
-from runner.app.clients import Client
+from runner.app.accounts.clients import Client
 from runner.server.replies import JSON, Headers
 
 REMEMBERED_S = 300.0

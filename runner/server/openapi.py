@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from runner import __version__
-from runner.app.api_files import LONGEST_LIFE_S, SHORTEST_LIFE_S
+from runner.app.serving.api_files import LONGEST_LIFE_S, SHORTEST_LIFE_S
 from runner.core.states import ApiBatchState
 from runner.jobfile.request_url import URLS
 from runner.server import limits

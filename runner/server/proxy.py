@@ -13,9 +13,9 @@ import anyio
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from runner.app.clients import Client
-from runner.app.gateway import Gateway
-from runner.app.refusals import Refusal
+from runner.app.accounts.clients import Client
+from runner.app.serving.gateway import Gateway
+from runner.app.serving.refusals import Refusal
 from runner.core.verdict import succeeded
 from runner.engine.client_call import Answered, ClientRequest, Streaming
 from runner.jobfile.request_url import URLS

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from starlette.types import Message, Receive, Scope, Send
 
-from runner.app.refusals import INVALID, Refusal
+from runner.app.serving.refusals import INVALID, Refusal
 
 Headers = Sequence[tuple[bytes, bytes]]
 JSON = (b"content-type", b"application/json")

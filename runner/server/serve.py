@@ -8,9 +8,9 @@ import anyio
 
 from runner import invocation
 from runner.app.application import Application
-from runner.app.drafts import Drafts
-from runner.app.gateway import Gateway
-from runner.app.live import LiveOverview
+from runner.app.dashboard.drafts import Drafts
+from runner.app.dashboard.live import LiveOverview
+from runner.app.serving.gateway import Gateway
 from runner.core.ending import Ending
 from runner.errors import ConfigError, RunnerError
 from runner.language import _

@@ -10,8 +10,8 @@ from runner.language import _
 from runner.wording import fmt
 
 if TYPE_CHECKING:
-    from runner.app.credits import Purchase
-    from runner.app.suggestions import Suggestion
+    from runner.app.accounts.credits import Purchase
+    from runner.app.accounts.suggestions import Suggestion
     from runner.core.forecast import Forecast
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.app import lineage
-from runner.app.lineage import Resemblance
-from runner.app.responses import Submitted
+from runner.app.submitting import lineage
+from runner.app.submitting.lineage import Resemblance
+from runner.app.submitting.submitted import Submitted
 from runner.language import _, ngettext
 from runner.wording import fmt
 

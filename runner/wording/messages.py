@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import tzinfo
 
 from runner import invocation
-from runner.app import reasons
-from runner.app.credits import Credits
+from runner.app.accounts.credits import Credits
+from runner.app.running import reasons
 from runner.core.forecast import Forecast
 from runner.core.grants import Expiry
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling

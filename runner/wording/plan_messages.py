@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from runner.app.credits import Purchase
+from runner.app.accounts.credits import Purchase
 from runner.core.forecast import Forecast
 from runner.language import _
 from runner.wording import credit_messages, fmt, messages
 
 if TYPE_CHECKING:
-    from runner.app.planning import Plan
-    from runner.app.suggestions import Suggestion
+    from runner.app.accounts.suggestions import Suggestion
+    from runner.app.previews.planning import Plan
 
 
 def plan(plan: Plan, now: int) -> list[tuple[str, str]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from runner.app import reasons
-from runner.app.responses import BatchStatus, Status
+from runner.app.running import reasons
+from runner.app.status.status import BatchStatus, Status
 from runner.core.states import BatchState
 from runner.language import _
 from runner.wording import credit_messages, fmt, messages, wait_messages

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.app.reviewing import Opinion, Question
+from runner.app.reviews.reviewing import Opinion, Question
 from runner.core.review import Reason
 from runner.language import _
 from runner.wording import fmt

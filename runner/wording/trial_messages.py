@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from runner import exact_json
-from runner.app import reasons
-from runner.app.trial import Trial
+from runner.app.previews.trial import Trial
+from runner.app.running import reasons
 from runner.core.ending import Ending
 from runner.core.retry import Accept, Succeed
 from runner.core.settlement import JobOutcome

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from support.files import settings
 
-from runner.app.accounts import account_of, open_endpoints
+from runner.app.accounts.accounts import account_of, open_endpoints
 from runner.errors import ConfigError
 from runner.settings import AccountLimits, AccountSettings, ProviderTable, Settings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.app.api_files import ApiFiles
+from runner.app.serving.api_files import ApiFiles
 from runner.clock import SystemClock
 from runner.errors import NotFoundError
 from runner.store import api_files

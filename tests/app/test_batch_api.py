@@ -9,10 +9,10 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from runner.app.api_batch_worker import ApiBatchWorker
-from runner.app.api_files import ApiFiles
-from runner.app.batch_api import BatchApi, NewApiBatch
-from runner.app.clients import Client
+from runner.app.accounts.clients import Client
+from runner.app.serving.api_batch_worker import ApiBatchWorker
+from runner.app.serving.api_files import ApiFiles
+from runner.app.serving.batch_api import BatchApi, NewApiBatch
 from runner.clock import SystemClock
 from runner.core.states import ApiBatchState
 from runner.store import batches

@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from ruamel.yaml import YAML
 
-from runner.app import client_files
-from runner.app.client_setups import Connection, cherry_link, connection, setup
+from runner.app.setup import client_files
+from runner.app.setup.client_setups import Connection, cherry_link, connection, setup
 from runner.errors import ConfigError
 
 OURS = connection("http://127.0.0.1:8765", "mn-key", ["a/one", "a/two"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.app.submission import Submission, check_submission, with_constant_prompt
+from runner.app.submitting.submission import Submission, check_submission, with_constant_prompt
 from runner.errors import JobFileError
 from runner.jobfile import load
 

@@ -7,9 +7,9 @@ from datetime import datetime
 
 import pytest
 
-from runner.app.credits import Credits
-from runner.app.events import EXPIRING_MS, UNREACHABLE_MS, EventFinder, expiring
-from runner.app.responses import QuotaLine
+from runner.app.accounts.credits import Credits
+from runner.app.running.events import EXPIRING_MS, UNREACHABLE_MS, EventFinder, expiring
+from runner.app.status.status import QuotaLine
 from runner.core.demand import Waiting
 from runner.core.gate import ParkReason
 from runner.core.grants import Expiry

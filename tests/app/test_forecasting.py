@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from runner.app.forecasting import Forecaster
+from runner.app.status.forecasting import Forecaster
 from runner.core.calendar import day_at
 from runner.core.demand import Cap, Rotate, Rules
 from runner.core.gate import OPEN

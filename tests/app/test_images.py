@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from support.files import write_job
 
-from runner.app.images import check_folder, with_image_folder
-from runner.app.submission import Submission, check_submission
+from runner.app.submitting.images import check_folder, with_image_folder
+from runner.app.submitting.submission import Submission, check_submission
 from runner.errors import ConfigError, InputError, OutputError
 from runner.files import image_resize
 from runner.jobfile import JobFile, parse

@@ -13,8 +13,8 @@ from support.files import settings, write_job, write_rows
 
 from runner import virtual
 from runner.app.application import open_application
-from runner.app.responses import RunResult
-from runner.app.submission import check_submission
+from runner.app.running.run_result import RunResult
+from runner.app.submitting.submission import check_submission
 from runner.cli.exit_codes import WORK_LEFT, code_of
 from runner.core.ending import Ending, WaitsFor
 from runner.core.pacing import Pace

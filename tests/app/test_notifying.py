@@ -9,9 +9,9 @@ from pathlib import Path
 import anyio
 
 from runner import virtual
-from runner.app.events import EventFinder
-from runner.app.notifying import MOST_TRIES, RETRY_S, Notifier
-from runner.app.sent_events import SentEvents
+from runner.app.running.events import EventFinder
+from runner.app.running.notifying import MOST_TRIES, RETRY_S, Notifier
+from runner.app.running.sent_events import SentEvents
 from runner.engine.progress import Progress
 from runner.settings import NotifySettings
 from tests.app.test_publishing import NOW, progress

@@ -13,7 +13,7 @@ from support.files import settings
 
 from runner import virtual
 from runner.app.application import Application, open_application
-from runner.app.output_refresher import QUIET_S, RETRY_S, OutputRefresher
+from runner.app.batches.output_refresher import QUIET_S, RETRY_S, OutputRefresher
 from runner.store.batches import Batch
 
 Scene = Callable[[Application, OutputRefresher, Batch], Awaitable[None]]

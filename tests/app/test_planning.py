@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.files import write_job
 
-from runner.app import distinct
-from runner.app.distinct import DistinctKeys
-from runner.app.planning import SAMPLED, Plan, make_plan
-from runner.app.submission import check_submission
+from runner.app.previews import distinct
+from runner.app.previews.distinct import DistinctKeys
+from runner.app.previews.planning import SAMPLED, Plan, make_plan
+from runner.app.submitting.submission import check_submission
 from runner.errors import JobFileError, OutputError
 
 JOB = '[job]\nmodel = "m"\n{more}[prompt]\nuser = """{prompt}"""\n'
@@ -92,7 +92,7 @@ def test_rows_that_ask_the_same_are_counted_once_whatever_else_is_in_them(tmp_pa
 def test_a_check_of_every_third_row_is_counted_across_chunks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runner.app.planning.CHUNK", 10)
+    monkeypatch.setattr("runner.app.previews.planning.CHUNK", 10)
     monkeypatch.setattr(distinct, "KEYS_IN_MEMORY", 4)
     more = "pack = 5\ncheck = 0.33\n"
     found = plan(tmp_path, ({"text": n} for n in range(100)), more=more)

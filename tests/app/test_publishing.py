@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.app import publishing
-from runner.app.publishing import EVERY_MS, Publisher
-from runner.app.rates import LEAST_MS, OVER_MS, Rates
+from runner.app.status import publishing
+from runner.app.status.publishing import EVERY_MS, Publisher
+from runner.app.status.rates import LEAST_MS, OVER_MS, Rates
 from runner.core.demand import Rotate, WaitCause, Waiting
 from runner.core.forecast import Forecast
 from runner.core.gate import ParkReason

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from support.files import settings, write_job, write_rows
 
-from runner.app.rehearsal import configured_simulator, rehearse
-from runner.app.submission import check_submission
+from runner.app.previews.rehearsal import configured_simulator, rehearse
+from runner.app.submitting.submission import check_submission
 
 START = 1_767_571_200_000  # 2026-01-05 08:00 in UTC+8
 

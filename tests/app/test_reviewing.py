@@ -12,11 +12,11 @@ import pytest
 from support import reviewed
 from support.files import settings
 
-from runner.app import review_files, review_rows
 from runner.app.application import Application, open_application
-from runner.app.review_rows import MARKED, ReviewQuery
-from runner.app.reviewing import choices_of, reviewer_named
-from runner.app.rows import RowResult
+from runner.app.results.rows import RowResult
+from runner.app.reviews import review_files, review_rows
+from runner.app.reviews.review_rows import MARKED, ReviewQuery
+from runner.app.reviews.reviewing import choices_of, reviewer_named
 from runner.drawing.report_page import page
 from runner.errors import ConfigError, InputError, NotFoundError
 from runner.files import parse_selection
@@ -365,7 +365,7 @@ def test_a_report_counts_the_answers_that_count_and_compares_models_with_people(
 
 
 def wanted_of(batch: Batch) -> Any:
-    from runner.app.reporting import ReportQuery
+    from runner.app.reports.reporting import ReportQuery
 
     return ReportQuery(batch=batch)
 

@@ -6,7 +6,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from runner.app.sent_events import REMEMBERED_S, SentEvents
+from runner.app.running.sent_events import REMEMBERED_S, SentEvents
 
 
 def test_of_many_runners_one_sends_an_event_and_none_sends_it_again(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import anyio
 import pytest
 from support.files import JOB, settings, write_job, write_rows
 
-from runner.app import queueing
 from runner.app.application import Application, open_application
-from runner.app.reuse_policy import ReusePolicy
-from runner.app.submission import check_submission
+from runner.app.submitting import queueing
+from runner.app.submitting.reuse_policy import ReusePolicy
+from runner.app.submitting.submission import check_submission
 from runner.core.states import BatchState
 from runner.errors import InputError, JobFileError, NotFoundError
 from runner.jobfile import load

@@ -19,8 +19,8 @@ from support.files import settings, write_job, write_rows
 
 from runner import virtual
 from runner.app.application import open_application
-from runner.app.rehearsal import TOKEN, configured_simulator
-from runner.app.submission import check_submission
+from runner.app.previews.rehearsal import TOKEN, configured_simulator
+from runner.app.submitting.submission import check_submission
 from runner.cli.app import main
 from runner.simulator import SimulatedProvider, SimulatorTransport, build_app
 from runner.simulator.stats import Stats

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runner.app.credits import Credits
+from runner.app.accounts.credits import Credits
 from runner.core.demand import Waiting
 from runner.core.gate import Gate, ParkReason
 from runner.core.grants import Expiry

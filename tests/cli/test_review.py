@@ -18,7 +18,7 @@ from rich.console import Console
 from support import reviewed
 
 from runner.app.application import Application, open_application
-from runner.app.review_rows import find
+from runner.app.reviews.review_rows import find
 from runner.cli.render.key_names import KeyReader
 from runner.cli.render.line_editor import EditedText
 from runner.cli.render.review_terminal import END, REDRAW

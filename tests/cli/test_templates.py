@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from runner.app import templates
+from runner.app.setup import templates
 from runner.jobfile import AnswerSpec, Valid, load, read_answer
 from runner.magic import image_type
 

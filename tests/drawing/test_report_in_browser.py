@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from support.files import settings, write_job, write_rows
 
-from runner.app.rehearsal import Rehearsal, configured_simulator, rehearse
-from runner.app.submission import check_submission
+from runner.app.previews.rehearsal import Rehearsal, configured_simulator, rehearse
+from runner.app.submitting.submission import check_submission
 from runner.drawing import report_page
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")

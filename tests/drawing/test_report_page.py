@@ -10,8 +10,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from support.files import settings, write_job, write_rows
 
-from runner.app.rehearsal import Rehearsal, configured_simulator, rehearse
-from runner.app.submission import check_submission
+from runner.app.previews.rehearsal import Rehearsal, configured_simulator, rehearse
+from runner.app.submitting.submission import check_submission
 from runner.drawing.report_page import page
 from runner.wording.report_words import OUTCOMES
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from support.files import settings, write_job, write_rows
 
-from runner.app.rehearsal import configured_simulator, rehearse
-from runner.app.submission import check_submission
+from runner.app.previews.rehearsal import configured_simulator, rehearse
+from runner.app.submitting.submission import check_submission
 from runner.core import retry
 from runner.engine.progress import Progress
 from runner.simulator import Stats, make_image

@@ -14,7 +14,7 @@ import openai
 import pytest
 from support.waiting import PATIENCE_S
 
-from runner.app.clients import Client
+from runner.app.accounts.clients import Client
 from runner.core.states import ApiBatchState
 from runner.simulator import answer, make_image
 from tests.server.conftest import MODEL, MORNING, UTC8, Served, Serving

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.app.client_setups import PROGRAMS, connection, setup
+from runner.app.setup.client_setups import PROGRAMS, connection, setup
 from runner.server.proxy import CALLS
 from runner.settings import ClientSettings, ServeSettings, load_settings
 

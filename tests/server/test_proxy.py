@@ -17,7 +17,8 @@ import orjson
 import pytest
 from support.waiting import PATIENCE_S
 
-from runner.app import clients, image_results
+from runner.app.accounts import clients
+from runner.app.serving import image_results
 from runner.server import proxy
 from tests.server.conftest import MODEL, TOKEN, Served, Serving
 

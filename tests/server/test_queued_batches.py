@@ -10,7 +10,7 @@ from pathlib import Path
 from support.files import write_job, write_rows
 from support.waiting import PATIENCE_S
 
-from runner.app.submission import check_submission
+from runner.app.submitting.submission import check_submission
 from runner.core.states import BatchState
 from runner.store.batches import Batch
 from tests.server.conftest import Served, Serving

@@ -7,7 +7,7 @@ from typing import Any
 
 from support.waiting import PATIENCE_S
 
-from runner.app.reporting import Grouping, ReportQuery
+from runner.app.reports.reporting import Grouping, ReportQuery
 from tests.server.conftest import MODEL, Served, Serving
 
 

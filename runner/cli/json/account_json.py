@@ -10,10 +10,10 @@ from runner.core.window import CREDIT, Unit
 from runner.wording.fmt import iso
 
 if TYPE_CHECKING:
-    from runner.app.credits import Credits, Purchase
-    from runner.app.doctor import Check
-    from runner.app.models import Models
-    from runner.app.responses import QuotaLine
+    from runner.app.accounts.credits import Credits, Purchase
+    from runner.app.accounts.doctor import Check
+    from runner.app.accounts.models import Models
+    from runner.app.status.status import QuotaLine
     from runner.core.window import Window
     from runner.settings import Settings
 
@@ -64,7 +64,7 @@ def purchase(purchase: Purchase) -> JSON:
 
 def data_uses(settings: Settings) -> list[JSON]:
     """Returns the policy on submitted data of each provider in use."""
-    from runner.app.data_use import data_uses as policies  # for plans only
+    from runner.app.accounts.data_use import data_uses as policies  # for plans only
 
     return [
         {"provider": policy.provider, "use": policy.use, "told": policy.told}

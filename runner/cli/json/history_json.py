@@ -10,10 +10,10 @@ from runner.cli.json import queue_json
 from runner.wording.fmt import iso
 
 if TYPE_CHECKING:
-    from runner.app.difference import Difference
-    from runner.app.profile import Profile
-    from runner.app.pruning import Pruned
-    from runner.app.story import KeptAnswer, RowStory
+    from runner.app.batches.difference import Difference
+    from runner.app.batches.profile import Profile
+    from runner.app.batches.pruning import Pruned
+    from runner.app.batches.story import KeptAnswer, RowStory
     from runner.store.reviews import Review
     from runner.store.stories import JobStory
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.app.preset_update import Update
-from runner.app.presets import KnownPreset
+from runner.app.accounts.preset_update import Update
+from runner.app.accounts.presets import KnownPreset
 from runner.providers.presets import QuotaTable
 
 

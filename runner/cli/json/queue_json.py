@@ -9,10 +9,12 @@ from runner.cli.json import account_json
 from runner.wording.fmt import iso
 
 if TYPE_CHECKING:
-    from runner.app.outputs import WrittenOutput
-    from runner.app.planning import Plan
-    from runner.app.publishing import Published
-    from runner.app.responses import BatchStatus, RunResult, Status, Submitted
+    from runner.app.previews.planning import Plan
+    from runner.app.results.outputs import WrittenOutput
+    from runner.app.running.run_result import RunResult
+    from runner.app.status.publishing import Published
+    from runner.app.status.status import BatchStatus, Status
+    from runner.app.submitting.submitted import Submitted
     from runner.core.demand import Waiting
     from runner.core.forecast import Forecast
     from runner.core.window import Window

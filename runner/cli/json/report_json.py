@@ -9,10 +9,10 @@ from runner.cli.json import account_json, queue_json, simulator_json
 from runner.wording.fmt import iso
 
 if TYPE_CHECKING:
-    from runner.app.quality import Quality
-    from runner.app.rehearsal import Rehearsal
-    from runner.app.reporting import Report, ReportLine
-    from runner.app.responses import QuotaLine
+    from runner.app.previews.rehearsal import Rehearsal
+    from runner.app.reports.reporting import Report, ReportLine
+    from runner.app.reviews.quality import Quality
+    from runner.app.status.status import QuotaLine
     from runner.core.agreement import Accuracy, Agreement, Pair
     from runner.store.reports import DayReport
 

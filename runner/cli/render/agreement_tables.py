@@ -20,7 +20,7 @@ from runner.language import _
 from runner.wording import fmt
 
 if TYPE_CHECKING:
-    from runner.app.quality import Quality
+    from runner.app.reviews.quality import Quality
 
 # The most labels whose matrix fits eighty columns; with more, the commonest errors are listed.
 WIDEST = 6

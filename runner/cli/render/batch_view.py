@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runner.app import reasons
-from runner.app.profile import Profile
+from runner.app.batches.profile import Profile
+from runner.app.running import reasons
 from runner.cli.render.layout import facts, table
 from runner.core.window import Unit
 from runner.jobfile import JobFile

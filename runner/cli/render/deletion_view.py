@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runner.app.pruning import Pruned
+from runner.app.batches.pruning import Pruned
 from runner.language import _
 from runner.wording import fmt
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runner.app.difference import Difference
+from runner.app.batches.difference import Difference
 from runner.cli.render.layout import table
 from runner.language import _
 from runner.wording import fmt

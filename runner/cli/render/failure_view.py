@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runner.app import reasons
+from runner.app.running import reasons
 from runner.language import _
 from runner.store.batches import Batch
 from runner.store.failures import Failure, FailureGroup

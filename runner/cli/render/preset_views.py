@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runner.app.data_use import sentence
-from runner.app.doctor import months_since
-from runner.app.preset_update import Update
-from runner.app.presets import KnownPreset
+from runner.app.accounts.data_use import sentence
+from runner.app.accounts.doctor import months_since
+from runner.app.accounts.preset_update import Update
+from runner.app.accounts.presets import KnownPreset
 from runner.cli.render.layout import facts, table
 from runner.core.verdict import Scope
 from runner.core.window import Unit

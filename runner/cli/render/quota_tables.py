@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from runner.app.responses import QuotaLine
+from runner.app.status.status import QuotaLine
 from runner.cli.render.layout import table
 from runner.core.calendar import NEVER
 from runner.core.gate import ParkReason

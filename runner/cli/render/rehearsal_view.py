@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from runner.app.rehearsal import Rehearsal
+from runner.app.previews.rehearsal import Rehearsal
 from runner.cli.render import report_tables
 from runner.clock import moment
 from runner.core.ending import Ending

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from rich.console import RenderableType
 from rich.text import Text
 
-from runner.app.reporting import Grouping, Report
+from runner.app.reports.reporting import Grouping, Report
 from runner.language import _
 from runner.wording import fmt
 

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from runner import invocation
-from runner.app.reporting import Grouping, Report, ReportLine
+from runner.app.reports.reporting import Grouping, Report, ReportLine
 from runner.cli.render import report_pictures
 from runner.cli.render.layout import table
 from runner.core.window import Unit

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from runner import exact_json
-from runner.app.review_rows import RowsToReview
-from runner.app.reviewing import Choice, Opinion, Question
+from runner.app.reviews.review_rows import RowsToReview
+from runner.app.reviews.reviewing import Choice, Opinion, Question
 from runner.cli.render.line_editor import EditedText
 from runner.language import _
 from runner.store.batches import Batch

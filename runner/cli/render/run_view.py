@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from runner.app.rates import Rates
+from runner.app.status.rates import Rates
 from runner.core.window import Window
 from runner.engine.progress import Progress
 from runner.language import _

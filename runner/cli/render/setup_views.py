@@ -8,8 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from runner.app.doctor import Check
-from runner.app.models import Models
+from runner.app.accounts.doctor import Check
+from runner.app.accounts.models import Models
 from runner.cli.render.layout import table
 from runner.language import _
 from runner.simulator import SimulatorConfig, Stats

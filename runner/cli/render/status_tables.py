@@ -6,9 +6,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from runner.app import reasons
-from runner.app.publishing import STALE_MS, Published
-from runner.app.responses import BatchStatus, Status
+from runner.app.running import reasons
+from runner.app.status.publishing import STALE_MS, Published
+from runner.app.status.status import BatchStatus, Status
 from runner.cli.render.layout import Hint, table
 from runner.cli.render.quota_tables import refusals
 from runner.core.states import BatchState

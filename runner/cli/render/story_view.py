@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runner.app import reasons
-from runner.app.story import KeptAnswer, RowStory
+from runner.app.batches.story import KeptAnswer, RowStory
+from runner.app.running import reasons
 from runner.core.states import CallState, JobState
 from runner.language import _
 from runner.store.reviews import Review

@@ -9,10 +9,10 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runner.app import reasons
-from runner.app.outputs import WrittenOutput
-from runner.app.responses import RunResult
-from runner.app.review_rows import ReviewCounts
+from runner.app.results.outputs import WrittenOutput
+from runner.app.reviews.review_rows import ReviewCounts
+from runner.app.running import reasons
+from runner.app.running.run_result import RunResult
 from runner.cli.render import report_tables
 from runner.cli.render.layout import Hint, facts
 from runner.core.ending import Ending

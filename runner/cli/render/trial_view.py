@@ -7,7 +7,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from runner.app.trial import Trial
+from runner.app.previews.trial import Trial
 from runner.engine.call import CallTrace
 from runner.wording import trial_messages
 

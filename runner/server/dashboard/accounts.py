@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from runner.app.application import Application
-from runner.app.live import LiveOverview
-from runner.app.reporting import Report
+from runner.app.dashboard.live import LiveOverview
+from runner.app.reports.reporting import Report
 from runner.core.gate import ParkReason
 from runner.core.window import Unit, Window
 from runner.drawing.report_page import days_chart, hours_chart

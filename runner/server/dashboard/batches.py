@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from runner.app.application import Application
-from runner.app.live import LiveOverview
-from runner.app.output_refresher import OutputRefresher
+from runner.app.batches.output_refresher import OutputRefresher
+from runner.app.dashboard.live import LiveOverview
 from runner.core.states import ROW_STATES, BatchState
 from runner.errors import InputError, NotFoundError
 from runner.language import _

@@ -5,10 +5,10 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from runner.app import client_setups
-from runner.app.clients import NOBODY
-from runner.app.gateway import Gateway
-from runner.app.live import LiveOverview
+from runner.app.accounts.clients import NOBODY
+from runner.app.dashboard.live import LiveOverview
+from runner.app.serving.gateway import Gateway
+from runner.app.setup import client_setups
 from runner.server.dashboard.pages import page
 from runner.server.dashboard.visits import Visit
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runner.app.live import Overview
-from runner.app.responses import BatchStatus
+from runner.app.dashboard.live import Overview
+from runner.app.status.status import BatchStatus
 from runner.core.demand import PASSING
 from runner.core.states import BatchState
 from runner.engine.progress import Progress

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from runner.app import reasons
+from runner.app.running import reasons
 from runner.core.calendar import NEVER
 from runner.language import LANGUAGE, _, gettext_noop
 from runner.server.dashboard import live

@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from runner import exact_json
-from runner.app import review_rows
 from runner.app.application import Application
-from runner.app.output_refresher import OutputRefresher
-from runner.app.reviewing import Choice, Question, Reviewing, reviewer_named
+from runner.app.batches.output_refresher import OutputRefresher
+from runner.app.reviews import review_rows
+from runner.app.reviews.reviewing import Choice, Question, Reviewing, reviewer_named
 from runner.errors import ConfigError, InputError, NotFoundError
 from runner.language import _
 from runner.server.dashboard.pages import HEADERS, page

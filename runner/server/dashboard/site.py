@@ -22,10 +22,10 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from runner.app.application import Application
-from runner.app.drafts import Drafts
-from runner.app.gateway import Gateway
-from runner.app.live import LiveOverview
-from runner.app.output_refresher import OutputRefresher
+from runner.app.batches.output_refresher import OutputRefresher
+from runner.app.dashboard.drafts import Drafts
+from runner.app.dashboard.live import LiveOverview
+from runner.app.serving.gateway import Gateway
 from runner.drawing import charts
 from runner.errors import InputError, NotFoundError, RunnerError
 from runner.language import _

@@ -13,11 +13,11 @@ import anyio
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from runner.app import templates
-from runner.app.draft_folders import file_name, remove_folder
-from runner.app.draft_rows import DraftRows
-from runner.app.drafts import Draft, Drafts, Field, message_of
-from runner.app.live import LiveOverview
+from runner.app.dashboard.draft_folders import file_name, remove_folder
+from runner.app.dashboard.draft_rows import DraftRows
+from runner.app.dashboard.drafts import Draft, Drafts, Field, message_of
+from runner.app.dashboard.live import LiveOverview
+from runner.app.setup import templates
 from runner.errors import (
     InputError,
     JobFileError,

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from runner.app.clients import Clients
+from runner.app.accounts.clients import Clients
 
 COOKIE = "midnight_session"
 CSRF_FIELD = "csrf"

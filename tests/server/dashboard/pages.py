@@ -13,7 +13,7 @@ import httpx
 from support.files import write_job
 from support.waiting import PATIENCE_S
 
-from runner.app.submission import check_submission
+from runner.app.submitting.submission import check_submission
 from runner.store.batches import Batch
 from tests.server.conftest import Served
 

@@ -13,7 +13,7 @@ import pytest
 from support.files import JOB
 from support.waiting import PATIENCE_S
 
-from runner.app import draft_folders
+from runner.app.dashboard import draft_folders
 from runner.server.dashboard import submission
 from tests.server.conftest import Served, Serving
 from tests.server.dashboard import pages

@@ -1,0 +1,1 @@
+"""The batches of a database: find, show, change, compare and delete them."""

@@ -1,0 +1,1 @@
+"""People's reviews of answers, and how far answers agree."""

@@ -1,0 +1,1 @@
+"""Settings of other programs, and job files to begin with."""

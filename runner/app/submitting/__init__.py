@@ -1,0 +1,1 @@
+"""A job file and a dataset become a batch."""
