@@ -137,16 +137,16 @@ class ImageTaskPoller:
 
     async def _forget_ended(self) -> None:
         """Forgets the trouble with images whose tasks another runner or a user has ended."""
-        if not self._unwritten:
+        if not (job_ids := set(self._unwritten)):
             return
         try:
             async with self._database.read() as connection:
-                left = await image_tasks.still_there(connection, list(self._unwritten))
+                gone = job_ids - await image_tasks.still_there(connection, list(job_ids))
         except StoreError:
             return
-        if gone := self._unwritten.keys() - left:
-            for job_id in gone:
-                del self._unwritten[job_id]
+        for job_id in gone:
+            self._unwritten.pop(job_id, None)  # a poll may have ended it meanwhile
+        if gone:
             self._on_change()
 
     async def _poll(self, task: ImageTask) -> None:
