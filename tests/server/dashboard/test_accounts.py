@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.server.conftest import Served, Serving
-from tests.server.dashboard.pages import checked, submit, wait_until_done
+from tests.server.dashboard.pages import checked, settled, submit, wait_until_done
 
 
 def test_pages_are_whole_before_any_call(served: Served) -> None:
     with served.http() as http:
         assert "mine" in checked(http.get("/dashboard/accounts")).text
-        assert "No call was made yet" in checked(http.get("/dashboard/calls")).text
+        _, calls = settled(http, http.get("/dashboard/calls"))
+        assert "No call was made yet" in calls.text
 
 
 def test_figures_are_those_of_the_ledger_and_say_where_they_are_known_from(
