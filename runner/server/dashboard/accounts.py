@@ -17,7 +17,8 @@ from runner.core.gate import ParkReason
 from runner.core.window import Unit, Window
 from runner.drawing.report_page import days_chart, hours_chart
 from runner.language import _
-from runner.server.dashboard.live import Cached, Fragment
+from runner.server.dashboard.cached import Cached, Computations
+from runner.server.dashboard.live import Fragment
 from runner.server.dashboard.pages import render, show
 from runner.server.dashboard.visits import Visit
 from runner.wording import messages, shown_windows
@@ -30,10 +31,12 @@ _ADD_UP_EVERY_S = 600.0
 class AccountPages:
     """Handles requests for accounts, their windows and their calls."""
 
-    def __init__(self, midnight: Application, live: LiveOverview) -> None:
+    def __init__(
+        self, midnight: Application, live: LiveOverview, computations: Computations
+    ) -> None:
         self._midnight = midnight
         self._live = live
-        self._report = Cached(lambda: midnight.ledger.latest_days(_MOST_DAYS))
+        self._report = Cached(lambda: midnight.ledger.latest_days(_MOST_DAYS), computations)
 
     async def accounts(self, request: Request, visit: Visit) -> Response:
         """Shows every window, with the source of each limit."""

@@ -16,7 +16,8 @@ from runner.app.dashboard.live import LiveOverview
 from runner.core.states import ROW_STATES, BatchState
 from runner.errors import InputError, NotFoundError
 from runner.language import _
-from runner.server.dashboard.live import Cached, Fragment
+from runner.server.dashboard.cached import Cached, Computations
+from runner.server.dashboard.live import Fragment
 from runner.server.dashboard.now import batch_view, state_of
 from runner.server.dashboard.pages import HEADERS, render, show
 from runner.server.dashboard.visits import Visit
@@ -51,10 +52,17 @@ class CauseView:
 class BatchPages:
     """Handles requests for batches; the outputs of changed ones are written in the background."""
 
-    def __init__(self, midnight: Application, live: LiveOverview, outputs: OutputRefresher) -> None:
+    def __init__(
+        self,
+        midnight: Application,
+        live: LiveOverview,
+        outputs: OutputRefresher,
+        computations: Computations,
+    ) -> None:
         self._midnight = midnight
         self._live = live
         self._outputs = outputs
+        self._computations = computations
         self._causes: dict[int, Cached[list[CauseView]]] = {}
 
     async def listed(self, request: Request, visit: Visit) -> Response:
@@ -182,7 +190,8 @@ class BatchPages:
     def _causes_of(self, batch: Batch) -> Cached[list[CauseView]]:
         while len(self._causes) > _MOST_KEPT:
             del self._causes[next(iter(self._causes))]
-        return self._causes.setdefault(batch.id, Cached(partial(self._find_causes, batch)))
+        cached = Cached(partial(self._find_causes, batch), self._computations)
+        return self._causes.setdefault(batch.id, cached)
 
     async def _find_causes(self, batch: Batch) -> list[CauseView]:
         causes = (await self._midnight.causes(batch))[:_MOST_CAUSES]

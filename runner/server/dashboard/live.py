@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 import anyio
 
 from runner.errors import NotFoundError, RunnerError
 
-T = TypeVar("T")
-
 EVERY_S = 1.0
 KEEP_ALIVE_S = 15.0
-# How long a page waits for a value that is slow to compute.
-SOON_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,48 +91,3 @@ def event(name: str, html: str) -> bytes:
     lines = html.replace("\r", "&#13;").split("\n")
     data = "".join(f"data: {line}\n" for line in lines)
     return f"event: {name}\n{data}\n".encode("utf-8", "replace")
-
-
-class Cached(Generic[T]):
-    """A slow value, cached for ten times the duration of its computation.
-
-    Args:
-        compute: Computes the value.
-    """
-
-    def __init__(self, compute: Callable[[], Awaitable[T]]) -> None:
-        self._compute = compute
-        self._task: asyncio.Task[None] | None = None
-        self._value: list[T] = []
-        self._until = 0.0
-
-    async def get(self) -> T:
-        """Returns the value, computed now if the cached one is too old."""
-        if self._is_due:
-            await asyncio.shield(self._start())
-        return self._value[0]
-
-    async def soon(self) -> T | None:
-        """Returns the value; an old one, or None, if computing it takes longer than `SOON_S`."""
-        if self._is_due:
-            task = self._start()
-            await asyncio.wait({task}, timeout=SOON_S)
-            if task.done():
-                task.result()
-        return self._value[0] if self._value else None
-
-    @property
-    def _is_due(self) -> bool:
-        return not self._value or anyio.current_time() >= self._until
-
-    def _start(self) -> asyncio.Task[None]:
-        """Starts the computation, shared by all callers."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._refresh())
-        return self._task
-
-    async def _refresh(self) -> None:
-        began = anyio.current_time()
-        self._value = [await self._compute()]
-        ended = anyio.current_time()
-        self._until = ended + 10 * (ended - began)

@@ -32,6 +32,7 @@ from runner.language import _
 from runner.server.dashboard import live, now
 from runner.server.dashboard.accounts import AccountPages
 from runner.server.dashboard.batches import BatchPages, Page
+from runner.server.dashboard.cached import Computations
 from runner.server.dashboard.clients import ClientPages
 from runner.server.dashboard.live import Fragment
 from runner.server.dashboard.pages import HEADERS, HERE, ROOT, compile_templates, page, show
@@ -85,7 +86,8 @@ class Dashboard:
         self._live = overview
         self._visits = Visits(gateway.clients)
         self._watchers = 0
-        self._accounts = AccountPages(midnight, overview)
+        self._computations = Computations()
+        self._accounts = AccountPages(midnight, overview, self._computations)
         self._outputs = OutputRefresher(midnight)
         self._review = ReviewPages(midnight, self._visits.name_of, self._outputs)
         self._app = Starlette(
@@ -107,7 +109,8 @@ class Dashboard:
 
     def _routes_of_pages(self, midnight: Application, overview: LiveOverview) -> list[Route]:
         """Returns the routes of pages, their live fragments and their forms."""
-        pages, accounts = BatchPages(midnight, overview, self._outputs), self._accounts
+        pages = BatchPages(midnight, overview, self._outputs, self._computations)
+        accounts = self._accounts
         batch = "/batches/{batch}"
         shown: Sequence[tuple[str, Page, MakePieces]] = (
             ("", self._now, self._now_pieces),
@@ -146,7 +149,7 @@ class Dashboard:
         await self._app(scope, receive, send)
 
     async def work(self) -> None:
-        """Runs the background work of reviews and accounts, until cancelled.
+        """Runs the background work of the pages, until cancelled.
 
         First it prepares the pages, so that the first visitor does not wait for that.
         """
@@ -154,6 +157,7 @@ class Dashboard:
             tasks.start_soon(self._prepare)
             tasks.start_soon(self._outputs.work)
             tasks.start_soon(self._accounts.work)
+            tasks.start_soon(self._computations.work)
 
     async def _prepare(self) -> None:
         """Compiles the templates, and loads what the first page needs."""
