@@ -52,7 +52,8 @@ class Runs:
     def read_for(self, present: Iterable[Run]) -> None:
         """Notes that the queue was read while these runs were `present`.
 
-        No other run may end yet: its batches may have come after the reading.
+        No other run may end yet, unless it is stopping: its batches may have come after the
+        reading.
         """
         for run in present:
             run.is_known = True
@@ -104,7 +105,7 @@ class Runs:
         await self._note_paused(memory, status)
         expired = []
         for run in self:
-            if not run.is_known:
+            if not (run.is_known or run.stopping):
                 continue
             if (ending := _ending(run, memory, wait, status)) is not None:
                 if status.open_calls_of(run) and run.stopping:
@@ -162,7 +163,7 @@ def _ending(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> Endin
     waits_for = run.options.waits_for
     if status.open_calls_of(run) or (waits_for is WaitsFor.CLIENTS and not run.stopping):
         return None
-    if not own and not run.is_held and waits_for < WaitsFor.WORK:
+    if run.is_known and not own and not run.is_held and waits_for < WaitsFor.WORK:
         return Ending.DONE
     if run.stopping or status.refusal is not None:
         return Ending.STOPPED

@@ -155,3 +155,28 @@ def test_a_run_does_not_end_because_the_queue_cannot_be_read_for_a_while(
         assert (failures, world.simulator.stats().answered) == (0, 1)
 
     simulate(tmp_path, story)
+
+
+def test_a_run_can_be_stopped_though_the_queue_can_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(world: World) -> None:
+        async def fail(*_: Any) -> Snapshot:
+            raise BusyError("locked")
+
+        async with world.engine() as engine, anyio.create_task_group() as tasks:
+            await anyio.sleep(60)
+            monkeypatch.setattr("runner.engine.queue_reader.read_snapshot", fail)
+            batch = await world.queue(1)
+            run = run_of(batch.id)
+
+            async def stop() -> None:
+                await anyio.sleep(60)
+                engine.stop(run)
+
+            tasks.start_soon(stop)
+            with anyio.fail_after(120):
+                assert await engine.run(run) is Ending.STOPPED
+        assert world.simulator.stats().calls == 0
+
+    simulate(tmp_path, story)
