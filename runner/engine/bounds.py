@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from random import Random
 
 from runner.core import controller, start_bucket
 from runner.core.demand import Demand
@@ -16,6 +17,13 @@ from runner.engine.options import EngineOptions
 from runner.engine.route_stats import RouteStats
 from runner.engine.snapshot import windows_of
 from runner.providers.account import Account
+
+LONGEST_JITTER_MS = 3_000
+
+
+def draw_reset_jitter(random: Random) -> int:
+    """Returns how long a process waits after a reset, in ms: each its own short time."""
+    return round(random.random() * LONGEST_JITTER_MS)
 
 
 @dataclass(frozen=True, slots=True)

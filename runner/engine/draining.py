@@ -58,14 +58,18 @@ async def drain(
     return None
 
 
-def keep_unstored(
-    calls: OpenCalls, database: Path, failure: RunnerError | None, trouble: str | None
-) -> RunnerError:
-    """Saves the ended calls in a file, since the database does not accept them.
+def give_up(
+    calls: OpenCalls, database: Path, failure: RunnerError | None, trouble: Trouble
+) -> RunnerError | None:
+    """Gives up the calls in flight, and saves in a file what the database does not accept.
 
-    Returns an error that names the file, based on `failure`, or else on `trouble`.
+    Returns an error that names the file, if there is one. It is based on `failure`, or else on
+    `trouble`.
     """
-    shown = failure or DiskError(trouble or "")
+    calls.give_up()
+    shown = failure or (DiskError(trouble.what) if trouble.what else None)
+    if shown is None or not calls.ended:
+        return None
     place = calls.keep(database, shown.what)
     log.error("%s", place)
     added = type(shown)(f"{shown.what}; {place}", where=shown.where, remedy=shown.remedy)

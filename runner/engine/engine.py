@@ -24,11 +24,11 @@ from runner.core.selection import Wait
 from runner.engine import event_log
 from runner.engine.account_pool import AccountPool
 from runner.engine.alarm import Alarm
-from runner.engine.bounds import Bounds
+from runner.engine.bounds import Bounds, draw_reset_jitter
 from runner.engine.call import EndedCall
 from runner.engine.client_call import ClientQuestion, ClientRequest
 from runner.engine.client_queue import ClientQueue
-from runner.engine.draining import drain, keep_unstored
+from runner.engine.draining import drain, give_up
 from runner.engine.engine_status import EngineStatus
 from runner.engine.event_log import EventLog
 from runner.engine.image_poller import ImageTaskPoller
@@ -53,7 +53,6 @@ log = logging.getLogger(__name__)
 
 # The longest wait of the first call for the balances; later ones are applied when they come.
 FIRST_POLL_S = 5.0
-LONGEST_JITTER_MS = 3_000  # after a reset, every process waits for its own short time
 # The longest time between two turns, after which the state is checked and shown again.
 LONGEST_SLEEP_S = 45.0
 
@@ -74,21 +73,17 @@ class Engine:
         self._options = options
         self._random = random or Random()  # noqa: S311 - jitter
         self._alarm = Alarm()
-        self._provider_clock = ProviderClock(clock, endpoints, self._alarm.ring)
-        self._now = self._provider_clock.now
-        self._posts = Posts(self._alarm.ring)
-        self._accounts = AccountPool(endpoints, self._posts.post, self._provider_clock)
-        self._images = ImageTaskPoller(
-            database,
-            self._posts.post,
-            self._accounts.endpoints,
-            self._provider_clock,
-            self._alarm.ring,
-        )
+        ring = self._alarm.ring
+        provider_clock = self._provider_clock = ProviderClock(clock, endpoints, ring)
+        self._now = provider_clock.now
+        self._posts = Posts(ring)
+        self._accounts = AccountPool(endpoints, self._posts.post, provider_clock)
+        by_account = self._accounts.endpoints
+        self._images = ImageTaskPoller(database, self._posts.post, by_account, provider_clock, ring)
         self._runs = Runs(database)
-        self._clients = ClientQueue(self._now, self._alarm.ring)
+        self._clients = ClientQueue(self._now, ring)
         self._log = EventLog()
-        self._calls = OpenCalls(self._accounts, self._now, self._runs.observers, self._alarm.ring)
+        self._calls = OpenCalls(self._accounts, self._now, self._runs.observers, ring)
         self._tasks: asyncio.TaskGroup
         self._reader: QueueReader
         self._writer: TurnWriter
@@ -111,7 +106,7 @@ class Engine:
         try:
             async with runners.registered(self._database, self._clock.now) as runner_id:
                 database, accounts = self._database, self._accounts
-                jitter_ms = round(self._random.random() * LONGEST_JITTER_MS)
+                jitter_ms = draw_reset_jitter(self._random)
                 bounds = Bounds(self._options, jitter_ms, lambda: self._provider_clock.is_sure)
                 scheduler = Scheduler(
                     database, accounts, self._clients, bounds, self._random, runner_id
@@ -174,8 +169,7 @@ class Engine:
             self._clients.close()
         if not run.stopping:
             event_log.run_stopping(run)
-            run.stopping = True
-            run.deadline = anyio.current_time() + self._options.drain_s
+        run.stop(anyio.current_time() + self._options.drain_s)
         self._alarm.ring()
 
     def abort(self) -> None:
@@ -199,20 +193,13 @@ class Engine:
             except Exception as error:  # noqa: BLE001 - the runs end with it
                 failure = defect(error)
             self._closing, self._admitting = True, False
-            latest = anyio.current_time() + self._options.drain_s
-            drained = drain(
-                self._calls,
-                self._write,
-                self._alarm,
-                self._trouble,
-                lambda: min(self._deadline, latest),
+            self._deadline = min(self._deadline, anyio.current_time() + self._options.drain_s)
+            drained = await drain(
+                self._calls, self._write, self._alarm, self._trouble, lambda: self._deadline
             )
-            failure = await drained or failure
-            self._calls.give_up()
-            if self._calls.ended and (failure or self._trouble.what):
-                failure = self._unstored = keep_unstored(
-                    self._calls, self._database.path, failure, self._trouble.what
-                )
+            failure = drained or failure
+            self._unstored = give_up(self._calls, self._database.path, failure, self._trouble)
+            failure = self._unstored or failure
             self._runs.end_all(failure)
             self._posts.close()
 

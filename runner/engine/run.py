@@ -79,6 +79,14 @@ class Run:
         waits = self.options.waits_for >= WaitsFor.PEOPLE
         return waits and any(not b.pause_reason for b in self.paused.values())
 
+    def stop(self, deadline: float) -> None:
+        """Lets no further call start; those in flight are given up at `deadline` (s, loop's time).
+
+        The deadline of the first stop counts.
+        """
+        if not self.stopping:
+            self.stopping, self.deadline = True, deadline
+
     def end(self, ending: Ending, failure: RunnerError | None = None) -> None:
         """Ends the run, and wakes those who wait for it."""
         self.ending, self.failure = ending, failure

@@ -40,21 +40,16 @@ _MANY = 1_000  # values in one statement
 
 _FIRST, _LAST = (bindparam(name, type_=BigInteger) for name in ("first", "last"))
 # Within a batch, only the first job with a request has a fingerprint.
-_asking, _answered = fingerprints.alias("asking"), fingerprints.alias("answered")
+_asking, _other = fingerprints.alias("asking"), fingerprints.alias("other")
+_ALIKE = and_(_other.c.fingerprint == _asking.c.fingerprint, _other.c.job_id != _asking.c.job_id)
 _SAME_REQUEST = (
     select(
         _asking.c.job_id,
         jobs.c.batch_id,
-        func.min(_answered.c.job_id).label("source"),
+        func.min(_other.c.job_id).label("source"),
     )
-    .join(
-        _answered,
-        and_(
-            _answered.c.fingerprint == _asking.c.fingerprint,
-            _answered.c.job_id != _asking.c.job_id,
-        ),
-    )
-    .join(result_rows, result_rows.c.job_id == _answered.c.job_id)
+    .join(_other, _ALIKE)
+    .join(result_rows, result_rows.c.job_id == _other.c.job_id)
     .join(jobs, jobs.c.id == _asking.c.job_id)
     .where(result_rows.c.answer.is_not(None))
     .group_by(_asking.c.job_id, jobs.c.batch_id)
@@ -81,14 +76,8 @@ _SHARED = Statement(
         func.min(case((_twin_result.c.answer.is_not(None), _twin.c.id))).label("source"),
         func.min(case((_IN_FLIGHT, _twin.c.id))).label("in_flight"),
     )
-    .join(
-        _answered,
-        and_(
-            _answered.c.fingerprint == _asking.c.fingerprint,
-            _answered.c.job_id != _asking.c.job_id,
-        ),
-    )
-    .join(_twin, _twin.c.id == _answered.c.job_id)
+    .join(_other, _ALIKE)
+    .join(_twin, _twin.c.id == _other.c.job_id)
     .join(jobs, jobs.c.id == _asking.c.job_id)
     .outerjoin(_twin_result, _twin_result.c.job_id == _twin.c.id)
     .where(OneOf(_asking.c.job_id, "jobs"))
@@ -97,7 +86,7 @@ _SHARED = Statement(
 # Ready jobs of these batches with the same request as one of these answered jobs.
 _ASKED_ELSEWHERE = Statement(
     _SAME_REQUEST.where(
-        OneOf(_answered.c.job_id, "answered"),
+        OneOf(_other.c.job_id, "answered"),
         jobs.c.state == literal_column("'ready'"),
         OneOf(jobs.c.batch_id, "batches"),
     )
