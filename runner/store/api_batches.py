@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.states import ApiBatchState
 from runner.store.api_files import Paging
 from runner.store.api_tables import api_batches
-from runner.store.batches import Batch
+from runner.store.batches import Batch, get_batch
 from runner.store.damage import known
 from runner.store.tables import calls, results
 
@@ -112,6 +112,11 @@ async def get(connection: AsyncConnection, batch_id: str, client: str) -> ApiBat
     query = select(api_batches).where(api_batches.c.id == batch_id, api_batches.c.client == client)
     row = (await connection.execute(query)).first()
     return _batch(row) if row else None
+
+
+async def queued_as(connection: AsyncConnection, entry: ApiBatch) -> Batch | None:
+    """Returns its batch in the queue; None if it is not queued yet, or was deleted there."""
+    return None if entry.batch_id is None else await get_batch(connection, entry.batch_id)
 
 
 async def page(connection: AsyncConnection, client: str, paging: Paging) -> list[ApiBatch]:

@@ -16,6 +16,7 @@ from runner.core.time_units import MINUTE_MS
 from runner.engine.run import RunOptions
 from runner.errors import UnauthorisedError
 from runner.store import batch_updates
+from runner.store.batches import Batch
 from tests.support.world import World, simulate
 
 ASAP = RunOptions(rules=Rules(Pace.ASAP))
@@ -55,6 +56,17 @@ async def drain(world: World, provider: Provider, at_once: int = 8) -> Ending:
     )
 
 
+async def failed_by_round(world: World, provider: Provider, batch: Batch, rounds: int) -> list[int]:
+    """Drains the batch and resumes it; returns how many rows had failed after each round."""
+    failed = []
+    for _ in range(rounds):
+        await drain(world, provider, 1)
+        failed.append((await world.batch(batch)).counts.failed)
+        async with world.database.write() as connection:
+            await batch_updates.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+    return failed
+
+
 @pytest.mark.parametrize("status", [400, 405, 422])
 @pytest.mark.parametrize("at_once", [1, 8])
 def test_rejections_from_some_moment_on_pause_the_batch_and_fail_no_row(
@@ -89,12 +101,7 @@ def test_a_batch_that_is_resumed_although_nothing_has_changed_stops_again_and_ro
 
     async def story(world: World) -> None:
         batch = await world.queue(8)
-        failed = []
-        for _ in range(4):
-            await drain(world, provider, 1)
-            failed.append((await world.batch(batch)).counts.failed)
-            async with world.database.write() as connection:
-                await batch_updates.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+        failed = await failed_by_round(world, provider, batch, 4)
         assert failed[0] == 0
         assert failed[-1] == 8
         assert await world.defects() == []
@@ -174,12 +181,7 @@ def test_rows_with_faults_before_the_rejections_fail_no_earlier_than_others(
 
     async def story(world: World) -> None:
         batch = await world.queue(12)
-        failed = []
-        for _ in range(3):
-            await drain(world, provider, 1)
-            failed.append((await world.batch(batch)).counts.failed)
-            async with world.database.write() as connection:
-                await batch_updates.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+        failed = await failed_by_round(world, provider, batch, 3)
         assert (failed[0], failed[-1]) == (0, 6)
         assert (await world.batch(batch)).counts.succeeded == 6
         assert await world.defects() == []

@@ -30,7 +30,7 @@ from runner.clock import Clock
 from runner.core.states import ApiBatchState, BatchState
 from runner.errors import InputError, JobFileError, RunnerError
 from runner.language import in_english
-from runner.store import api_batches, batch_updates, batches
+from runner.store import api_batches, batch_updates
 from runner.store.api_batches import ApiBatch
 from runner.store.batches import Batch
 from runner.store.database import Database
@@ -105,7 +105,8 @@ class ApiBatchWorker:
             log.exception("batch of a client not brought on")
 
     async def _advance(self, entry: ApiBatch) -> None:
-        batch = await self._batch_of(entry)
+        async with self._database.read() as connection:
+            batch = await api_batches.queued_as(connection, entry)
         match entry.state:
             case ApiBatchState.VALIDATING:
                 await self._queue(entry)
@@ -219,17 +220,11 @@ class ApiBatchWorker:
         return file.id
 
     async def _enter(self, entry: ApiBatch, state: ApiBatchState, **values: object) -> ApiBatch:
-        """Has a batch enter a state, unless it has changed since it was read; returns it there.
+        """Has a batch enter a state, unless it has left its own since it was read.
 
-        In the other case the database refuses what is done next with the result, too.
+        Returns it with the new state. If it had left, the next change of the result changes
+        nothing, either, since its state is not that of the database.
         """
         async with self._database.write() as connection:
             await api_batches.enter(connection, entry, state, self._clock.now(), **values)
         return replace(entry, state=state)
-
-    async def _batch_of(self, entry: ApiBatch) -> Batch | None:
-        """Returns its batch in the queue, if it has one."""
-        if entry.batch_id is None:
-            return None
-        async with self._database.read() as connection:
-            return await batches.get_batch(connection, entry.batch_id)

@@ -14,7 +14,7 @@ from runner.clock import Clock
 from runner.core.states import ApiBatchState
 from runner.core.time_units import DAY_MS
 from runner.errors import NotFoundError
-from runner.store import api_batches, batches
+from runner.store import api_batches
 from runner.store.api_batches import ApiBatch
 from runner.store.api_files import Paging
 from runner.store.batches import Batch
@@ -138,16 +138,12 @@ class BatchApi:
         now = self._clock.now()
         waiting = any(entry.is_open and entry.batch_id is not None for entry in entries)
         finish_times = await self._finish_times(now) if waiting else {}
-        return [
-            ApiBatchStatus(own, await self._batch_of(own), _expires_at(own, finish_times, now))
-            for own in entries
-        ]
-
-    async def _batch_of(self, entry: ApiBatch) -> Batch | None:
-        if entry.batch_id is None:
-            return None
         async with self._database.read() as connection:
-            return await batches.get_batch(connection, entry.batch_id)
+            queued = [await api_batches.queued_as(connection, own) for own in entries]
+        return [
+            ApiBatchStatus(own, batch, _expires_at(own, finish_times, now))
+            for own, batch in zip(entries, queued, strict=True)
+        ]
 
 
 def _expires_at(entry: ApiBatch, finish_times: Mapping[int, int], now: int) -> int:
