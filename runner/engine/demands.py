@@ -89,25 +89,32 @@ class Demands:
     async def read(
         self, connection: AsyncConnection, admitted: Admission, now: int, changes: Changes
     ) -> bool:
-        """Reads the jobs of the admitted calls ahead, if they are not; whether it found fewer.
+        """Reads the jobs of the admitted calls ahead; returns whether any were missing.
 
         Then the calls must be admitted again. If a batch has fewer calls than its counts promised,
         it is the turn of others; so the second time the jobs of all batches are read. Those of
-        small batches are read together with those whose turn comes next. Of jobs that ask the same,
-        the calls of one batch may start.
+        small batches are read together with those whose turn comes next.
         """
         unread = [
             batch for batch, _, _ in self._batches if self._is_unread(changes.applied_to(batch))
         ]
-        wanted = Counter(p.key for p in admitted.permits if not is_of_client(p.key))
-        if wanted.keys().isdisjoint(batch.id for batch in unread):
-            fewer = self._read_ahead.most_at_once(wanted)
-            self._most.update(fewer)
-            return bool(fewer)
-        whose = unread if self._read else self._first(unread, wanted)
+        keys = {permit.key for permit in admitted.permits}
+        if keys.isdisjoint(batch.id for batch in unread):
+            return False
+        whose = unread if self._read else self._first(unread, keys)
         await self._read_ahead.refill(connection, whose, self._free, self._names, now, changes)
         self._read.update(batch.id for batch in whose)
         return True
+
+    def hold_back(self, admitted: Admission) -> bool:
+        """Bounds the calls of batches that ask the same; returns whether fewer may start.
+
+        Then the calls must be admitted again. Their jobs must have been read.
+        """
+        wanted = Counter(p.key for p in admitted.permits if not is_of_client(p.key))
+        fewer = self._read_ahead.most_at_once(wanted)
+        self._most.update(fewer)
+        return bool(fewer)
 
     def _first(self, unread: Sequence[Batch], keys: Collection[int]) -> list[Batch]:
         """Returns the batches with these ids, and others while all have few calls together."""

@@ -199,7 +199,9 @@ class Scheduler:
         while True:
             demands = wanted.present(turn.changes, caps)
             admitted = admission.admit(self._state(turn.memory, demands, now), demands, now)
-            if not await wanted.read(connection, admitted, now, turn.changes):
+            # Each repetition leaves fewer jobs unread, or fewer calls that may start.
+            missing = await wanted.read(connection, admitted, now, turn.changes)
+            if not (missing or wanted.hold_back(admitted)):
                 return demands, admitted
 
     def _demands(self, memory: Memory, rules_of: RulesOf) -> Demands:
