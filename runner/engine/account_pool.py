@@ -16,6 +16,7 @@ from runner.engine.balance_poller import BalancePoller
 from runner.engine.call import EndedCall
 from runner.engine.posts import Post
 from runner.engine.provider_clock import ProviderClock
+from runner.engine.snapshot import Snapshot
 from runner.errors import UnauthorisedError
 from runner.language import _
 from runner.providers.account import Account
@@ -34,6 +35,7 @@ class AccountPool:
         self._pollers = {name: BalancePoller(e, post, clock) for name, e in self._endpoints.items()}
         self._refused: dict[str, UnauthorisedError] = {}
         self._answered: set[str] = set()
+        self._accounts: tuple[Account, ...] | None = None
 
     @property
     def names(self) -> list[str]:
@@ -43,9 +45,11 @@ class AccountPool:
     @property
     def accounts(self) -> tuple[Account, ...]:
         """The accounts that are not refused, with learned prices."""
-        return tuple(
-            poller.priced() for name, poller in self._pollers.items() if name not in self._refused
-        )
+        if self._accounts is None:
+            pollers = self._pollers.items()
+            own = (poller.priced() for name, poller in pollers if name not in self._refused)
+            self._accounts = tuple(own)
+        return self._accounts
 
     @property
     def endpoints(self) -> dict[str, Endpoint]:
@@ -77,7 +81,7 @@ class AccountPool:
         for name, models in wanted.items():
             self._pollers[name].want_prices(frozenset(models))
 
-    def learn(self, ended: EndedCall, windows: Iterable[Window], now: int) -> None:
+    def learn(self, ended: EndedCall, snapshot: Snapshot, now: int) -> None:
         """Applies the end of a call to its account: a refusal of the token, or spent credits.
 
         An account that has answered this process may be refused by mistake: as long as its windows
@@ -87,7 +91,7 @@ class AccountPool:
         if verdict.kind is Kind.DONE:
             self._answered.add(name)
         elif verdict.kind is Kind.UNAUTHORISED and not (
-            name in self._answered and _is_parked(windows, name, now)
+            name in self._answered and _is_parked(snapshot.windows.values(), name, now)
         ):
             good = self._pollers[name].token_is_good
             self._refuse(name, with_good_token(verdict) if good else verdict)
@@ -101,6 +105,7 @@ class AccountPool:
         return dict(self._refused)
 
     def _polled(self, name: str, wake: Callable[[], None], verdict: Verdict | None) -> None:
+        self._accounts = None  # it may have learned a price
         if verdict is not None:
             self._refuse(name, verdict)
         wake()
@@ -111,6 +116,7 @@ class AccountPool:
         where = _("account {name} ({title})").format(
             name=name, title=self._endpoints[name].account.preset.title
         )
+        self._accounts = None
         self._refused[name] = UnauthorisedError(verdict.why, where=where, remedy=verdict.remedy)
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from random import Random
 
 from runner.core import controller, start_bucket
-from runner.core.demand import Demand
 from runner.core.route import Route, RouteState
 from runner.core.selection import AccountState, State
 from runner.core.window import Window
@@ -41,11 +40,10 @@ class Bounds:
     is_sure: Callable[[], bool]
 
     def state(
-        self, memory: Memory, accounts: Sequence[Account], demands: Collection[Demand], now: int
+        self, memory: Memory, accounts: Sequence[Account], routes: Collection[Route], now: int
     ) -> State:
-        """Returns the state of admission for the routes of these demands."""
+        """Returns the state of admission for these routes."""
         by_name = {account.name: account for account in accounts}
-        routes = {route for demand in demands for route in demand.routes}
         by_route = windows_of(
             memory.snapshot.latest,
             accounts,

@@ -72,6 +72,12 @@ class Demands:
         self._owners = {**of_batches, **clients.names()}
 
     @property
+    def routes(self) -> set[Route]:
+        """Every route that a call of a demand may take."""
+        of_batches = (routes for _, _, routes in self._batches)
+        return {r for own in (*(d.routes for d in self._of_clients), *of_batches) for r in own}
+
+    @property
     def whose(self) -> set[str]:
         """The clients of the server that have a demand."""
         return {self._owners[key] for key in self.shares if key in self._owners}

@@ -278,9 +278,8 @@ class Engine:
         self._clients.started(turn.calls)
         self._calls.settled(ended, turn.settlements)
         self._clients.settled(ended, turn.settlements)
-        windows = turn.memory.snapshot.windows.values()
         for call in ended:
-            self._accounts.learn(call, windows, self._now())
+            self._accounts.learn(call, turn.memory.snapshot, self._now())
             self._provider_clock.learn(call.result.date, call.sent_at, call.ended_at)
         if any(settlement.started_task for settlement in turn.settlements):
             self._images.poll_now()

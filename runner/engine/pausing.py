@@ -109,6 +109,8 @@ async def pause_failing(turn: OpenTurn, most_failed: float) -> None:
 
 async def _pause(turn: OpenTurn, reasons: Mapping[int, str]) -> None:
     """Pauses the batches with these ids, if they run."""
+    if not reasons:
+        return
     left = dict(turn.snapshot.batches)
     for batch_id, reason in reasons.items():
         if left.pop(batch_id, None) is not None:

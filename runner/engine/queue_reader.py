@@ -28,7 +28,7 @@ class QueueReader:
         self._tick_s = tick_s
         self._runner_id = runner_id
         self._read_at = float("-inf")  # of the loop's time
-        self._version = UNKNOWN_REVISION
+        self._revision: tuple[int, int] = UNKNOWN_REVISION  # before the latest reading
         self._unended: list[int] = []  # the other runners that have not ended
 
     def expire(self) -> None:
@@ -54,13 +54,19 @@ class QueueReader:
         return memory
 
     async def _read(self, memory: Memory | None) -> Memory:
+        revision = await self._database.latest_revision()
+        if memory is not None and self._is_current(memory, revision):
+            return memory
         async with self._database.read() as connection:
-            version = await self._database.version(connection)
-            if memory is not None and version == self._version:
-                return memory
             snapshot = await read_snapshot(connection, self._accounts.names)
             self._unended = await liveness.unended(connection, self._runner_id)
-        self._version = version
+        self._revision = revision or UNKNOWN_REVISION
         if memory is None:
             return Memory(snapshot, UNKNOWN_REVISION)
         return replace(memory, snapshot=snapshot, revision=UNKNOWN_REVISION)
+
+    def _is_current(self, memory: Memory, revision: tuple[int, int] | None) -> bool:
+        """Whether nobody has written since the latest reading but the turns of this engine."""
+        if revision is None or revision[0] != self._revision[0]:
+            return False  # another process has written, and may have registered a runner
+        return revision in (self._revision, memory.revision)

@@ -8,7 +8,7 @@ that fails has changed nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -119,8 +119,9 @@ class Scheduler:
             for name, cap in memory.client_caps.items()
             if cap.until is None or now < cap.until  # those of yesterday hold no longer
         }
-        demands = self._demands(memory, rules_of).present(Changes(), caps)
-        decision = decide(self._state(memory, demands, now), demands, now)
+        wanted = self._demands(memory, rules_of)
+        demands = wanted.present(Changes(), caps)
+        decision = decide(self._state(memory, wanted.routes, now), demands, now)
         return decision if isinstance(decision, Wait) else None
 
     def routes(self, memory: Memory) -> set[Route]:
@@ -196,9 +197,10 @@ class Scheduler:
         if client_caps.most:
             caps = await client_caps.read(connection, wanted.whose, now)
         turn.memory = replace(turn.memory, shares=wanted.shares, client_caps=caps)
+        state = self._state(turn.memory, wanted.routes, now)
         while True:
             demands = wanted.present(turn.changes, caps)
-            admitted = admission.admit(self._state(turn.memory, demands, now), demands, now)
+            admitted = admission.admit(state, demands, now)
             # Each repetition leaves fewer jobs unread, or fewer calls that may start.
             missing = await wanted.read(connection, admitted, now, turn.changes)
             if not (missing or wanted.hold_back(admitted)):
@@ -209,8 +211,8 @@ class Scheduler:
         accounts = self._accounts.accounts
         return Demands(memory, self._clients, accounts, rules_of, self._read_ahead, free)
 
-    def _state(self, memory: Memory, demands: Sequence[Demand], now: int) -> State:
-        return self._bounds.state(memory, self._accounts.accounts, demands, now)
+    def _state(self, memory: Memory, routes: Collection[Route], now: int) -> State:
+        return self._bounds.state(memory, self._accounts.accounts, routes, now)
 
     async def _reserve(
         self, turn: OpenTurn, admitted: Admission

@@ -61,7 +61,7 @@ class Changes:
         """Returns `batch` with these changes; `batch` itself if there are none for it."""
         changed = self.by_batch.get(batch.id, _NONE)
         of_whole = self.by_batch.get(batch.part_of or batch.id, _NONE)
-        if not changed and not of_whole["calls_made"]:
+        if not (changed or of_whole):
             return batch
         states = {state.value: getattr(batch.counts, state.value) for state in JobState}
         counts = Counts(**{name: number + changed[name] for name, number in states.items()})

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import count
 from pathlib import Path
 
 import anyio
@@ -45,7 +44,6 @@ class Database:
         self._lock = anyio.Lock(fast_acquire=True)  # of the writing connection
         self._writing: AsyncConnection | None = None  # from the first transaction on
         self._writes = 0
-        self._numbers = count()
         self.watch.learn(str(path), only_grows=True)
         event.listen(writer.sync_engine, "connect", self._on_connect)
 
@@ -159,16 +157,20 @@ class Database:
         self.watch.forget([str(self.path)])
         self.watch.learn(str(self.path), only_grows=True)
 
-    async def version(self, connection: AsyncConnection) -> tuple[int, int]:
-        """Returns a version for readers, which changes when any process has written.
+    async def latest_revision(self) -> tuple[int, int] | None:
+        """Returns the present `revision`; None if there is no writing connection yet.
 
-        It is the number of the connection and SQLite's data version, which is comparable on the
-        same connection only.
+        It equals that of the latest transaction of this process if nobody has written since.
         """
-        assert connection.sync_connection is not None  # noqa: S101 - it has begun
-        info = connection.sync_connection.info
-        number: int = info.setdefault("number", next(self._numbers))
-        return number, await sqlite.revision(connection)
+        self.check_files()
+        if self.moved is not None:
+            raise self.moved_error()
+        latest = None
+        with sqlite_errors.translated(self.path), anyio.CancelScope(shield=True):
+            async with self._lock:
+                if self._writing is not None:
+                    latest = await sqlite.revision(self._writing), self._writes
+        return latest
 
     def revision(self, connection: AsyncConnection) -> tuple[int, int]:
         """Returns a version for writers: SQLite's data version, and this process's write count.

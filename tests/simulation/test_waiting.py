@@ -72,6 +72,23 @@ def test_the_queue_is_read_again_only_when_somebody_has_written(
     simulate(tmp_path, story, calls_per_day=ALLOWED, tick_s=TICK_S)
 
 
+def test_a_runner_that_works_alone_does_not_take_its_own_writes_for_others(
+    tmp_path: Path, reads: list[None]
+) -> None:
+    async def story(world: World) -> None:
+        await world.queue(60)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(world.run, RunOptions(rules=Rules(Pace.ASAP)))
+            await anyio.sleep(TICK_S)  # it has begun
+            before = len(reads)
+            await anyio.sleep(8 * TICK_S)
+            assert world.simulator.stats().answered < 60  # it is still at work
+            assert len(reads) == before
+            tasks.cancel_scope.cancel()
+
+    simulate(tmp_path, story, latency_ms=(3_000, 3_000), max_concurrency=2, tick_s=TICK_S)
+
+
 def test_what_is_shown_is_never_older_than_a_minute(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         async with a_spent_day(world):

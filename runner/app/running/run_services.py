@@ -78,7 +78,10 @@ class RunServices:
 
     @asynccontextmanager
     async def _notified(self, options: RunOptions) -> AsyncIterator[RunOptions]:
-        """Sends notifications; yields the options with the notifier as the watcher."""
+        """Sends notifications if a channel is set; yields options with the notifier as watcher."""
+        if not self._settings.notify:
+            yield options
+            return
         notifier = Notifier(
             EventFinder(_options(self._settings), options.waits_for >= WaitsFor.ALLOWANCE),
             self._settings.notify,
