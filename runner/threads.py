@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asynccontextmanager
 from contextvars import copy_context
+from types import TracebackType
 from typing import Any, TypeVar
 
 import anyio
@@ -22,6 +23,45 @@ async def in_thread(work: Callable[..., T], *args: object) -> T:
     """
     run = copy_context().run
     return await asyncio.get_running_loop().run_in_executor(None, run, work, *args)
+
+
+async def in_thread_to_its_end(work: Callable[..., T], *args: object) -> T:
+    """Does the same as `in_thread`, but a cancelled caller first waits until the work is completed.
+
+    So the caller may then close or delete what the work uses.
+    """
+    run = copy_context().run
+    future = asyncio.get_running_loop().run_in_executor(None, run, work, *args)
+    cancelled: asyncio.CancelledError | None = None
+    with anyio.CancelScope(shield=True):
+        while not future.done():
+            try:
+                await asyncio.wait([future])
+            except asyncio.CancelledError as error:  # a shield does not stop asyncio's own
+                cancelled = error
+    future.exception()  # asyncio logs one that is not retrieved
+    if cancelled is not None:
+        raise cancelled
+    await anyio.lowlevel.checkpoint_if_cancelled()
+    return future.result()
+
+
+@asynccontextmanager
+async def opened_in_thread(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
+    """Enters and leaves a context manager, such as an open file, in threads.
+
+    What it has opened is closed, whenever the caller is cancelled.
+    """
+    opened = ExitStack()
+
+    async def close(
+        kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> bool | None:
+        return await in_thread_to_its_end(opened.__exit__, kind, error, where)
+
+    async with AsyncExitStack() as closing:
+        closing.push_async_exit(close)
+        yield await in_thread_to_its_end(opened.enter_context, manager)
 
 
 async def both(main: Callable[[], Awaitable[T]], other: Callable[[], Awaitable[U]]) -> tuple[T, U]:

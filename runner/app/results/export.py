@@ -1,4 +1,7 @@
-"""Writes the results so far to a file, in the order of the input."""
+"""Writes the results so far to a file, in the order of the input.
+
+The file is written page by page in a thread, so that a running engine does not wait for the disk.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,12 @@ from runner.app.results.output_columns import (
 )
 from runner.app.results.rows import Reading, RowReader, RowResult, results
 from runner.clock import moment
-from runner.files import RESULT_COLUMNS, CellValue, open_output
+from runner.files import RESULT_COLUMNS, CellValue, OutputWriter, open_output
 from runner.jobfile import JobFile
 from runner.jobfile.kinds import Answers
 from runner.path_text import to_path
 from runner.store.batches import Batch
+from runner.threads import in_thread_to_its_end, opened_in_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +117,18 @@ async def write_results(
     jobfile, source = JobFile.from_json(batch.job_json), to_path(batch.input)
     names = jobfile.output.names(added.names, columns)
     vectors = jobfile.job.traits.answers is Answers.VECTOR
-    with open_output(
+    opening = open_output(
         path, columns, names, vectors=vectors, source=source, mark=jobfile.output.bom
-    ) as output:
+    )
+    async with opened_in_thread(opening) as output:
         async for page in results(reading, family):
-            for row in page:
-                output.write(row.first.payload, added.values(row))
+            await in_thread_to_its_end(_write_page, output, page, added)
             written += len(page)
             if on_progress:
                 on_progress(written, batch.rows_loaded)
     return written
+
+
+def _write_page(output: OutputWriter, page: Sequence[RowResult], added: AddedColumns) -> None:
+    for row in page:
+        output.write(row.first.payload, added.values(row))

@@ -1,6 +1,7 @@
 """Writes the results of OpenAI Batch API requests in the format of OpenAI's result files.
 
-Provider replies are passed on unchanged; other outcomes have OpenAI's error codes.
+Provider replies are passed on unchanged; other outcomes have OpenAI's error codes. The files are
+written page by page in a thread, so that a running engine does not wait for the disk.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import orjson
 
 from runner import exact_json
 from runner.app.progress import OnProgress
-from runner.app.results.rows import Reading, results
+from runner.app.results.rows import Reading, RowResult, results
 from runner.core.states import JobState
 from runner.files.openai_results import (
     RequestFailure,
@@ -23,6 +24,7 @@ from runner.files.openai_results import (
 )
 from runner.store.batch_rows import ExportRow
 from runner.store.batches import Batch
+from runner.threads import in_thread_to_its_end, opened_in_thread
 
 OK = 200
 _GOOD = range(200, 300)
@@ -44,13 +46,17 @@ async def write_results(
         OutputError: A file cannot be written; existing ones are unchanged.
     """
     written = read = 0
-    with open_results(path, errors, family[0].digest) as lines:
+    async with opened_in_thread(open_results(path, errors, family[0].digest)) as lines:
         async for page in results(reading, family):
-            written += sum([_write(lines, row.first) for row in page])
+            written += await in_thread_to_its_end(_write_page, lines, page)
             read += len(page)
             if on_progress:
                 on_progress(read, family[0].rows_loaded)
     return written
+
+
+def _write_page(output: ResultsWriter, page: Sequence[RowResult]) -> int:
+    return sum([_write(output, row.first) for row in page])
 
 
 def _write(output: ResultsWriter, row: ExportRow) -> bool:
