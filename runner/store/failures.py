@@ -5,8 +5,9 @@ Functions take a connection inside the caller's short read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import bindparam, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,6 +19,9 @@ from runner.store.batches import Batch
 from runner.store.expressions import OneOf, listed
 from runner.store.statement import Statement
 from runner.store.tables import invalid_replies, jobs, results, rows
+
+PAGE = 2_000
+"""The number of failed rows that are read and grouped together."""
 
 _FAILURES = Statement(
     select(jobs.c.id, results.c.error, results.c.reply, rows.c.body)
@@ -36,6 +40,7 @@ _ERRORS = Statement(
     .join(results, results.c.job_id == jobs.c.id)
     .where(jobs.c.state == literal_column("'failed'"), jobs.c.id.between(FIRST, LAST))
     .order_by(jobs.c.id)
+    .limit(bindparam("size"))
 )
 _INVALID_REPLIES = Statement(
     select(invalid_replies.c.job_id, invalid_replies.c.reply)
@@ -101,7 +106,7 @@ async def causes(
     by_cause: dict[str, list[tuple[int, int, str]]] = {}
     reviewed = set()
     for part in family:
-        for row in await _ERRORS.fetch(connection, **place_of(part)):
+        async for row in _errors(connection, part):
             number = part.row(row.id) - family[0].first_row + 1
             by_cause.setdefault(pattern_of(row.error), []).append((number, row.id, row.error))
             if not row.is_open:
@@ -116,6 +121,15 @@ async def causes(
         )
         for group in groups[:most]
     ]
+
+
+async def _errors(connection: AsyncConnection, part: Batch) -> AsyncIterator[Any]:
+    """Yields the failed rows page by page, so that other tasks run while many are grouped."""
+    place = place_of(part)
+    while page := await _ERRORS.fetch(connection, **place, size=PAGE):
+        for row in page:
+            yield row
+        place["first"] = page[-1].id + 1
 
 
 async def invalid_replies_of(

@@ -250,6 +250,28 @@ def test_failures_come_in_the_order_of_the_input_with_their_rows(store: Store) -
     store.run(main)
 
 
+def test_causes_of_many_failures_are_found_page_by_page(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failures, "PAGE", 2)
+
+    async def main(database: Database) -> None:
+        async with database.write() as connection:
+            await submit(connection, 3, digest="another")
+            batch = await submit(connection, 5, model="other")
+            await open_gates(connection, batch)
+            for number, one in enumerate(await start(connection, batch, 4)):
+                await settle(connection, failed(one, "no" if number == 1 else f"why {number}"))
+            found = await failures.causes(connection, [batch])
+            assert [(one.error, one.count, one.example) for one in found] == [
+                ("why 0", 3, 2),
+                ("no", 1, 3),
+            ]
+            assert len(found[0].job_ids) == 3
+
+    store.run(main)
+
+
 def test_an_export_pages_through_the_rows_in_the_order_of_the_input(store: Store) -> None:
     async def main(database: Database) -> None:
         async with database.write() as connection:
