@@ -128,7 +128,12 @@ def _mappings(rows: Any) -> Iterator[Any]:
     if callable(each := getattr(rows, "iter_rows", None)):  # Polars
         return iter(each(named=True))
     if callable(batches := getattr(rows, "to_batches", None)):  # PyArrow
-        return chain.from_iterable(batch.to_pylist() for batch in batches())
+        parts = (
+            batch.slice(at, _AT_ONCE)  # a table that was made at once is a single batch
+            for batch in batches()
+            for at in range(0, batch.num_rows, _AT_ONCE)
+        )
+        return chain.from_iterable(part.to_pylist() for part in parts)
     if hasattr(rows, "iloc") and hasattr(rows, "to_dict"):  # pandas
         slices = (rows.iloc[at : at + _AT_ONCE] for at in range(0, len(rows), _AT_ONCE))
         return chain.from_iterable(part.to_dict("records") for part in slices)

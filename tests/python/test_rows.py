@@ -103,6 +103,34 @@ class Polar:
         return rows(3)
 
 
+class LargeBatch:
+    """A batch of PyArrow's with too many rows to be converted at once."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self._batch = batch
+        self.num_rows = batch.num_rows
+
+    def slice(self, at: int, length: int) -> pa.RecordBatch:
+        assert length < self.num_rows
+        return self._batch.slice(at, length)
+
+
+class LargeTable:
+    """A table of PyArrow's that was made at once."""
+
+    columns = ("text",)
+
+    def __init__(self, number: int) -> None:
+        self._batch = LargeBatch(pa.RecordBatch.from_pylist(list(rows(number))))
+
+    def to_batches(self) -> list[LargeBatch]:
+        return [self._batch]
+
+
+def test_a_large_table_is_converted_in_parts() -> None:
+    assert kept(LargeTable(2_500)) == list(rows(2_500))
+
+
 def test_the_same_rows_are_the_same_batch_however_they_are_given(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     file.write_text("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows(3)))
