@@ -32,6 +32,7 @@ from runner.jobfile.kinds import Answers
 from runner.store import disputed, reviews
 from runner.store.batches import Batch
 from runner.store.disputed import Disputed
+from runner.threads import in_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,11 @@ async def _find_marked(
             every=bool(reader.gold),
             most=most,
         )
-    return [row.number for row in rows if _is_marked(row, reader.gold)], last
+    return await in_thread(_marked, rows, reader.gold), last
+
+
+def _marked(rows: Sequence[Disputed], gold: str) -> list[int]:
+    return [row.number for row in rows if _is_marked(row, gold)]
 
 
 def _is_marked(row: Disputed, gold: str) -> bool:

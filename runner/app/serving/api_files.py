@@ -113,7 +113,7 @@ class ApiFiles:
         await self.get(client, file_id)
         if not await self._forget(file_id):
             raise NotFoundError(f"{file_id} is being read by a batch: try again in a moment")
-        self._unlink(file_id)
+        await in_thread(self._unlink, file_id)  # a large file takes a tenth of a second
 
     async def delete_expired(self) -> None:
         """Deletes the files whose lifetime is over, but for those that a batch is about to read."""
@@ -121,7 +121,8 @@ class ApiFiles:
             expired = await api_files.expired(connection, self._clock.now())
         for file in expired:
             if await self._forget(file.id):
-                remove(self.path_of(file.id))  # what cannot be removed now is swept up later
+                # What cannot be removed now is swept up later.
+                await in_thread(remove, self.path_of(file.id))
 
     async def sweep(self) -> None:
         """Removes what crashes have left: contents without an entry, entries without content.
@@ -136,7 +137,7 @@ class ApiFiles:
             entered = await api_files.created_at(connection)
         for path, changed_at in found.items():
             if path.stem not in entered and _is_stray(path.name, now - changed_at):
-                remove(path)
+                await in_thread(remove, path)
         for file_id, created_at in entered.items():
             if now - created_at > _STRAY_MS and not self._is_there(file_id):
                 await self._forget(file_id)
