@@ -135,18 +135,9 @@ async def make_plan(
         JobFileError: The prompt fails on one of the rendered rows.
         OutputError: A temporary file cannot be written.
     """
-    whole, *_ = parts = submission.parts
-    with ExitStack() as stack:
-        keys = {
-            part.stride: stack.enter_context(DistinctKeys(part.rows(submission.dataset.rows)))
-            for part in parts
-        }
-        size = await _read(submission, keys, on_progress)
-        asked = {stride: await in_thread(distinct.count) for stride, distinct in keys.items()}
-        left = [
-            asked[part.stride] - await _answered(submission, part, keys[part.stride], known)
-            for part in parts
-        ]
+    parts = submission.parts
+    work = await _read(submission, known, on_progress)
+    left = work.left
     packed = await _packed(submission, left, foretell)
     votes = [n for part, n in zip(parts, left, strict=True) if part.name != CHECK]
     calls = sum(part.packing.calls(n) for part, n in zip(parts, left, strict=True))
@@ -154,12 +145,12 @@ async def make_plan(
         name=submission.jobfile.job.name,
         models=submission.jobfile.job.choices,
         rows=submission.dataset.rows,
-        distinct=asked[1],
-        reused=sum(asked[part.stride] for part in parts) - sum(left),
+        distinct=work.distinct,
+        reused=work.asked - sum(left),
         calls=calls,
         single_calls=sum(votes),
-        pack=whole.packing.most,
-        prompt_tokens=size.tokens(sum(left), calls),
+        pack=parts[0].packing.most,
+        prompt_tokens=work.size.tokens(sum(left), calls),
         forecast=await foretell(calls),
         packed=packed,
     )
@@ -190,7 +181,41 @@ class _Size:
         return int((rows * alone + calls * self.shared) / BYTES_PER_TOKEN)
 
 
-async def _read(
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is known after all rows are read.
+
+    Attributes:
+        distinct: The distinct requests among the rows.
+        asked: The distinct requests of all parts.
+        left: Those that have no answer yet, of each part.
+        size: The average size of a request.
+    """
+
+    distinct: int
+    asked: int
+    left: Sequence[int]
+    size: _Size
+
+
+async def _read(submission: Submission, known: Known, on_progress: OnProgress) -> _Work:
+    """Reads every row, and counts the distinct requests of each part."""
+    parts = submission.parts
+    with ExitStack() as stack:
+        keys = {
+            part.stride: stack.enter_context(DistinctKeys(part.rows(submission.dataset.rows)))
+            for part in parts
+        }
+        size = await _add_keys(submission, keys, on_progress)
+        asked = {stride: await in_thread(distinct.count) for stride, distinct in keys.items()}
+        left = [
+            asked[part.stride] - await _answered(submission, part, keys[part.stride], known)
+            for part in parts
+        ]
+    return _Work(asked[1], sum(asked[part.stride] for part in parts), left, size)
+
+
+async def _add_keys(
     submission: Submission, keys: Mapping[int, DistinctKeys], on_progress: OnProgress
 ) -> _Size:
     """Adds the rows' keys to `keys`, by stride; returns the average size of a distinct request."""

@@ -70,6 +70,16 @@ class _Loading:
 
 
 @dataclass(frozen=True, slots=True)
+class _Begun:
+    """A batch whose rows are to be queued; `replaces` is the batch that it replaces, if any."""
+
+    batch: Batch
+    created: bool
+    replaces: Batch | None
+    loadings: Sequence[_Loading]
+
+
+@dataclass(frozen=True, slots=True)
 class _Chunk:
     """Consecutive rows.
 
@@ -111,28 +121,42 @@ async def submit(
     """
     submission = policy.apply(submission)
     check_folder(with_image_folder(submission.jobfile, submission.images_parent))
+    async with database.write() as connection:
+        begun = await _begin(connection, submission, now, policy)
+    await _load_all(database, submission, begun.loadings, now, on_progress)
+    async with database.write() as connection:
+        return await _complete(connection, begun, policy)
+
+
+async def _begin(
+    connection: AsyncConnection, submission: Submission, now: int, policy: ReusePolicy
+) -> _Begun:
+    """Finds or creates the batch and its parts, and the batch that it replaces."""
     whole, *others = submission.parts
-    async with database.write() as connection:
-        known = await batches.find_batch(connection, submission.digest)
-        suffix = await _fresh_number(connection, known, policy)
-        new = submission.new_batch(whole, again=suffix)
-        batch, created = await _find_or_create(connection, new, now)
-        old = await _predecessor(connection, batch, created=created)
-        if policy.retry_failed and created and old is None:
-            raise _nothing_to_retry(submission)
-        adopted = await _parts_to_adopt(connection, old) if policy.retry_failed else {}
-        loadings = [_Loading(whole, batch, adopted.get(""))]
-        for part in others:
-            new_part = submission.new_batch(part, batch, suffix)
-            own, _ = await _find_or_create(connection, new_part, now)
-            loadings.append(_Loading(part, own, adopted.get(part.name)))
-    await _load_all(database, submission, loadings, now, on_progress)
-    async with database.write() as connection:
-        await _activate(connection, batch, old, by_row=policy.retry_failed)
-        retried = 0
-        if policy.retry_failed and old is None:
-            retried = await retries.retry_family(connection, batch.id)
-        return Queued(await _reread(connection, batch), created, old, retried)
+    known = await batches.find_batch(connection, submission.digest)
+    suffix = await _fresh_number(connection, known, policy)
+    new = submission.new_batch(whole, again=suffix)
+    batch, created = await _find_or_create(connection, new, now)
+    old = await _predecessor(connection, batch, created=created)
+    if policy.retry_failed and created and old is None:
+        raise _nothing_to_retry(submission)
+    adopted = await _parts_to_adopt(connection, old) if policy.retry_failed else {}
+    loadings = [_Loading(whole, batch, adopted.get(""))]
+    for part in others:
+        new_part = submission.new_batch(part, batch, suffix)
+        own, _ = await _find_or_create(connection, new_part, now)
+        loadings.append(_Loading(part, own, adopted.get(part.name)))
+    return _Begun(batch, created, old, loadings)
+
+
+async def _complete(connection: AsyncConnection, begun: _Begun, policy: ReusePolicy) -> Queued:
+    """Activates the batch, whose rows are queued, and retries its failed rows if it should."""
+    batch, old = begun.batch, begun.replaces
+    await _activate(connection, batch, old, by_row=policy.retry_failed)
+    retried = 0
+    if policy.retry_failed and old is None:
+        retried = await retries.retry_family(connection, batch.id)
+    return Queued(await _reread(connection, batch), begun.created, old, retried)
 
 
 async def find_or_create_whole(
