@@ -33,10 +33,11 @@ class ClientCaps:
         if not capped:
             return {}
         begins, ends = day_of(now, self.zone)
+        made = await client_keys.calls_since(connection, capped, begins)
         return {
             name: Cap(
                 name,
-                self.most[name] - await client_keys.calls_since(connection, name, begins),
+                self.most[name] - made[name],
                 f"the {self.most[name]:,} calls a day that {name} may make are made",
                 ends,
             )

@@ -5,16 +5,28 @@ Functions take a connection inside the caller's transaction.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.charging import UNCHARGED
 from runner.store.api_tables import client_keys
+from runner.store.expressions import OneOf, listed
 from runner.store.statement import Statement
 from runner.store.tables import calls
 
+_CALLS_SINCE = Statement(
+    select(calls.c.client, func.count().label("number"))
+    .where(
+        OneOf(calls.c.client, "clients"),
+        calls.c.reserved_at_ms >= bindparam("since"),
+        calls.c.state.not_in([literal_column(f"'{kind}'") for kind in sorted(UNCHARGED)]),
+    )
+    .group_by(calls.c.client)
+)
 # The server reads them often, while a request waits.
 _ALL = Statement(select(client_keys).order_by(client_keys.c.client))
 
@@ -47,13 +59,9 @@ async def read(connection: AsyncConnection) -> list[ClientKey]:
     return [ClientKey(row.client, row.key_hash, row.created_at_ms) for row in rows]
 
 
-async def calls_since(connection: AsyncConnection, client: str, since: int) -> int:
-    """Returns the number of calls for a client since a moment that may have been charged."""
-    free = [kind.value for kind in UNCHARGED]
-    query = select(func.count()).where(
-        calls.c.client == client,
-        calls.c.reserved_at_ms >= since,
-        calls.c.state.not_in(free),
-    )
-    number: int = await connection.scalar(query) or 0
-    return number
+async def calls_since(
+    connection: AsyncConnection, clients: Collection[str], since: int
+) -> Counter[str]:
+    """Returns the number of calls for each client since a moment that may have been charged."""
+    rows = await _CALLS_SINCE.fetch(connection, clients=listed(list(clients)), since=since)
+    return Counter({row.client: row.number for row in rows})

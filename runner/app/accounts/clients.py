@@ -161,14 +161,10 @@ async def used_today(
 ) -> list[ClientUse]:
     """Returns each client's calls of today, from the ledger."""
     caps = client_caps(settings)
-    begins, _ = day_of(now, caps.zone)
+    own, (begins, _) = list(clients), day_of(now, caps.zone)
     async with database.read() as connection:
-        return [
-            ClientUse(
-                name, await client_keys.calls_since(connection, name, begins), caps.most.get(name)
-            )
-            for name in clients
-        ]
+        made = await client_keys.calls_since(connection, own, begins)
+    return [ClientUse(name, made[name], caps.most.get(name)) for name in own]
 
 
 def wait_ms(client: Client, settings: Settings) -> int:
