@@ -19,6 +19,7 @@ from runner.files.condition import Condition
 from runner.language import _
 
 _ALL_PERCENT = 100
+_MOST_ROWS = 2**53  # a float holds every whole number up to here, exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,11 @@ class Sample:
 
     number: float
     percent: bool
+
+    def __str__(self) -> str:
+        """Returns the value of ``--sample``."""
+        number = int(self.number) if self.number == int(self.number) else self.number
+        return f"{number}%" if self.percent else str(number)
 
     def of(self, matched: int) -> int:
         """Returns the size of the sample of `matched` rows; at least 1 unless there are none."""
@@ -48,7 +54,7 @@ class Selection:
     @property
     def canonical(self) -> bytes:
         """The bytes that a hash of the selection covers; they differ for different selections."""
-        conditions = [(c.column, c.operator, c.values, c.quoted) for c in self.where]
+        conditions = [condition.canonical for condition in self.where]
         sample = (self.sample.number, self.sample.percent) if self.sample else None
         return orjson.dumps((conditions, sample, self.limit))
 
@@ -56,8 +62,7 @@ class Selection:
         """Returns the options, as in ``--where 'stars >= 4' --limit 20``; empty for every row."""
         words = [word for condition in self.where for word in ("--where", str(condition))]
         if self.sample:
-            size = f"{self.sample.number:g}" + "%" * self.sample.percent
-            words += ["--sample", size]
+            words += ["--sample", str(self.sample)]
         if self.limit is not None:
             words += ["--limit", str(self.limit)]
         return shlex.join(words)
@@ -93,8 +98,10 @@ def parse_selection(where: Sequence[str], sample: str | None, limit: int | None)
     """Parses the values of `--where`, `--sample` and `--limit`.
 
     Raises:
-        ConfigError: A condition or the sample size is invalid.
+        ConfigError: A condition, the sample size or the limit is invalid.
     """
+    if limit is not None and limit > _MOST_ROWS:
+        raise _too_many("--limit")
     conditions = tuple(map(Condition.parse, where))
     return Selection(conditions, _parse_sample(sample) if sample else None, limit)
 
@@ -103,7 +110,9 @@ def _parse_sample(text: str) -> Sample:
     try:
         if text.endswith("%") and 0 < (percent := float(text[:-1])) <= _ALL_PERCENT:
             return Sample(percent, percent=True)
-        if (count := int(text)) > 0:
+        if (count := int(text)) > _MOST_ROWS:
+            raise _too_many("--sample")
+        if count > 0:
             return Sample(count, percent=False)
     except ValueError:
         pass
@@ -111,6 +120,11 @@ def _parse_sample(text: str) -> Sample:
     raise ConfigError(
         _("{text!r} is not a sample size").format(text=text), where="--sample", remedy=remedy
     )
+
+
+def _too_many(option: str) -> ConfigError:
+    what = _("a dataset has at most {most:,} rows").format(most=_MOST_ROWS)
+    return ConfigError(what, where=option, remedy=_("leave it out to use every row"))
 
 
 def _sampled(rows: Iterable[str], remaining: int, wanted: int) -> Iterator[str]:

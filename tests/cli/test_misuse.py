@@ -25,6 +25,8 @@ JOB_ERRORS = {
     "run job.toml *.nosuch": "no file matches",
     "run job.toml data.csv --format pdf": "not a format",
     "run job.toml data.csv --limit 0": "--limit",
+    "run job.toml data.csv --limit 99999999999999999999": "at most",
+    "run job.toml data.csv --sample 99999999999999999999": "at most",
     "run --limit 3": "--limit needs a dataset",
     "submit job.toml data.csv --sample few": "not a sample size",
     "plan job.toml data.csv --where text": "not a condition",
