@@ -15,22 +15,7 @@ from runner.errors import ConfigError
 from runner.language import _
 
 if TYPE_CHECKING:
-    from runner.files import ReadOptions, Selection
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetFiles:
-    """The existing files of a dataset, with their format and the selection of rows."""
-
-    paths: tuple[Path, ...]
-    options: ReadOptions
-    selection: Selection
-
-    @property
-    def name(self) -> str:
-        """The name of the dataset in a message."""
-        more = len(self.paths) - 1
-        return self.paths[0].name + (_(" and {more} more").format(more=more) if more else "")
+    from runner.files.input_source import InputSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +56,7 @@ class DatasetArguments:
         options = [word for name, value in named if value is not None for word in (name, value)]
         return [*self.places, *options]
 
-    def find(self) -> DatasetFiles:
+    def find(self) -> InputSource:
         """Finds the files, stores standard input in a file, and parses the options.
 
         Raises:
@@ -79,6 +64,7 @@ class DatasetArguments:
             InputError: A pattern matches no file, or the standard input is empty.
         """
         from runner import files  # not for --help
+        from runner.files.input_source import InputSource
 
         if self.format is not None and self.format not in files.FORMATS:
             remedy = _("one of: {known}").format(known=", ".join(files.FORMATS))
@@ -92,7 +78,7 @@ class DatasetArguments:
         if self.encoding is not None:
             files.check_encoding(self.encoding)
         options = files.ReadOptions(form, self.encoding, self.sheet)
-        return DatasetFiles(files.find_inputs(self.places, form), options, selection)
+        return InputSource(files.find_inputs(self.places, form), options, selection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +106,7 @@ class JobArguments:
         given = [name for name, is_set in switches.items() if is_set]
         return [self.first, *self.dataset.to_argv(), *model, *given]
 
-    def find_requests(self) -> DatasetFiles | None:
+    def find_requests(self) -> InputSource | None:
         """Finds the files of requests for the OpenAI Batch API; None if `first` is a job file.
 
         Raises:
@@ -148,7 +134,7 @@ class JobArguments:
         remedy = _("write one with: {command}").format(command=invocation.command("init", first))
         return ConfigError(what, where=first, remedy=remedy)
 
-    def find_dataset(self) -> DatasetFiles:
+    def find_dataset(self) -> InputSource:
         """Finds the dataset of the job file.
 
         Raises:

@@ -175,12 +175,12 @@ def export(
 async def _export(
     session: Session, midnight: Application, name: str, target: OutputTarget
 ) -> tuple[Batch, int, int]:
+    from runner.app.batches.batch_source import paths_of
     from runner.app.results.targets import kind_of
     from runner.cli.render.consoles import bar
-    from runner.path_text import to_path
 
     batch = await midnight.batch(name)
-    target.check(kind_of(batch), batch.rows, [to_path(batch.input)])
+    target.check(kind_of(batch), batch.rows, paths_of(batch))
     path = target.path or Path()
     with bar(session.err, _("writing {name}").format(name=path.name)) as tick:
         written = midnight.export(batch, path, tick, errors=target.errors, details=target.details)
@@ -213,14 +213,15 @@ def failures(
 
 def _edited(session: Session, batch: Batch) -> str | None:
     """Returns the command that retries a batch's failed rows with an edited job file."""
+    from runner.app.batches.batch_source import argv_of
     from runner.path_text import to_path
     from runner.wording import fmt
 
     if not batch.job_path:
         return None
-    files = (fmt.place(to_path(path)) for path in (batch.job_path, batch.input))
-    selection = f" {batch.selection}" if batch.selection else ""
-    return session.command("run", *files) + selection + " --retry-failed"
+    words = (to_path(batch.job_path), *argv_of(batch), "--retry-failed")
+    shown = (fmt.place(word) if isinstance(word, Path) else word for word in words)
+    return session.command("run", *shown)
 
 
 async def _failures(

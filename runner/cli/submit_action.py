@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner import path_text
 from runner.app.submitting.reuse_policy import DEFAULT_REUSE, ReusePolicy
-from runner.cli.arguments import DatasetFiles, JobArguments
+from runner.cli.arguments import JobArguments
 from runner.cli.output_target import OutputTarget
 from runner.cli.render.consoles import bar
 from runner.cli.session import Session
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from runner.app.progress import OnProgress
     from runner.app.submitting.submission import Submission
     from runner.app.submitting.submitted import Submitted
+    from runner.files.input_source import InputSource
     from runner.jobfile import JobFile
 
 
@@ -65,7 +66,7 @@ def _load(job: JobArguments) -> JobFile:
 
 
 def _read(
-    job: JobArguments, jobfile: JobFile | None, files: DatasetFiles, tick: OnProgress
+    job: JobArguments, jobfile: JobFile | None, files: InputSource, tick: OnProgress
 ) -> Submission:
     from runner.app.submitting.submission import check_batch_file, check_submission
 

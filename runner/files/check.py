@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import orjson
 
 from runner.errors import InputError
 from runner.files.dataset import Dataset, ReadProgress
@@ -67,12 +70,15 @@ def check_files(
         done += _size(path)
     if not scans:
         raise empty[0]
-    dataset = _join(scans, selection, tuple(f"{error.where}: {error.what}" for error in empty))
+    remarks = tuple(f"{error.where}: {error.what}" for error in empty)
+    dataset = _join(scans, requirements.options, selection, remarks)
     report(done, done)
     return dataset
 
 
-def _join(scans: Sequence[FileScan], selection: Selection, more: tuple[str, ...]) -> Dataset:
+def _join(
+    scans: Sequence[FileScan], options: ReadOptions, selection: Selection, more: tuple[str, ...]
+) -> Dataset:
     """Returns the dataset that the files form; `more` are further remarks."""
     columns = _columns(scans)
     source_files = tuple(scan.file for scan in scans)
@@ -86,8 +92,17 @@ def _join(scans: Sequence[FileScan], selection: Selection, more: tuple[str, ...]
     if not rows:
         raise unusable(first, _("no row meets the conditions"))
     remarks = (*dict.fromkeys(remark for scan in scans for remark in scan.remarks), *more)
-    digest = _digest(scans, selection)
-    return Dataset(source_files, columns, rows, matched, digest, selection, remarks=remarks)
+    return Dataset(
+        source_files,
+        columns,
+        rows,
+        matched,
+        _digest(scans, selection),
+        selection,
+        _needed(options, scans),
+        _reading(scans),
+        remarks=remarks,
+    )
 
 
 def _columns(scans: Sequence[FileScan]) -> tuple[str, ...]:
@@ -111,6 +126,20 @@ def _digest(scans: Sequence[FileScan], selection: Selection) -> str:
     if selection:
         parts.append(selection.canonical)
     return hashlib.sha256(b"\n".join(parts)).hexdigest()
+
+
+def _needed(options: ReadOptions, scans: Sequence[FileScan]) -> ReadOptions:
+    """Returns the options without those that change nothing, and with the name of the sheet."""
+    form = options.form if any(scan.form for scan in scans) else None
+    sheets = {scan.file.type.sheet for scan in scans}
+    sheet = sheets.pop() if len(sheets) == 1 else options.sheet
+    return replace(options, form=form, sheet=sheet)
+
+
+def _reading(scans: Sequence[FileScan]) -> str:
+    """Returns what identifies the rows beside the bytes; an encoding is part of their digest."""
+    readings = [(scan.form, scan.file.type.sheet) for scan in scans]
+    return orjson.dumps(readings).decode() if any(map(any, readings)) else ""
 
 
 def _size(path: Path) -> int:

@@ -15,14 +15,17 @@ from zipfile import BadZipFile
 from runner.errors import InputError
 from runner.files.compression import zip_members
 from runner.files.formats import (
+    AS_NAMED,
     TEXTS,
     FileType,
+    Format,
     ReadOptions,
     file_type_of,
     readable_suffixes,
     unknown_suffix,
 )
 from runner.files.input_errors import unreadable_error
+from runner.files.input_source import InputSource
 from runner.files.selection import Selection
 from runner.language import _
 
@@ -62,6 +65,9 @@ class Dataset:
             SHA-256 of the file's (decompressed) bytes; otherwise the SHA-256 of the files' digests
             and the selection.
         selection: The rows to use.
+        options: The options that matter for the files: those that their names do not imply.
+        reading: Identifies the rows together with `digest`: the formats and sheets that the files'
+            names do not imply; empty if there are none.
         alias: The path that messages show, and whose folder is the base of relative paths in rows;
             None means the first file.
         remarks: The assumptions made about the files, for the user.
@@ -73,6 +79,8 @@ class Dataset:
     matched: int
     digest: str
     selection: Selection
+    options: ReadOptions = AS_NAMED
+    reading: str = ""
     alias: Path | None = None
     remarks: tuple[str, ...] = ()
 
@@ -80,6 +88,12 @@ class Dataset:
     def path(self) -> Path:
         """The alias, or the first file if there is none."""
         return self.alias or self.files[0].path
+
+    @property
+    def source(self) -> InputSource:
+        """The files, how they are read, and which rows are used."""
+        paths = (self.alias,) if self.alias else tuple(file.path for file in self.files)
+        return InputSource(tuple(path.resolve() for path in paths), self.options, self.selection)
 
     @property
     def size(self) -> int:
@@ -111,6 +125,13 @@ def input_type(path: Path, options: ReadOptions) -> FileType:
         known=readable_suffixes()
     )
     raise InputError(unknown_suffix(path), where=str(path), remedy=remedy)
+
+
+def format_of_name(path: Path) -> Format | None:
+    """Returns the format that a file's name implies; None if it implies none."""
+    with suppress(InputError):
+        return input_type(path, AS_NAMED).format
+    return None
 
 
 def _inside(path: Path) -> FileType | None:

@@ -12,7 +12,14 @@ from orjson import dumps
 
 from runner.errors import InputError
 from runner.files.compression import decompressed
-from runner.files.dataset import SourceFile, input_type, open_input, partition_of, size_and_mtime
+from runner.files.dataset import (
+    SourceFile,
+    format_of_name,
+    input_type,
+    open_input,
+    partition_of,
+    size_and_mtime,
+)
 from runner.files.formats import (
     AS_NAMED,
     TEXTS,
@@ -78,12 +85,14 @@ class FileScan:
     Attributes:
         digest: The SHA-256, in hex, of the file's bytes; for a compressed text file, of its
             decompressed bytes.
+        form: The format that the user named, if the file's name does not imply it.
         remarks: The assumptions made about the file, for the user.
     """
 
     file: SourceFile
     columns: tuple[str, ...]
     digest: str
+    form: Format | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -142,7 +151,9 @@ def scan_file(path: Path, requirements: Requirements, report: Callable[[int], No
         scan.remarks.append(remark)
         columns = (*columns, *(name for name, _ in added))
         digest = hashlib.sha256(f"{digest}{added}".encode()).hexdigest()
-    return FileScan(source, columns, digest, tuple(scan.remarks))
+    named = requirements.options.form
+    form = named if named is not None and named != format_of_name(path) else None
+    return FileScan(source, columns, digest, form, tuple(scan.remarks))
 
 
 _Result = tuple[tuple[str, ...], int, str]
@@ -154,7 +165,7 @@ class _Scan:
     """One pass over one file.
 
     Attributes:
-        type: The type of the file; encoding, quoting and delimiter are detected during the scan.
+        type: The type of the file; encoding, quoting, delimiter and sheet are found in the scan.
         remarks: The assumptions made about the file, for the user.
     """
 
@@ -188,6 +199,7 @@ class _Scan:
             table.json_rows(0), lambda rows: self.size * rows // max(table.all, rows)
         )
         self.remarks += table.remarks
+        self.type = replace(self.type, sheet=table.sheet)
         return table.columns, rows, digest
 
     def _hash(self) -> str:
@@ -198,6 +210,7 @@ class _Scan:
         return digest.hexdigest()
 
     def _scan_text(self) -> _Result:
+        self.type = replace(self.type, sheet=None)
         self._refuse_misnamed()
         if self.type.encoding is None and (encoding := marked(self._head())):
             self._assume(encoding)

@@ -58,14 +58,18 @@ class Selection:
         sample = (self.sample.number, self.sample.percent) if self.sample else None
         return orjson.dumps((conditions, sample, self.limit))
 
-    def __str__(self) -> str:
-        """Returns the options, as in ``--where 'stars >= 4' --limit 20``; empty for every row."""
+    def to_argv(self) -> list[str]:
+        """Returns the options that select the same rows."""
         words = [word for condition in self.where for word in ("--where", str(condition))]
         if self.sample:
             words += ["--sample", str(self.sample)]
         if self.limit is not None:
             words += ["--limit", str(self.limit)]
-        return shlex.join(words)
+        return words
+
+    def __str__(self) -> str:
+        """Returns the options, as in ``--where 'stars >= 4' --limit 20``; empty for every row."""
+        return shlex.join(self.to_argv())
 
     def count(self, matched: int) -> int:
         """Returns the number of selected rows when `matched` rows meet the conditions."""

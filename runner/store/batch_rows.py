@@ -65,6 +65,13 @@ _ANSWERS = Statement(
 )
 
 
+async def first_bodies(connection: AsyncConnection, batch: Batch, number: int) -> list[str]:
+    """Returns the first rows of a batch, at most `number`, of those that are queued."""
+    last = batch.first_row + min(number, batch.rows_loaded) - 1
+    own = rows.c.id.between(batch.first_row, last)
+    return list(await connection.scalars(select(rows.c.body).where(own).order_by(rows.c.id)))
+
+
 class ExportRow(NamedTuple):
     """One row of an export.
 

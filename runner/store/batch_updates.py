@@ -53,6 +53,7 @@ async def set_job(connection: AsyncConnection, batch: Batch, new: NewBatch) -> N
         "name": new.name if renamed else batch.name,
         "job_path": new.job_path or batch.job_path,
         "selection": new.selection,
+        "input_json": new.input_json if new.input == batch.input else batch.input_json,
         "job_json": new.job_json,
         "priority": new.priority,
         "rotate": new.rotate,
@@ -61,6 +62,15 @@ async def set_job(connection: AsyncConnection, batch: Batch, new: NewBatch) -> N
         **packing_values(new.packing),
     }
     await _set(connection, batch.id, values)
+
+
+async def set_source(
+    connection: AsyncConnection, batch: Batch, digest: str, input_json: str
+) -> None:
+    """Gives a batch of an earlier release and its parts a digest, and the record of the input."""
+    for part in await parts_of(connection, batch.id):
+        own = f"{digest}{part.digest.removeprefix(batch.digest)}"
+        await _set(connection, part.id, {"digest": own, "input_json": input_json})
 
 
 def _job_name(job_json: str) -> object:

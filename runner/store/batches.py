@@ -5,11 +5,11 @@ Functions take a connection inside the caller's transaction, and return frozen v
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import Row, func, insert, literal_column, or_, select
+from sqlalchemy import Row, and_, func, insert, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.demand import Rotate
@@ -39,10 +39,13 @@ _BATCHES = (
     .join(batch_counts, batch_counts.c.batch_id == batches.c.id)
     .where(batches.c.deleted_at_ms.is_(None))
 )
+_REAL = (batches.c.is_trial == 0, batches.c.part_of.is_(None), batches.c.deleted_at_ms.is_(None))
 CHECK = "check"
 """The name of the part that asks a sample of the rows alone."""
 AGAIN = "#"
 """Separates a digest from the number of a batch that was submitted afresh with the same digest."""
+ASIDE = "~"
+"""Stands behind a digest that was taken from a batch of an earlier release."""
 
 _RUNNABLE = Statement(
     _BATCHES.where(
@@ -62,8 +65,9 @@ class NewBatch:
 
     A part names its batch (`part_of`), itself (`part`), and its rows: every `row_step`-th from
     `first_row` on. `job_path` is the path of the job file, and `selection` the expression that
-    selected rows of the input; both are empty if there is none. Results are written to `output`,
-    failed requests to `error_output`.
+    selected rows of the input; both are empty if there is none. `input_json` is the whole input:
+    its files, how they are read, and the selection. Results are written to `output`, failed
+    requests to `error_output`.
     """
 
     name: str
@@ -84,6 +88,7 @@ class NewBatch:
     row_step: int = 1
     job_path: str = ""
     selection: str = ""
+    input_json: str = ""
     output: str | None = None
     error_output: str | None = None
     is_trial: bool = False
@@ -128,6 +133,7 @@ class Batch:
     row_step: int = 1
     job_path: str = ""
     selection: str = ""
+    input_json: str = ""
     output: str | None = None
     error_output: str | None = None
     is_trial: bool = False
@@ -200,6 +206,7 @@ async def create_batch(connection: AsyncConnection, new: NewBatch, now: int) -> 
         "created_at_ms": now,
         "job_path": new.job_path,
         "selection": new.selection,
+        "input_json": new.input_json,
         "output": new.output,
         "error_output": new.error_output,
         "is_trial": int(new.is_trial),
@@ -217,25 +224,43 @@ async def find_batch(connection: AsyncConnection, digest: str) -> Batch | None:
     return _batch(row) if row else None
 
 
-async def find_predecessor(connection: AsyncConnection, batch: Batch) -> Batch | None:
-    """Returns the newest other batch with the same job file, input and selection.
+async def inputs_of_job(connection: AsyncConnection, batch: Batch) -> list[tuple[int, str]]:
+    """Returns the ids and the inputs of other batches with the same job file, newest first.
 
-    Trials, parts and batches that were replaced do not count.
+    Trials, parts, batches that were replaced, and those of an earlier release do not count.
     """
     if not batch.job_path:
-        return None
-    same = [
+        return []
+    same = (
         batches.c.job_path == batch.job_path,
-        batches.c.input == batch.input,
-        batches.c.selection == batch.selection,
         batches.c.id != batch.id,
-        batches.c.is_trial == 0,
-        batches.c.part_of.is_(None),
+        batches.c.input_json != "",
         batches.c.replaced_by.is_(None),
-    ]
-    query = _BATCHES.where(*same).order_by(batches.c.id.desc()).limit(1)
-    row = (await connection.execute(query)).first()
-    return _batch(row) if row else None
+    )
+    query = select(batches.c.id, batches.c.input_json).where(*same, *_REAL)
+    rows = await connection.execute(query.order_by(batches.c.id.desc()))
+    return [(row.id, row.input_json) for row in rows]
+
+
+async def without_source(
+    connection: AsyncConnection, new: NewBatch, digest: str
+) -> Sequence[Batch]:
+    """Returns the batches of an earlier release that may be of the same input as `new`.
+
+    They have the digest, or the same job file, first file and selection. Newest first.
+    """
+    digests = (digest, f"{digest}{ASIDE}")
+    numbered = (batches.c.digest.startswith(f"{one}{AGAIN}", autoescape=True) for one in digests)
+    same = and_(
+        batches.c.job_path != "",
+        batches.c.job_path == new.job_path,
+        batches.c.input == new.input,
+        batches.c.selection == new.selection,
+    )
+    alike = or_(batches.c.digest.in_(digests), *numbered, same)
+    query = _BATCHES.where(batches.c.input_json == "", alike, *_REAL)
+    rows = await connection.execute(query.order_by(batches.c.id.desc()))
+    return [_batch(row) for row in rows]
 
 
 async def get_batch(connection: AsyncConnection, batch_id: int) -> Batch | None:
@@ -314,6 +339,7 @@ def _batch(row: Row[tuple[object, ...]]) -> Batch:
         row_step=row.row_step,
         job_path=row.job_path,
         selection=row.selection,
+        input_json=row.input_json,
         output=row.output,
         error_output=row.error_output,
         is_trial=bool(row.is_trial),

@@ -81,7 +81,13 @@ async def empty_some(connection: AsyncConnection) -> bool:
     own = update(batch_counts).where(batch_counts.c.batch_id == batch.id)
     await connection.execute(own.values({"rows_loaded": left, **counts}))
     if not left:
-        texts = {"job_json": "{}", "columns_json": "[]", "input": "", "selection": ""}
+        texts = {
+            "job_json": "{}",
+            "columns_json": "[]",
+            "input": "",
+            "selection": "",
+            "input_json": "",
+        }
         await connection.execute(update(batches).where(batches.c.id == batch.id).values(texts))
     return True
 

@@ -43,7 +43,7 @@ batches = Table(
     metadata,
     Column("id", Int64, primary_key=True),
     Column("name", Text, nullable=False),
-    Column("digest", Text, nullable=False),  # of the job file's content and the input's bytes
+    Column("digest", Text, nullable=False),  # of the job file and the input's rows
     Column("state", Text, nullable=False),
     Column("pause_reason", Text, nullable=False, server_default=""),
     Column("priority", Integer, nullable=False, server_default="0"),  # lower goes first
@@ -51,7 +51,7 @@ batches = Table(
     Column("rotate", Text, nullable=False, server_default="prefer"),
     Column("max_calls", Int64),  # the user's limit on its calls; NULL: any number
     Column("job_json", Text, nullable=False),  # the job file, as it was submitted
-    Column("input", Text, nullable=False),  # the path the rows came from
+    Column("input", Text, nullable=False),  # the path of the first file
     Column("columns_json", Text, nullable=False),  # the input's columns, in order
     Column("part_of", Int64),  # the batch that this one is a part of; NULL: it is whole
     Column("part", Text, nullable=False, server_default=""),  # which part: "vote 2", "check"
@@ -65,6 +65,7 @@ batches = Table(
     Column("created_at_ms", Int64, nullable=False),
     Column("job_path", Text, nullable=False, server_default=""),  # of the job file, if it has one
     Column("selection", Text, nullable=False, server_default=""),  # of the input's rows; "": all
+    Column("input_json", Text, nullable=False, server_default=""),  # its files and options; "": old
     Column("output", Text),  # the file for its results; NULL: none
     Column("error_output", Text),  # that of the requests that failed
     Column("is_trial", Integer, nullable=False, server_default="0"),

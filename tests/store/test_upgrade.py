@@ -120,6 +120,7 @@ NEW_IN_0004 = {
     },
     "calls": {"jobs_asked": ""},
 }
+NEW_IN_0010 = {"input_json": ""}
 COUNTS = (
     "rows_loaded",
     "ready",
@@ -197,6 +198,7 @@ def as_upgraded(release: str, before: Records) -> Records:
         call["client"] = None
     for name, new in NEW_IN_0004.items():
         after[name] = [row | new for row in after[name]]
+    after["batches"] = [row | NEW_IN_0010 for row in after["batches"]]
     after["alembic_version"] = [{"version_num": migrate.revisions()[-1]}]
     new = ("set_aside", "client_keys", "api_files", "api_batches", "reviews", *TOTALS)
     new = (*new, "refused_formats")

@@ -15,12 +15,14 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.app.progress import OnProgress, unseen_progress
+from runner.app.submitting.earlier_batches import recognise
 from runner.app.submitting.images import check_folder, with_image_folder
 from runner.app.submitting.parts import Fingerprints, Part, request_keys
 from runner.app.submitting.reuse_policy import DEFAULT_REUSE, ReusePolicy
 from runner.app.submitting.submission import Submission
 from runner.core.states import BatchState
 from runner.errors import NotFoundError
+from runner.files.input_source import InputSource
 from runner.language import _
 from runner.store import batch_updates, batches, enqueue, retries, reuse, reviews
 from runner.store.batches import Batch, NewBatch
@@ -120,6 +122,7 @@ async def submit(
         StoreError: The database cannot be written; a later submission resumes.
     """
     submission = policy.apply(submission)
+    await recognise(database, submission)
     check_folder(with_image_folder(submission.jobfile, submission.images_parent))
     async with database.write() as connection:
         begun = await _begin(connection, submission, now, policy)
@@ -137,7 +140,7 @@ async def _begin(
     suffix = await _fresh_number(connection, known, policy)
     new = submission.new_batch(whole, again=suffix)
     batch, created = await _find_or_create(connection, new, now)
-    old = await _predecessor(connection, batch, created=created)
+    old = await _predecessor(connection, batch, submission, created=created)
     if policy.retry_failed and created and old is None:
         raise _nothing_to_retry(submission)
     adopted = await _parts_to_adopt(connection, old) if policy.retry_failed else {}
@@ -189,10 +192,20 @@ def _nothing_to_retry(submission: Submission) -> NotFoundError:
     )
 
 
-async def _predecessor(connection: AsyncConnection, batch: Batch, *, created: bool) -> Batch | None:
-    """Returns the batch to replace, if any; a batch queued earlier has replaced it already."""
-    is_new = created or batch.state is BatchState.LOADING or batch.replaced_by is not None
-    return await batches.find_predecessor(connection, batch) if is_new else None
+async def _predecessor(
+    connection: AsyncConnection, batch: Batch, submission: Submission, *, created: bool
+) -> Batch | None:
+    """Returns the batch to replace, if any; a batch queued earlier has replaced it already.
+
+    It is the newest one of the same job file whose input this one covers.
+    """
+    if not (created or batch.state is BatchState.LOADING or batch.replaced_by is not None):
+        return None
+    source = submission.dataset.source
+    for batch_id, text in await batches.inputs_of_job(connection, batch):
+        if source.covers(InputSource.from_json(text)):
+            return await batches.get_batch(connection, batch_id)
+    return None
 
 
 async def _parts_to_adopt(connection: AsyncConnection, old: Batch | None) -> dict[str, Batch]:

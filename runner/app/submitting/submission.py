@@ -56,7 +56,15 @@ class Submission:
     @property
     def digest(self) -> str:
         """The identity of the batch: a hash of the job and the rows."""
-        named = f"{self.jobfile.digest}:{self.dataset.digest}{self.salt}"
+        return self._digest(self.dataset.reading)
+
+    @property
+    def content_digest(self) -> str:
+        """The identity in earlier releases, which took no account of how the files are read."""
+        return self._digest("")
+
+    def _digest(self, reading: str) -> str:
+        named = f"{self.jobfile.digest}:{self.dataset.digest}{reading}{self.salt}"
         return hashlib.sha256(named.encode()).hexdigest()
 
     @property
@@ -115,6 +123,7 @@ class Submission:
             row_step=part.stride,
             job_path=path_text.to_text(self.job_path.resolve()) if self.job_path else "",
             selection=str(self.dataset.selection),
+            input_json=self.dataset.source.to_json(),
             is_trial=self.is_trial,
         )
 

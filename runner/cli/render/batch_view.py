@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from runner.app.batches.batch_source import options_of, others_of
 from runner.app.batches.profile import Profile
 from runner.app.running import reasons
 from runner.cli.render.layout import facts, table
@@ -46,10 +47,10 @@ def profile(details: Profile, command: str, now: int) -> RenderableType:
 
 def _job_facts(details: Profile) -> list[tuple[str, str]]:
     batch, jobfile = details.batch, details.jobfile
-    where = f" {batch.selection}" if batch.selection else ""
+    files = f"{fmt.place(to_path(batch.input))}{others_of(batch)}"
     pairs = [
         (_("job file"), fmt.place(to_path(batch.job_path)) if batch.job_path else ""),
-        (_("input"), f"{fmt.place(to_path(batch.input))}{where}"),
+        (_("input"), f"{files} {options_of(batch)}".rstrip()),
         (_("output"), fmt.place(to_path(batch.output)) if batch.output else ""),
         (_("models"), ", ".join(jobfile.job.choices)),
         (_("system"), fmt.shortened(jobfile.prompt.system or "", LONGEST_PROMPT)),

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from runner.app.batches.batch_source import options_of, others_of
 from runner.app.running import reasons
 from runner.app.status.publishing import STALE_MS, Published
 from runner.app.status.status import BatchStatus, Status
@@ -96,8 +97,8 @@ def _name(batch: Batch, now: int) -> Text:
     """Returns the batch's name, and below it the input, the selection and the batch's age."""
     if batch.part_of is not None:
         return Text(batch.name)
-    source = to_path(batch.input).name
-    words = " ".join(filter(None, (source, batch.selection)))
+    source = f"{to_path(batch.input).name}{others_of(batch)}"
+    words = f"{source} {options_of(batch)}".rstrip()
     output = f" → {to_path(batch.output).name}" if batch.output else ""
     line = f"{words}{output}{fmt.COMMA}{fmt.age(now - batch.created_at)}"
     return Text.assemble(batch.name, "\n", (line, "dim"))

@@ -30,6 +30,7 @@ class BatchTable:
     """
 
     all: int
+    sheet: str | None = None
 
     def __init__(self, path: Path, noun: str) -> None:
         self._path = path

@@ -50,12 +50,14 @@ class ExcelTable:
         columns: The texts in the first row that is not blank.
         line: The number of the last row read, counted from 1, the header included.
         all: The number of rows according to the workbook, which may be wrong.
+        sheet: The name of the sheet, unless it is the first one that is not hidden.
         remarks: The assumptions made about the file, for the user.
     """
 
     def __init__(self, file: BinaryIO, path: Path, sheet: str | None = None) -> None:
         self._path = path
-        self._sheet = sheet
+        self._wanted = sheet
+        self.sheet: str | None = None
         self.remarks: tuple[str, ...] = ()
         self.line = 0
         self.all = 0
@@ -148,23 +150,24 @@ class ExcelTable:
         Raises:
             InputError: There is no sheet with the given name or number.
         """
-        if self._sheet is None:
-            first = visible.index(True) if True in visible else 0
-            if len(names) > 1:
-                rest = ", ".join(f'"{name}"' for at, name in enumerate(names) if at != first)
-                remark = _(
-                    '{file}: the sheet "{name}" is read, and not {rest}; --sheet names another'
-                )
-                shown = remark.format(file=self._path.name, name=names[first], rest=rest)
-                self.remarks += (shown,)
-            return first
-        if self._sheet in names:
-            return names.index(self._sheet)
-        if self._sheet.isdecimal() and 0 < int(self._sheet) <= len(names):
-            return int(self._sheet) - 1
+        first = visible.index(True) if True in visible else 0
+        if self._wanted is None and len(names) > 1:
+            rest = ", ".join(f'"{name}"' for at, name in enumerate(names) if at != first)
+            remark = _('{file}: the sheet "{name}" is read, and not {rest}; --sheet names another')
+            shown = remark.format(file=self._path.name, name=names[first], rest=rest)
+            self.remarks += (shown,)
+        chosen = first if self._wanted is None else self._named(self._wanted, names)
+        self.sheet = names[chosen] if chosen != first else None
+        return chosen
+
+    def _named(self, wanted: str, names: Sequence[str]) -> int:
+        if wanted in names:
+            return names.index(wanted)
+        if wanted.isdecimal() and 0 < int(wanted) <= len(names):
+            return int(wanted) - 1
         known = ", ".join(f'"{name}"' for name in names)
         what = _('there is no sheet "{sheet}"; the sheets are {known}').format(
-            sheet=self._sheet, known=known
+            sheet=wanted, known=known
         )
         raise InputError(what, where=str(self._path), remedy=_("name one of them, or its number"))
 

@@ -16,11 +16,13 @@ class TypedTable(Protocol):
     Attributes:
         columns: The names of the columns.
         all: The number of rows; for a workbook an estimate, for Arrow 0.
+        sheet: The name of the sheet that is read, unless it would be read by default.
         remarks: The assumptions made about the file, for the user.
     """
 
     columns: tuple[str, ...]
     all: int
+    sheet: str | None
     remarks: tuple[str, ...]
 
     def json_rows(self, start: int) -> Iterator[str]:
