@@ -32,6 +32,50 @@ def value(found: Valid | Invalid) -> str | None:
     return found.value if isinstance(found, Valid) else None
 
 
+TAGGED = '{"html":"<p>x</analysis> y</p>"}'
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        TAGGED,
+        f"\n{TAGGED}\n",
+        f"```json\n{TAGGED}\n```",
+        f"<think>a {{}} or <think>two</think>?</think>\n{TAGGED}",
+        f"the template opened it</think>{TAGGED}",
+        f'<think>draft: {{"html":""}}</think>\n```json\n{TAGGED}\n```',
+    ],
+)
+def test_a_tag_in_a_string_of_json_is_content(reply: str) -> None:
+    assert value(read_answer(ANY_JSON, reply)) == TAGGED
+
+
+def test_a_text_answer_that_is_json_keeps_the_tags_in_it() -> None:
+    assert value(read_answer(TEXT, TAGGED)) == TAGGED
+
+
+@pytest.mark.parametrize("tag", ["</analysis>", "(end of analysis)", "</think>"])
+def test_a_tag_in_a_packed_answer_is_content(tag: str) -> None:
+    pack = json.dumps({"1": {"html": f"x{tag}y"}, "2": {"html": "z"}})
+    assert list(map(value, read_pack(ANY_JSON, pack, 2))) == [
+        json.dumps({"html": f"x{tag}y"}, separators=(",", ":")),
+        '{"html":"z"}',
+    ]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '{"draft":1}</think>{"a":2}',
+        '<think>{"draft":1}</think>{"a":2}',
+        '<think>x</think>{"draft":"</think>"} </think>{"a":2}',
+        '<think>{"draft":"</think>"}</think>{"a":2}',
+    ],
+)
+def test_a_draft_in_the_thinking_is_no_answer(reply: str) -> None:
+    assert value(read_answer(ANY_JSON, reply)) in {'{"a":2}', None}
+
+
 @pytest.mark.parametrize(("spec", "text", "expected"), REPLIES)
 def test_a_reply_is_read_as_a_person_would(
     spec: AnswerSpec, text: str, expected: str | None

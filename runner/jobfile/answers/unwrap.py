@@ -7,6 +7,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from runner.jobfile.answers.lenient_json import NOTHING, parse_strict
+
 # Models mark their thinking in many ways: <think>, [THINK], <seed:think>, <longcat_think>,
 # <|begin_of_thought|>, ◁think▷, <|START_THINKING|>, 【思考】, <think> escaped for a web page, or
 # with the full-width bars of DeepSeek's marks. Opening and closing brackets need not match.
@@ -74,10 +76,12 @@ _HEAD = frozenset("\"'“‘„«「『【《`*_~")
 def core_of(text: str) -> str | None:
     """Returns the reply without its thinking, stripped; None when the thinking does not end.
 
-    Some servers send only the closing tag, because the chat template contains the opening one.
+    Some servers send only the closing tag, because the chat template contains the opening one. The
+    last closing tag counts, except that tags within JSON are content.
     """
-    if not _may_think(text):
-        return text.strip()
+    prose = prose_of(text)
+    if prose is None or not _may_think(text) or _is_json(prose):
+        return prose
     marked = _without_marks(text)
     if marked is None:
         return None
@@ -90,12 +94,13 @@ def core_of(text: str) -> str | None:
 def prose_of(text: str) -> str | None:
     """Returns a reply in prose without the thinking before it, stripped.
 
-    Prose may mention the tags, so only thinking at the start of the reply is removed.
+    Prose may mention the tags, so only thinking at the start of the reply is removed; and none of
+    a reply that is JSON as a whole.
 
     Returns:
         None when the thinking does not end.
     """
-    if not _may_think(text):
+    if not _may_think(text) or _is_json(text.strip()):
         return text.strip()
     marked = _without_marks(text)
     if marked is None:
@@ -159,6 +164,12 @@ def _without_frame(text: str) -> str:
     bare = _MARKS_OF_END.sub("", _MARKS_OF_ANSWER.sub("", text))
     tagged = _TAGGED.match(bare)
     return (tagged[2] if tagged else bare).strip()
+
+
+def _is_json(text: str) -> bool:
+    """Whether a stripped text, or the code block that it is, is one strict object or array."""
+    inner = unfence(text)
+    return inner[:1] in ("{", "[") and parse_strict(inner) is not NOTHING
 
 
 def follows_lead(line: str) -> str | None:
