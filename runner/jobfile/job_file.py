@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 import orjson
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from runner.errors import JobFileError
 from runner.jobfile.answer_spec import AnswerSpec
@@ -22,6 +22,8 @@ from runner.tomlfile import TomlTable, problem
 # Every digest covers these keys. A later key is part of it only when it is set, so that an older
 # job file keeps its digest, and its batch is not paid for again.
 _FIRST_KEYS = {"prompt": {"system", "user"}, "answer": {"kind", "labels"}}
+# Stored job files may have parameters that only later versions refuse; they are not sent.
+_STORED = {"stored": True}
 
 
 class JobLimits(TomlTable):
@@ -55,8 +57,11 @@ class JobFile(TomlTable):
 
     @field_validator("parameters")
     @classmethod
-    def _parameters_can_be_sent(cls, parameters: dict[str, Any]) -> dict[str, Any]:
-        check_parameters(parameters)
+    def _parameters_can_be_sent(
+        cls, parameters: dict[str, Any], info: ValidationInfo
+    ) -> dict[str, Any]:
+        job: JobSpec | None = info.data.get("job")  # None: its own error is reported
+        check_parameters(parameters, job.traits.own_keys if job and not info.context else ())
         return parameters
 
     @model_validator(mode="after")
@@ -84,7 +89,7 @@ class JobFile(TomlTable):
             JobFileError: The text is not a job file of this version.
         """
         try:
-            return cls.model_validate(orjson.loads(text))
+            return cls.model_validate(orjson.loads(text), context=_STORED)
         except (orjson.JSONDecodeError, ValidationError) as error:
             raise JobFileError(
                 _("a stored job file cannot be read"),

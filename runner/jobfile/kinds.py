@@ -31,6 +31,9 @@ class Answers(Enum):
     REPLY = auto()  # the whole reply, as JSON
 
 
+_OWN_KEYS = ("model", "messages", "stream", "n")
+
+
 @dataclass(frozen=True, slots=True)
 class KindTraits:
     """What differs between kinds of jobs.
@@ -40,12 +43,14 @@ class KindTraits:
         answers: What the answer of a row is.
         rows_per_call: The number of rows in one call by default.
         packs: Whether a call may have several rows.
+        own_keys: The keys of a request that the program sets itself.
     """
 
     asks: Asks
     answers: Answers
     rows_per_call: int = 1
     packs: bool = False
+    own_keys: tuple[str, ...] = _OWN_KEYS
 
     @property
     def is_text(self) -> bool:
@@ -56,7 +61,9 @@ class KindTraits:
 KINDS: Mapping[JobKind, KindTraits] = {
     "chat": KindTraits(Asks.MESSAGES, Answers.TEXT, packs=True),
     # Packing does not change vectors.
-    "embedding": KindTraits(Asks.TEXT, Answers.VECTOR, rows_per_call=16, packs=True),
-    "image": KindTraits(Asks.TEXT, Answers.IMAGE),
+    "embedding": KindTraits(
+        Asks.TEXT, Answers.VECTOR, rows_per_call=16, packs=True, own_keys=(*_OWN_KEYS, "input")
+    ),
+    "image": KindTraits(Asks.TEXT, Answers.IMAGE, own_keys=(*_OWN_KEYS, "prompt")),
     "request": KindTraits(Asks.REQUEST, Answers.REPLY),
 }

@@ -1,33 +1,36 @@
 """Validates the request parameters that a job file passes through to the API.
 
-All JSON values are accepted; parameters that the program sets itself are refused.
+All JSON values are accepted; keys that the program sets itself are refused.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from runner.language import _
 from runner.tomlfile import problem
 
-_REFUSED = {
+_REASONS = {
     "model": _("the model is named in [job] model"),
     "messages": _("the messages are written by [prompt]"),
+    "input": _("the text is written by [prompt] user"),
+    "prompt": _("the text is written by [prompt] user"),
     "stream": _("a reply is read whole"),
     "n": _("a row has one answer"),
 }
 
 
-def check_parameters(parameters: Mapping[str, Any]) -> None:
-    """Refuses parameters that the program sets itself, and values that are not valid JSON.
+def check_parameters(parameters: Mapping[str, Any], own_keys: Collection[str]) -> None:
+    """Refuses the keys that the program sets itself, and values that are not valid JSON.
 
     Raises:
         PydanticCustomError: A parameter cannot be passed through.
     """
-    for name, reason in _REFUSED.items():
+    for name in own_keys:
         if name in parameters:
+            reason = _REASONS[name]
             raise problem(
                 _('"{name}" cannot be set here: {reason}').format(name=name, reason=reason)
             )

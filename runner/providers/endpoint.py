@@ -46,6 +46,11 @@ class _Request:
     limit_bytes: int = MOST_REPLY_BYTES
 
 
+def _body(parameters: Mapping[str, Any], **own: Any) -> dict[str, Any]:
+    """Returns the body of a request; no parameter replaces what the program sets itself."""
+    return own | {key: value for key, value in parameters.items() if key not in own}
+
+
 class Endpoint:
     """Sends the calls of one account."""
 
@@ -92,7 +97,7 @@ class Endpoint:
         result names the type, for the database to keep.
         """
         form = {} if response_format is None else {"response_format": response_format}
-        body = {"model": model, "messages": messages, "stream": False, **form, **parameters}
+        body = _body(form | dict(parameters), model=model, messages=messages, stream=False)
         request = _Request("/chat/completions", body, openai.read_reply, self._headers)
         result = await self._call(request, timeout_s, now)
         if "response_format" in parameters:  # the user's own
@@ -117,7 +122,7 @@ class Endpoint:
         now: int,
     ) -> CallResult:
         """Requests the vectors of `inputs`, like `chat`; the reply has an entry for each input."""
-        body = {"model": model, "input": inputs, **parameters}
+        body = _body(parameters, model=model, input=inputs)
         read = partial(embeddings.read_reply, len(inputs))
         limit = embeddings.max_reply_bytes(len(inputs))
         request = _Request("/embeddings", body, read, self._headers, limit_bytes=limit)
@@ -132,7 +137,7 @@ class Endpoint:
         now: int,
     ) -> CallResult:
         """Requests images, like `chat`; the reply has the images or the id of their task."""
-        body = {"model": model, "prompt": prompt, **parameters}
+        body = _body(parameters, model=model, prompt=prompt)
         path, read = "/images/generations", images.read_reply
         request = _Request(
             path, body, read, self._image_headers, limit_bytes=images.MOST_REPLY_BYTES

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from runner.errors import JobFileError
 from runner.jobfile import JobFile, load, parse
+from runner.jobfile.kinds import KINDS
 
 JOBS = Path(__file__).parents[2] / "jobs"
 SMALL = '[job]\nmodel = "m"\n[prompt]\nuser = "{{ text }}"\n'
@@ -68,11 +69,25 @@ def test_parameters_pass_through_untouched() -> None:
     assert parse(text, "x.toml").parameters == expected
 
 
-@pytest.mark.parametrize("name", ["model", "messages", "stream", "n"])
-def test_a_parameter_that_the_program_sets_is_refused_with_the_reason(name: str) -> None:
-    error = refused(f"{SMALL}[parameters]\n{name} = 1\n")
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        *((kind, name) for kind in KINDS for name in ("model", "messages", "stream", "n")),
+        ("embedding", "input"),
+        ("image", "prompt"),
+    ],
+)
+def test_a_parameter_that_the_program_sets_is_refused_with_the_reason(kind: str, name: str) -> None:
+    text = SMALL.replace("[job]", f'[job]\nkind = "{kind}"')
+    error = refused(f"{text}[parameters]\n{name} = 1\n")
     assert f'"{name}" cannot be set here: ' in error.what
     assert error.where == "reviews.toml: [parameters]"
+
+
+def test_a_stored_job_file_of_before_a_parameter_was_refused_is_still_read() -> None:
+    stored = JobFile.from_json(parse(SMALL, "x.toml").to_json().replace('"chat"', '"embedding"'))
+    text = stored.to_json().replace('"parameters":{}', '"parameters":{"input":"x"}')
+    assert JobFile.from_json(text).parameters == {"input": "x"}
 
 
 @pytest.mark.parametrize("value", ["2020-01-01", "nan", "inf"])

@@ -91,6 +91,27 @@ def test_a_question_is_sent_as_the_api_wants_it() -> None:
     assert sent["temperature"] == 0
 
 
+@pytest.mark.parametrize("kind", ["chat", "embed", "generate_image"])
+def test_no_parameter_replaces_what_a_row_is_asked_with(kind: str) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(json.loads(request.content))
+        return httpx.Response(200, json=ANSWER)
+
+    async def how(endpoint: Endpoint) -> CallResult:
+        message = {"role": "user", "content": "own"}
+        own: Any = {"chat": [message], "embed": ["own"], "generate_image": "own"}[kind]
+        parameters = dict.fromkeys(("model", "messages", "stream", "input", "prompt"), "other")
+        send: Any = getattr(endpoint, kind)
+        result: CallResult = await send("m", own, parameters, 5, 0)
+        key = {"chat": "messages", "embed": "input", "generate_image": "prompt"}[kind]
+        assert (seen[0]["model"], seen[0][key]) == ("m", own)
+        return result
+
+    ask(handler, how)
+
+
 def test_inputs_are_sent_as_the_api_wants_them() -> None:
     seen: list[httpx.Request] = []
 
