@@ -22,6 +22,11 @@ def to_text(path: Path) -> str:
     return text
 
 
+def absolute_text(path: Path) -> str:
+    """Returns the text of a path made absolute, with its links kept."""
+    return to_text(Path(os.path.abspath(path)))  # noqa: PTH100 - resolve() follows links
+
+
 def to_path(text: str) -> Path:
     """Returns the path for a text from `to_text`."""
     if not text.startswith(_SCHEME):

@@ -6,6 +6,8 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 
 def states(path: str = "out.csv") -> list[str]:
     with Path(path).open(newline="") as file:
@@ -68,6 +70,22 @@ def test_a_file_of_another_database_is_kept_too(midnight: Any, work: Any, provid
     said = midnight("--db", "other.db", "run", *work, "--limit", 1, "-o", "out.csv")
     assert "it is kept as out.previous.csv" in said.err
     assert len(states("out.previous.csv")) == 6
+
+
+@pytest.mark.parametrize(
+    ("table", "name"), [("", "midnight_state"), ('[output]\nstate = "end"\n', "end")]
+)
+def test_a_fuller_file_is_known_whatever_its_column_of_states_is_called(
+    midnight: Any, work: Any, provider: Any, table: str, name: str
+) -> None:
+    provider()
+    jobfile, data = work
+    Path(data).write_text("text,state\n" + "".join(f"text {n},open\n" for n in range(6)))
+    Path("named.toml").write_text(Path(jobfile).read_text() + table)
+    midnight("run", "named.toml", data, "-o", "out.csv")
+    assert f"{name}," in Path("out.csv").read_text()
+    said = midnight("--db", "other.db", "run", jobfile, data, "--limit", 1, "-o", "out.csv")
+    assert "it is kept as out.previous.csv" in said.err
 
 
 def test_an_output_that_cannot_be_written_is_told_and_ends_no_other(

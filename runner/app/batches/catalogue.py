@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from runner.app.batches.batch_reader import BatchReader
 from runner.core.states import BatchState
-from runner.path_text import to_path
+from runner.path_text import absolute_text, to_path
 from runner.store import batch_updates, batches
 from runner.store.batches import Batch
 
@@ -125,17 +125,14 @@ class Catalogue(BatchReader):
         Raises:
             OutputError: The file can be neither linked nor copied.
         """
-        from runner.app.results import outputs  # only a run
-        from runner.jobfile import JobFile
+        from runner.app.results.previous_output import keep_previous  # only a run
 
-        name, kept = outputs.named(path), None
+        name, kept = absolute_text(path), None
         if batch.output != name:
             owner = next((one for one in await self.batches() if one.output == name), None)
-            columns = JobFile.from_json(batch.job_json).output
-            state = columns.names(("state",), ())[0]
-            kept = outputs.set_aside(path, batch.counts.succeeded, state, owner)
+            kept = keep_previous(path, batch.counts.succeeded, owner)
         async with self._database.write() as connection:
-            named_errors = None if errors is None else outputs.named(errors)
+            named_errors = None if errors is None else absolute_text(errors)
             await batch_updates.set_output(connection, batch.id, name, named_errors)
             return await batches.get_batch(connection, batch.id) or batch, kept
 

@@ -11,7 +11,7 @@ from runner.core.ending import Ending
 from runner.store.batches import Batch
 
 if TYPE_CHECKING:
-    from runner.app.results.outputs import WrittenOutput
+    from runner.app.results.output_keeper import WrittenOutput
 
 
 @dataclass(frozen=True, slots=True)

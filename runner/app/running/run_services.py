@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from runner import invocation
 from runner.app.batches.catalogue import Catalogue
-from runner.app.results.outputs import OutputKeeper, with_output
+from runner.app.results.output_keeper import OutputKeeper, with_output
 from runner.app.running.events import EventFinder
 from runner.app.running.notifying import Notifier
 from runner.app.running.sent_events import SentEvents

@@ -10,7 +10,7 @@ from runner.wording.fmt import iso
 
 if TYPE_CHECKING:
     from runner.app.previews.planning import Plan
-    from runner.app.results.outputs import WrittenOutput
+    from runner.app.results.output_keeper import WrittenOutput
     from runner.app.running.run_result import RunResult
     from runner.app.status.publishing import Published
     from runner.app.status.status import BatchStatus, Status

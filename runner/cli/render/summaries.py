@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runner.app.results.outputs import WrittenOutput
+from runner.app.results.output_keeper import WrittenOutput
 from runner.app.reviews.review_rows import ReviewCounts
 from runner.app.running import reasons
 from runner.app.running.run_result import RunResult

@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from runner.app.results.outputs import OutputKeeper
+from runner.app.results.output_keeper import OutputKeeper
 from runner.errors import OutputError, RunnerError, StoreError
 from runner.store.batches import Batch
 from tests.app.test_publishing import batch

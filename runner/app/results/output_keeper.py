@@ -1,14 +1,8 @@
-"""Keeps the output files of batches up to date without losing answers.
-
-A file belongs to one batch. If it holds more answers than the batch that is about to write it, from
-another batch or database, it is first kept under another name.
-"""
+"""Keeps the output files of batches up to date during a run."""
 
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,8 +13,7 @@ import anyio
 from runner import path_text
 from runner.core.states import Counts
 from runner.engine.progress import Progress, Watcher
-from runner.errors import InputError, OutputError, RunnerError
-from runner.language import _
+from runner.errors import OutputError, RunnerError
 from runner.store.batches import Batch
 
 log = logging.getLogger(__name__)
@@ -47,68 +40,6 @@ class WrittenOutput:
     path: Path
     rows: int = 0
     error: OutputError | None = None
-
-
-def named(path: Path) -> str:
-    """Returns the absolute path of an output file as the database stores it."""
-    return path_text.to_text(Path(os.path.abspath(path)))  # noqa: PTH100 - keeps links
-
-
-def set_aside(path: Path, answers: int, state_column: str, owner: Batch | None) -> Path | None:
-    """Keeps the file at `path` under another name too, if it holds more than `answers` answers.
-
-    Args:
-        path: An output file that is about to be overwritten.
-        answers: The number of answers that it will have.
-        state_column: The column with the state of a row.
-        owner: The batch whose output it was, if known.
-
-    Returns:
-        The other name; None if nothing was kept.
-
-    Raises:
-        OutputError: It can be neither linked nor copied.
-    """
-    if not path.is_file() or answers_in(path, state_column) <= answers:
-        return None
-    kept = _free_name(path, f"batch-{owner.id}" if owner else "previous")
-    try:
-        try:
-            os.link(path, kept)
-        except OSError:  # a file system without hard links
-            shutil.copy2(path, kept)
-    except OSError as error:
-        what = _("it has more answers than this batch, and cannot be kept as {name}").format(
-            name=kept.name
-        )
-        remedy = _("name another file with -o")
-        raise OutputError(f"{what} ({error.strerror})", where=str(path), remedy=remedy) from error
-    return kept
-
-
-def answers_in(path: Path, state_column: str) -> int:
-    """Returns the number of answered rows in an output file; 0 if it is not a readable one."""
-    from runner import exact_json, files  # seldom needed
-
-    with suppress(InputError):
-        dataset = files.check(path)
-        if state_column in dataset.columns:
-            rows = map(exact_json.loads, files.read_rows(dataset))
-            return sum(row.get(state_column) == "succeeded" for row in rows)
-        if "response" in dataset.columns:  # the output file of OpenAI's Batch API
-            rows = map(exact_json.loads, files.read_rows(dataset))
-            return sum(row.get("response") is not None for row in rows)
-    return 0
-
-
-def _free_name(path: Path, word: str) -> Path:
-    """Returns a path that does not exist: ``out.previous.csv``, or ``out.previous-2.csv``."""
-    stem, dot, suffixes = path.name.partition(".")
-    place, number = path.with_name(f"{stem}.{word}{dot}{suffixes}"), 1
-    while place.exists():
-        number += 1
-        place = path.with_name(f"{stem}.{word}-{number}{dot}{suffixes}")
-    return place
 
 
 class OutputKeeper:
