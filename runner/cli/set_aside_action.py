@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 def show_set_aside(session: Session, output: Path | None, *, forget: bool) -> int:
     """Shows or exports the settlements that could not be stored; returns the exit code.
 
-    With `forget` they are deleted after the export is on disk.
+    With `forget` they are deleted after the export is on disk, or what is shown has been written.
 
     Raises:
         OutputError: The file exists, or cannot be written; nothing is deleted.
+        BrokenPipeError: Nobody reads what is shown; nothing is deleted.
     """
     if output is not None and output.exists():
         raise OutputError(
@@ -35,22 +36,31 @@ def show_set_aside(session: Session, output: Path | None, *, forget: bool) -> in
         settlements = await midnight.maintenance.set_aside()
         if output is not None and settlements:
             _export(output, settlements)
-        if forget and settlements:
-            await midnight.maintenance.forget_set_aside(settlements)
         return settlements
 
     settlements = session.query(main)
+    _show(session, settlements, output, forget=forget)
+    sys.stdout.flush()
+    if forget and settlements:
+        session.query(lambda midnight: midnight.maintenance.forget_set_aside(settlements))
+        if not session.json:
+            session.print(_("they were deleted from the database"))
+    return exit_codes.DONE
+
+
+def _show(
+    session: Session, settlements: Sequence[SetAside], output: Path | None, *, forget: bool
+) -> None:
     if session.json:
         # What could not be stored may hold numbers and characters that orjson refuses.
         sys.stdout.write(
             json.dumps(_as_object(settlements, output, forgotten=forget), indent=2) + "\n"
         )
-        return exit_codes.DONE
+        return
     from runner.cli.render import set_aside_tables  # not for --json
 
     command = session.command("db", "set-aside")
-    session.print(set_aside_tables.set_aside(settlements, command, output, forgotten=forget))
-    return exit_codes.DONE
+    session.print(set_aside_tables.set_aside(settlements, command, output, forgets=forget))
 
 
 def _export(output: Path, settlements: Sequence[SetAside]) -> None:

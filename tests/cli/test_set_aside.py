@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from runner.cli.app import main
 
 # The database itself refuses one of the answers, as one that does not fit would be.
 REFUSAL = """
@@ -52,8 +55,7 @@ def test_it_is_shown_with_why_and_kept(unstored: Any) -> None:
 
 def test_it_is_exported_whole_and_then_forgotten(unstored: Any) -> None:
     said = unstored("db", "set-aside", "-o", "aside.jsonl", "--forget")
-    assert "written to" not in said.out
-    assert "aside.jsonl, and they were deleted" in said.out
+    assert "written to aside.jsonl\nthey were deleted from the database" in said.out
     [line] = Path("aside.jsonl").read_text().splitlines()
     assert json.loads(line)["settlement"]["verdict"] == "done"
     assert "every settlement was stored" in unstored("db", "set-aside").out
@@ -66,6 +68,25 @@ def test_a_file_that_is_there_is_not_replaced_and_nothing_is_forgotten(unstored:
     assert (said.code, "this file exists" in said.err) == (2, True)
     assert unstored("db", "set-aside", "-o", "nowhere/aside.jsonl", "--forget").code == 2
     assert unstored("status", "--json").json["set_aside"] == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_nothing_is_forgotten_that_could_not_be_shown(
+    unstored: Any, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    class Closed(io.StringIO):
+        """A pipe whose reader is gone, which shows once what was written is flushed."""
+
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("sys.stdout", Closed())
+        with suppress(BrokenPipeError):
+            main(["db", "set-aside", "--forget", *options])
+    assert unstored("status", "--json").json["set_aside"] == 1
+    assert "refused by a test" in unstored("db", "set-aside", "--forget", *options).out
+    assert unstored("status", "--json").json["set_aside"] == 0
 
 
 def test_where_there_is_none_nothing_is_written(midnight: Any) -> None:

@@ -18,7 +18,7 @@ LONGEST_ERROR = 200
 
 
 def set_aside(
-    settlements: Sequence[SetAside], command: str, output: Path | None, *, forgotten: bool
+    settlements: Sequence[SetAside], command: str, output: Path | None, *, forgets: bool
 ) -> RenderableType:
     """Renders the calls that they settle, the errors, and what to do with them."""
     if not settlements:
@@ -38,21 +38,17 @@ def set_aside(
             fmt.when(settlement.at, now),
             Text(fmt.shortened(settlement.error, LONGEST_ERROR)),
         )
-    notes = _notes(command, output, forgotten=forgotten)
+    notes = _notes(command, output, forgets=forgets)
     return Group(lines, Text(), *(Text(note, "dim") for note in notes))
 
 
-def _notes(command: str, output: Path | None, *, forgotten: bool) -> list[str]:
-    if forgotten:
-        if output is None:
-            return [_("they were deleted from the database")]
-        template = _("they are in {output}, and they were deleted from the database")
-        return [template.format(output=output)]
+def _notes(command: str, output: Path | None, *, forgets: bool) -> list[str]:
     if output:
-        return [
-            _("written to {output}").format(output=output),
-            _("delete them with: {command} --forget").format(command=command),
-        ]
+        written = _("written to {output}").format(output=output)
+        remedy = _("delete them with: {command} --forget").format(command=command)
+        return [written] if forgets else [written, remedy]
+    if forgets:
+        return []
     return [
         _("their rows have failed; the replies were paid for and are kept"),
         _("write them to a file, with the replies: {command} -o FILE").format(command=command),
