@@ -101,10 +101,14 @@ class JobArguments:
 
     def to_argv(self) -> list[str | Path]:
         """Returns the arguments that repeat the same command."""
+        return [self.first, *self.options()]
+
+    def options(self) -> list[str | Path]:
+        """Returns the arguments without `first`."""
         model: list[str | Path] = ["--model", self.model] if self.model else []
         switches = {"--constant-prompt": self.constant_prompt, "--dedupe": self.dedupe}
         given = [name for name, is_set in switches.items() if is_set]
-        return [self.first, *self.dataset.to_argv(), *model, *given]
+        return [*self.dataset.to_argv(), *model, *given]
 
     def find_requests(self) -> InputSource | None:
         """Finds the files of requests for the OpenAI Batch API; None if `first` is a job file.

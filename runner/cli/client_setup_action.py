@@ -44,6 +44,7 @@ def set_up(
         client_files.check_has_file(program)
     connection = client_setups.connection(url, key, _models(session, models, write=write))
     instructions = client_setups.setup(program, connection)
+    needs_key = not key and _needs_key(session)
     written = client_files.write(program, connection, file) if write else None
     if session.json:
         print_json(_as_object(instructions, connection, written))
@@ -51,7 +52,7 @@ def set_up(
         _show(session, instructions)
     else:
         _show_written(session, written)
-    if not key and _needs_key(session):
+    if needs_key:
         made = session.command("serve", "key", "add", program)
         session.err.print(
             _("this server serves only clients with a key; make one: {command}").format(
@@ -66,11 +67,18 @@ def _check(program: str, url: str) -> None:
         remedy = _("one of: {known}").format(known=", ".join(client_setups.PROGRAMS))
         what = _('"{program}" is not known').format(program=program)
         raise ConfigError(what, where="midnight setup", remedy=remedy)
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+    if not _is_server(url):
         remedy = _("name it as {url}").format(url="http://127.0.0.1:8765")
         what = _("this is no address of a server")
         raise ConfigError(what, where=f"--url {url}", remedy=remedy)
+
+
+def _is_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
+    except ValueError:  # as in http://[
+        return False
 
 
 def _models(session: Session, named: Sequence[str], *, write: bool) -> list[str]:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 DONE = 0
 FAILED = 1  # all done, with failed rows; or `doctor` or `db check` found something wrong
-USAGE = 2  # usage or configuration: every RunnerError
+USAGE = 2  # usage or configuration: every RunnerError, also of an output of a run
 WORK_LEFT = 3  # stopped with work left
 INTERNAL = 70  # a defect of the program (EX_SOFTWARE of sysexits.h)
 INTERRUPTED = 130  # as the shell reports a SIGINT
@@ -18,7 +18,7 @@ PIPE_CLOSED = 141  # as the shell reports a SIGPIPE
 MEANINGS = {
     DONE: "all done",
     FAILED: "all done, with failed rows; or `doctor` or `db check` has found something wrong",
-    USAGE: "usage or configuration; the message says what to try",
+    USAGE: "usage, configuration, or an output that cannot be written; the message says more",
     WORK_LEFT: "stopped with work left: interrupted, or `--no-wait` and the allowance is spent",
     INTERNAL: "a defect of the program, whose traceback is in the file that the message names",
     INTERRUPTED: "interrupted before anything was queued, as the shell reports a SIGINT",
@@ -27,7 +27,9 @@ MEANINGS = {
 
 
 def code_of(ran: RunResult) -> int:
-    """Returns the exit code of a run."""
+    """Returns the exit code of a run; an output that could not be written comes first."""
+    if any(output.error is not None for output in ran.outputs):
+        return USAGE
     if ran.left:
         return WORK_LEFT
     return FAILED if ran.failed else DONE

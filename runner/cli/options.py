@@ -237,7 +237,8 @@ def read_faults(texts: Iterable[str] | None) -> dict[str, float]:
     return faults
 
 
-_AGE = re.compile(r"(\d+)\s*([mhdw])")
+_AGE = re.compile(r"(\d{1,9})\s*([mhdw])")
+_MOST_AGE_MS = 100 * 366 * 86_400_000  # moments before the year 1 are no dates
 _MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
 
 
@@ -247,10 +248,12 @@ def read_age(text: str) -> int:
     Raises:
         ConfigError: The text is not a valid age.
     """
-    if (match := _AGE.fullmatch(text.strip())) is None:
+    match = _AGE.fullmatch(text.strip())
+    age = int(match[1]) * _MS[match[2]] if match else _MOST_AGE_MS + 1
+    if age > _MOST_AGE_MS:
         remedy = _("write a number of minutes, hours, days or weeks: 90m, 12h, 30d, 8w")
         raise ConfigError(_("{text!r} is not an age").format(text=text), remedy=remedy)
-    return int(match[1]) * _MS[match[2]]
+    return age
 
 
 def refuse_overwriting(output: Path, datasets: Iterable[Path]) -> None:

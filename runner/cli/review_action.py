@@ -153,14 +153,7 @@ async def _import(session: Session, midnight: Application, request: ReviewReques
 
     reviewing = await _begin(midnight, request)
     result = await read_answers(reviewing, request.source or Path())
-    if session.json:
-        counted = {
-            "recorded": result.recorded,
-            "unchanged": result.unchanged,
-            "empty": result.empty,
-        }
-        print_json({"batch": reviewing.batch.id, **counted})
-    else:
+    if not session.json:
         template = _("{answers} by {name} stored, {known} known already, {rows} without an answer")
         session.print(
             template.format(
@@ -172,6 +165,13 @@ async def _import(session: Session, midnight: Application, request: ReviewReques
         )
     if result.recorded:
         await _write_output(session, midnight, reviewing)
+    if session.json:  # last, because an error is a JSON document of its own
+        counted = {
+            "recorded": result.recorded,
+            "unchanged": result.unchanged,
+            "empty": result.empty,
+        }
+        print_json({"batch": reviewing.batch.id, **counted})
 
 
 def _by_hand(session: Session, request: ReviewRequest) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from runner import invocation
 from runner.app.submitting.reuse_policy import DEFAULT_REUSE, ReusePolicy
-from runner.cli.arguments import DatasetArguments, JobArguments
+from runner.cli.arguments import JobArguments
 from runner.cli.exit_codes import code_of
 from runner.cli.output_target import OutputTarget
 from runner.cli.session import Session, print_json
@@ -52,8 +52,10 @@ class RunRequest:
         """The given pace; with --no-wait the default is `asap`."""
         return Pace.ASAP if self.no_wait and self.pace is None else self.pace
 
-    def check(self, dataset: DatasetArguments) -> None:
+    def check(self, given: JobArguments) -> None:
         """Refuses options that contradict each other, or that need a job file.
+
+        `given` has the options of a job, also without a job file.
 
         Raises:
             ConfigError: There are such options.
@@ -67,7 +69,8 @@ class RunRequest:
             )
         if self.job:
             return
-        words, both = dataset.to_argv(), _("name the job file and the dataset too")
+        words = [*given.options(), *self.target.to_argv()]
+        both = _("name the job file and the dataset too")
         if self.target.path is not None:
             export = invocation.command("export", "BATCH", "-o", "OUT")
             remedy = _("{both}, or use: {command}").format(both=both, command=export)
@@ -191,5 +194,5 @@ def _print(session: Session, request: RunRequest, report: RunReport) -> None:
         session.print(summaries.summary(data))
         if summaries.unfinished(ran):
             session.print(_("go on with: {resume}").format(resume=resume))
-    if own is not None and own.error is not None:
-        raise own.error
+    for error in filter(None, (output.error for output in ran.outputs)):
+        session.err.print(f"midnight: {error}", highlight=False, markup=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -76,15 +77,16 @@ def run(
     from runner.cli.run_action import RunRequest, run_batches
 
     wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, limit)
+    job = JobArguments(jobfile or Path(), wanted, model, constant_prompt, dedupe)
     request = RunRequest(
-        JobArguments(jobfile, wanted, model, constant_prompt, dedupe) if jobfile else None,
+        job if jobfile else None,
         OutputTarget(output, errors),
         pace,
         no_wait=no_wait,
         forever=forever,
         reuse_policy=ReusePolicy(fresh, retry_failed),
     )
-    request.check(wanted)
+    request.check(job)
     return run_batches(session_of(context), request)
 
 

@@ -10,6 +10,7 @@ import typer
 from runner.cli import exit_codes
 from runner.cli.options import examples
 from runner.cli.session import Session, print_json, run_async, session_of
+from runner.errors import ConfigError
 from runner.language import _
 
 if TYPE_CHECKING:
@@ -135,7 +136,13 @@ def _job_for_own_data(
 
     if not sys.stdin.isatty() and task is not None:
         labels = labels or ""
-    answers = init_action.ask(Path(name) if name else None, task, labels)
+    try:
+        answers = init_action.ask(Path(name) if name else None, task, labels)
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise
+        what, remedy = _("nobody can be asked here"), _("say it with --task and --labels")
+        raise ConfigError(what, where="init", remedy=remedy) from None
     if answers is None:
         return None
     target = init_action.write(answers)

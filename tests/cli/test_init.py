@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,13 @@ def typing(monkeypatch: pytest.MonkeyPatch, *words: str) -> list[str]:
 
     monkeypatch.setattr(init_action.typer, "prompt", prompt)
     return asked
+
+
+def test_where_nobody_can_be_asked_what_is_missing_is_told(
+    midnight: Any, work: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    said = midnight("init", work[1], "--labels", "good,bad")
+    assert said.code == 2
+    assert "nobody can be asked here" in said.err
+    assert "--task" in said.err

@@ -97,9 +97,24 @@ def test_an_output_that_cannot_be_written_is_told_and_ends_no_other(
     midnight("submit", *work, "--limit", 2, "-o", "two.csv")
     Path("gone").rmdir()
     said = midnight("run")
-    assert said.code == 0, said
+    assert said.code == 2, said
     assert "gone/out.csv could not be written: there is no folder" in said.out
+    assert "midnight: gone/out.csv: there is no folder" in said.err.replace(
+        str(Path.cwd()) + "/", ""
+    )
     assert len(states("two.csv")) == 2
+
+
+def test_an_output_that_cannot_be_written_is_one_json_document(
+    midnight: Any, work: Any, provider: Any
+) -> None:
+    provider()
+    Path("gone").mkdir()
+    midnight("submit", *work, "-o", "gone/out.csv")
+    Path("gone").rmdir()
+    said = midnight("--json", "run")
+    assert said.code == 2
+    assert "there is no folder" in said.json["outputs"][0]["error"]
 
 
 def test_details_have_the_reply_of_every_row(midnight: Any, work: Any, provider: Any) -> None:

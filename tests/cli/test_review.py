@@ -299,6 +299,24 @@ def test_a_machine_is_told_what_is_left(voted: Any) -> None:
     assert found["rows"] == [1, 2, 4, 6]
 
 
+def test_an_import_whose_output_cannot_be_written_is_one_json_document(
+    voted: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    with closing(sqlite3.connect(tmp_path / "midnight.db")) as database, database:
+        database.execute("UPDATE batches SET output = ?", (str(folder / "out.csv"),))
+    folder.rmdir()
+    voted("review", 1, "--export", "marked.csv")
+    path = tmp_path / "marked.csv"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("Nobody came.,", "Nobody came.,neutral")
+    )
+    said = voted("review", 1, "--import", path, "--json")
+    assert said.code == 2
+    assert "there is no folder" in said.json["error"]["what"]
+
+
 def test_rows_go_out_to_a_file_and_answers_come_back(voted: Any, tmp_path: Path) -> None:
     said = voted("review", 1, "--export", "marked.csv")
     assert "written: marked.csv (3 rows)" in said.out
