@@ -112,9 +112,10 @@ class ResultsWriter:
 
 
 def errors_path(path: Path) -> Path:
-    """Returns the default path of the error file: OUT.errors.jsonl for OUT.jsonl."""
-    stem, dot, suffixes = path.name.rpartition(".jsonl" if ".jsonl" in path.name else path.suffix)
-    return path.with_name(f"{stem}.errors{dot}{suffixes}")
+    """Returns the default path of the error file: OUT.errors.jsonl.gz for OUT.jsonl.gz."""
+    packed = path.suffix if output_type(path).compression else ""
+    plain = Path(path.name.removesuffix(packed))
+    return path.with_name(f"{plain.stem}.errors{plain.suffix}{packed}")
 
 
 def check_results(path: Path, errors: Path | None = None) -> None:

@@ -298,9 +298,12 @@ def interrupted(path: Path) -> None:
         raise KeyboardInterrupt
 
 
-def test_the_error_file_stands_beside_the_result_file() -> None:
+def test_the_error_file_stands_beside_the_result_file(tmp_path: Path) -> None:
     assert errors_path(Path("x/out.jsonl")) == Path("x/out.errors.jsonl")
     assert errors_path(Path("out.v1.jsonl.gz")) == Path("out.v1.errors.jsonl.gz")
+    assert errors_path(Path("out.ndjson")) == Path("out.errors.ndjson")
+    for name in ("r.ndjson.gz", "r.jsonl.gz", "r.JSONL"):
+        check_results(tmp_path / name)
 
 
 @pytest.mark.parametrize(
