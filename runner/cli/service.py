@@ -117,6 +117,7 @@ def install(service: Service, options: Sequence[str]) -> list[str]:
     environment, log = service.environment or Path(), _log_of(service.path)
     systemd = service.kind == "systemd"
     text = unit_text(command, environment) if systemd else agent_text(command, log)
+    is_new = not service.path.exists()
     try:
         service.path.parent.mkdir(parents=True, exist_ok=True)
         service.path.write_text(text, encoding="utf-8")
@@ -127,7 +128,8 @@ def install(service: Service, options: Sequence[str]) -> list[str]:
     try:
         _start(service, service.path)
     except ConfigError as error:
-        service.path.unlink(missing_ok=True)
+        if is_new:
+            service.path.unlink(missing_ok=True)
         remedy = _("mend that, or add this with crontab -e: {line}").format(line=cron_line(options))
         raise ConfigError(error.what, remedy=remedy) from None
     if service.kind == "systemd":
@@ -146,15 +148,17 @@ def install(service: Service, options: Sequence[str]) -> list[str]:
 
 
 def _start(service: Service, path: Path) -> None:
-    """Has the system start the service now and at every login.
+    """Has the system start the service at every login and now, again if it runs already.
 
     Raises:
         ConfigError: The system command fails.
     """
     if service.kind == "systemd":
         _call("systemctl", "--user", "daemon-reload")
-        _call("systemctl", "--user", "enable", "--now", NAME)
+        _call("systemctl", "--user", "enable", NAME)
+        _call("systemctl", "--user", "restart", NAME)
     else:
+        _run("launchctl", "bootout", f"{_domain()}/{LABEL}")  # fails if it is not loaded
         _call("launchctl", "bootstrap", _domain(), str(path))
 
 

@@ -73,7 +73,7 @@ def test_a_unit_is_written_started_shown_and_removed(systemd: Any, tmp_path: Pat
     assert "stopped and removed" in systemd("service", "remove").out
     assert not unit.exists()
     log = (tmp_path / "systemctl.log").read_text().splitlines()
-    assert "--user enable --now midnight-runner" in log
+    assert log[1:3] == ["--user enable midnight-runner", "--user restart midnight-runner"]
     assert "--user disable --now midnight-runner" in log
 
 
@@ -83,6 +83,42 @@ def test_a_system_that_refuses_says_why(systemd: Any, tmp_path: Path) -> None:
     assert (said.code, "no bus" in said.err) == (2, True)
     assert "crontab -e: */10 * * * * " in said.err
     assert systemd("service", "status").out == "not installed\n"
+
+
+def test_a_service_that_is_installed_again_runs_with_the_new_options(
+    systemd: Any, tmp_path: Path
+) -> None:
+    unit = tmp_path / "systemd" / "user" / "midnight-runner.service"
+    systemd("service", "install")
+    systemd("--db", tmp_path / "other.db", "service", "install")
+    assert "other.db" in unit.read_text()
+    log = (tmp_path / "systemctl.log").read_text().splitlines()
+    assert log.count("--user restart midnight-runner") == 2
+    (tmp_path / "bin" / "systemctl").write_text("#!/bin/sh\nexit 1\n")
+    assert systemd("service", "install").code == 2
+    assert unit.exists(), "what was installed before is not deleted"
+
+
+def test_an_agent_that_is_loaded_is_loaded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    tool, loaded = tmp_path / "bin" / "launchctl", tmp_path / "loaded"
+    tool.write_text(
+        f"""#!/bin/sh
+case $1 in
+bootstrap) [ ! -e {loaded} ] && touch {loaded};;
+bootout) rm {loaded};;
+esac
+"""
+    )
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    path = tmp_path / "Library" / "LaunchAgents" / f"{service.LABEL}.plist"
+    agent = service.Service("launchd", path)
+    for db in ("/one.db", "/two.db"):
+        service.install(agent, ["--db", db])
+        assert db in path.read_text()
 
 
 def test_odd_paths_are_quoted_for_every_system() -> None:
@@ -148,6 +184,7 @@ def test_an_agent_is_loaded_shown_and_unloaded(
     assert not path.exists()
     domain = f"gui/{os.getuid()}"
     assert (tmp_path / "launchctl.log").read_text().splitlines() == [
+        f"bootout {domain}/{label}",
         f"bootstrap {domain} {path}",
         f"print {domain}/{label}",
         f"bootout {domain}/{label}",
