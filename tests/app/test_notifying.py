@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import anyio
+import pytest
 
 from runner import virtual
 from runner.app.running.events import EventFinder
@@ -110,3 +112,31 @@ def test_an_event_that_one_of_two_channels_took_is_not_sent_again(tmp_path: Path
         assert (tries(tmp_path), sent(tmp_path)) == (1, 1)
 
     virtual.run(main)
+
+
+def test_an_event_is_sent_again_if_its_channel_never_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[float] = []
+
+    class Apprise:
+        def add(self, url: str) -> bool:
+            return bool(url)
+
+        async def async_notify(self, **_said: str) -> bool:
+            tried.append(anyio.current_time())
+            if len(tried) == 1:
+                await anyio.sleep(10 * RETRY_S)
+            return True
+
+    monkeypatch.setitem(sys.modules, "apprise", SimpleNamespace(Apprise=Apprise))
+
+    async def main() -> None:
+        one = notifier(tmp_path)
+        one.settings = NotifySettings(apprise=("env:CHAT",))
+        one.environ = {"CHAT": "chat://room"}
+        await watch(one, 3 * RETRY_S)
+
+    virtual.run(main)
+    assert len(tried) == 2
+    assert tried[1] - tried[0] >= RETRY_S

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
 import orjson
@@ -23,8 +24,12 @@ from runner.threads import in_thread
 
 log = logging.getLogger(__name__)
 
+Channel = Callable[[], Awaitable[str | None]]
+"""Sends an event; returns why it could not be sent, or None."""
+
 COMMAND_S = 60.0
-LONGEST_S = 150.0
+CHANNEL_S = 150.0
+"""The most time of one channel; a webhook that is tried again takes up to 91 s."""
 CREDITS_EVERY_S = 600.0
 RETRY_S = 900.0
 """The time after which an event that no channel took is sent again."""
@@ -41,17 +46,25 @@ class Sent:
 
 
 async def send(event: Event, settings: NotifySettings, environ: Mapping[str, str]) -> list[Sent]:
-    """Sends an event through every configured channel."""
+    """Sends an event through every configured channel at the same time."""
     body = orjson.dumps(event.as_object())
-    sent: list[Sent] = []
+    channels: list[tuple[str, Channel]] = []
     if settings.command:
-        sent.append(Sent("command", await in_thread(_run, settings.command, body)))
+        channels.append(("command", partial(in_thread, _run, settings.command, body)))
     if settings.webhook:
-        sent.append(Sent("webhook", await _post(event, body, settings, environ)))
-    by_apprise = [
-        Sent("apprise", await _apprise(event, name, environ)) for name in settings.apprise
-    ]
-    return [*sent, *by_apprise]
+        channels.append(("webhook", partial(_post, event, body, settings, environ)))
+    channels += [("apprise", partial(_apprise, event, name, environ)) for name in settings.apprise]
+    outcomes: list[str | None] = [None] * len(channels)
+
+    async def use(number: int, channel: Channel) -> None:
+        outcomes[number] = _("it took too long")
+        with anyio.move_on_after(CHANNEL_S):
+            outcomes[number] = await channel()
+
+    async with anyio.create_task_group() as tasks:
+        for number, (_way, channel) in enumerate(channels):
+            tasks.start_soon(use, number, channel)
+    return [Sent(way, why) for (way, _channel), why in zip(channels, outcomes, strict=True)]
 
 
 def _run(command: tuple[str, ...], body: bytes) -> str | None:
@@ -203,11 +216,11 @@ class Notifier:
             if unsent.tries >= MOST_TRIES or not self.memory.claim(key):
                 continue
             # Shielded, so that the end of a run does not interrupt a message that is being sent.
-            with anyio.move_on_after(LONGEST_S, shield=True):
+            with anyio.CancelScope(shield=True):
                 outcomes = await send(event, self.settings, self.environ)
-                _log(event, outcomes)
-                if all(sent.why is not None for sent in outcomes):
-                    self._keep_unsent(key, event, unsent.tries + 1)
+            _log(event, outcomes)
+            if all(sent.why is not None for sent in outcomes):
+                self._keep_unsent(key, event, unsent.tries + 1)
 
     def _keep_unsent(self, key: str, event: Event, tries: int) -> None:
         """Lets an event that no channel took be sent again, by this run or a later one."""
