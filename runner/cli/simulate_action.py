@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
-from types import MappingProxyType
-from typing import Any
 
 from runner.app.previews.rehearsal import configured_simulator
 from runner.cli import exit_codes
 from runner.cli.json import simulator_json
-from runner.cli.options import read_faults
 from runner.cli.render import setup_views
 from runner.cli.session import Session, print_json_line, run_async
 from runner.clock import SystemClock
 from runner.errors import ConfigError
 from runner.language import _
+from runner.listening import url_of
 from runner.simulator import SimulatedProvider, serve
 
 DAY_LIMITS = ("calls_per_day", "calls_per_day_per_model")
 
 
-def serve_simulator(session: Session, host: str, port: int, options: Mapping[str, object]) -> int:
+def serve_simulator(session: Session, host: str, port: int, changes: Mapping[str, object]) -> int:
     """Serves until stopped, then prints the statistics; as JSON, one line for each."""
-    config = configured_simulator(session.settings, **config_changes(options))
+    config = configured_simulator(session.settings, **changes)
     provider = SimulatedProvider(config, SystemClock().now)
-    address = f"[{host}]" if ":" in host else host
 
     def ready(real_port: int) -> None:
-        url = f"http://{address}:{real_port}/v1"
+        url = f"{url_of(host, real_port)}/v1"
         if session.json:
             print_json_line(simulator_json.listening(config, url))
         session.err.print(
@@ -45,21 +41,13 @@ def serve_simulator(session: Session, host: str, port: int, options: Mapping[str
     return exit_codes.DONE
 
 
-def config_changes(options: Mapping[str, Any]) -> dict[str, object]:
-    """Returns the fields of the simulator's configuration that these options set.
+def config_changes(**values: object) -> dict[str, object]:
+    """Returns the fields of the simulator's configuration that are set, which are not None.
 
-    An option that is None, False or empty is not set. Credits replace the limits of a day, except
-    for those that are set as well.
-
-    Raises:
-        ConfigError: The text of an option cannot be read.
+    Credits replace the limits of a day, except for those that are set as well.
     """
-    given = {name: value for name, value in options.items() if _is_given(value)}
-    changes: dict[str, object] = dict.fromkeys(DAY_LIMITS) if "credits" in given else {}
-    for name, value in given.items():
-        field, read = READERS.get(name, (name, None))
-        changes[field] = read(value) if read else value
-    return changes
+    given = {name: value for name, value in values.items() if value is not None}
+    return (dict.fromkeys(DAY_LIMITS) if "credits" in given else {}) | given
 
 
 def read_latency(text: str) -> tuple[int, int]:
@@ -113,25 +101,3 @@ def read_prices(texts: Iterable[str]) -> dict[str, float]:
                 _("{text!r} is not a price").format(text=text), where="--price", remedy=remedy
             )
     return prices
-
-
-def _is_given(value: object) -> bool:
-    return value is not None and value is not False and value != []
-
-
-Reader = Callable[[Any], object]
-
-READERS: Mapping[str, tuple[str, Reader | None]] = MappingProxyType(
-    {
-        "calls_per_model": ("calls_per_day_per_model", None),
-        "foreign": ("foreign_calls_per_day", None),
-        "no_headers": ("headers", operator.not_),
-        "latency": ("latency_ms", read_latency),
-        "refill": ("refill_calls", read_refill),
-        "fault": ("faults", read_faults),
-        "price": ("prices", read_prices),
-        "token": ("tokens", tuple),
-        "retired": ("retired", frozenset),
-    }
-)
-"""The field that an option sets, if its name differs, and the parser of its value."""

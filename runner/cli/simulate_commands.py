@@ -14,6 +14,7 @@ from runner.cli.options import (
     NoHeaders,
     Seed,
     examples,
+    read_faults,
 )
 from runner.cli.session import session_of
 from runner.language import _
@@ -185,9 +186,33 @@ def simulate(
     token: Tokens = None,
 ) -> int:
     """Serve a simulated provider on a port, until Ctrl-C."""
-    options = dict(locals())
-    for name in ("context", "host", "port"):
-        del options[name]
-    from runner.cli.simulate_action import serve_simulator
+    from runner.cli import simulate_action as action
 
-    return serve_simulator(session_of(context), host, port, options)
+    changes = action.config_changes(
+        calls_per_day=calls_per_day,
+        calls_per_day_per_model=calls_per_model,
+        calls_per_month=calls_per_month,
+        tokens_per_month=tokens_per_month,
+        calls_per_minute=calls_per_minute,
+        tokens_per_minute=tokens_per_minute,
+        refill_calls=action.read_refill(refill) if refill is not None else None,
+        credits=credits,
+        prices=action.read_prices(price or ()) or None,
+        retired=frozenset(retired or ()) or None,
+        zone=zone,
+        headers=False if no_headers else None,
+        retry_after=retry_after or None,
+        faults=read_faults(fault) if fault else None,
+        latency_ms=action.read_latency(latency) if latency is not None else None,
+        parallel=parallel,
+        max_concurrency=max_concurrency,
+        max_in_flight=max_in_flight,
+        limit_req=limit_req,
+        limit_req_burst=limit_req_burst,
+        limit_req_status=limit_req_status,
+        limit_req_delay=limit_req_delay or None,
+        seed=seed,
+        foreign_calls_per_day=foreign,
+        tokens=tuple(token or ()) or None,
+    )
+    return action.serve_simulator(session_of(context), host, port, changes)
