@@ -301,3 +301,25 @@ def test_parquet_in_is_parquet_out(tmp_path: Path) -> None:
     after = parquet.read_table(tmp_path / "out.parquet")
     assert after.to_pylist() == table.to_pylist()
     assert after.schema.types == table.schema.types
+
+
+@pytest.mark.usefixtures("small_groups")
+def test_moments_before_one_that_python_lacks_are_written_as_the_input_has_them(
+    tmp_path: Path,
+) -> None:
+    days = pa.array([1, 2, None, 3, 10**7, 4], pa.int32()).view(pa.date32())
+    moments = pa.array([1, 2 * 10**9, None, 3, 9 * 10**17, 4], pa.int64())
+    exact = moments.view(pa.timestamp("us", "Asia/Shanghai"))
+    table = pa.table({"day": days, "at": exact, "all": pa.array([[one] for one in exact])})
+    parquet.write_table(table, tmp_path / "in.parquet")
+    source = check(tmp_path / "in.parquet")
+    rows = list(read_rows(source))
+    with open_output(
+        tmp_path / "out.parquet", source.columns, (), source=tmp_path / "in.parquet"
+    ) as out:
+        for row in rows:
+            out.write(row, ())
+    found = list(map(json.loads, read_rows(check(tmp_path / "out.parquet"))))
+    wanted = list(map(json.loads, rows))
+    assert [(row["day"], row["at"]) for row in found] == [(row["day"], row["at"]) for row in wanted]
+    assert [json.loads(row["all"]) for row in found] == [row["all"] for row in wanted]

@@ -19,6 +19,8 @@ from pyarrow import parquet
 
 from runner import exact_json
 from runner.exact_json import Number
+from runner.files.readers.arrow_values import to_values
+from runner.files.readers.typed_json import to_json_text
 from runner.files.writers.arrow_types import restored, types_of
 from runner.files.writers.encode import CellValue, encodable
 from runner.files.writers.sink import Layout
@@ -123,9 +125,12 @@ class ParquetSink:
             self._file.truncate()
             written, schema = parquet.ParquetFile(old), _schema(types)
             self._writer = parquet.ParquetWriter(self._file, schema)
-            for group in range(written.num_row_groups):
-                columns = written.read_row_group(group).to_pydict()
-                self._writer.write_table(_table(columns, schema))
+            for batch in written.iter_batches(_MAX_BUFFERED_ROWS):
+                columns = [
+                    _converted(column, field.type)
+                    for column, field in zip(batch.columns, schema, strict=True)
+                ]
+                self._writer.write_table(pa.table(columns, schema=schema))
 
 
 def _schema(types: Mapping[str, Any]) -> pa.Schema:
@@ -134,6 +139,19 @@ def _schema(types: Mapping[str, Any]) -> pa.Schema:
 
 def _table(columns: Mapping[str, list[Any]], schema: pa.Schema) -> pa.Table:
     return pa.table([_array(columns[field.name], field.type) for field in schema], schema=schema)
+
+
+def _converted(column: Any, type_: Any) -> Any:
+    """Returns a column that was written before with another type.
+
+    As text, a value has the form that rows of the input have it in.
+    """
+    if column.type == type_:
+        return column
+    if type_ != pa.string():
+        return _array(column.to_pylist(), type_)
+    texts = (to_json_text({"": value}) for value in to_values(column))
+    return _array([exact_json.loads(text)[""] for text in texts], type_)
 
 
 def _array(values: Sequence[Any], type_: Any) -> Any:
