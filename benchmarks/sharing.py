@@ -33,7 +33,7 @@ def queue(folder: Path, setup: Setup, rows: int, batches: int) -> Workspace:
 
 
 def copied(place: Workspace, to: Path, setup: Setup) -> Workspace:
-    """Copy a queue, so that it can be worked off more than once."""
+    """Copy a queue, so that it can be processed more than once."""
     shutil.copytree(place.folder, to)
     return Workspace(to, setup)
 

@@ -177,6 +177,19 @@ def test_every_reason_that_is_stored_can_be_told_again(path: str) -> None:
     assert said <= known
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "the reply contains half a character",
+        "the reply broke off at its limit of tokens: {shown}; {remedy}",
+        "the reply broke off at its limit of tokens",
+        "the provider's filter of contents stopped the reply",
+    ],
+)
+def test_a_reason_that_an_earlier_release_stored_is_still_translated(template: str) -> None:
+    assert template in reasons.REASONS
+
+
 def test_a_reason_in_english_is_told_as_it_is() -> None:
     assert reasons.translated("the reply is empty") == "the reply is empty"
     assert reasons.translated("") == ""

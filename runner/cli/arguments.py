@@ -134,7 +134,7 @@ class JobArguments:
         if self.first.suffix == ".toml":
             remedy = invocation.command("run", first, "INPUT.csv", "-o", "OUT.csv")
             return ConfigError(_("a job file needs a dataset too"), where=first, remedy=remedy)
-        what = _("this is no job file, which says what to do with each row")
+        what = _("this is not a job file, which says what to do with each row")
         remedy = _("write one with: {command}").format(command=invocation.command("init", first))
         return ConfigError(what, where=first, remedy=remedy)
 

@@ -68,8 +68,8 @@ def _check(program: str, url: str) -> None:
         what = _('"{program}" is not known').format(program=program)
         raise ConfigError(what, where="midnight setup", remedy=remedy)
     if not _is_server(url):
-        remedy = _("name it as {url}").format(url="http://127.0.0.1:8765")
-        what = _("this is no address of a server")
+        remedy = _("use an address such as {url}").format(url="http://127.0.0.1:8765")
+        what = _("this is not the address of a server")
         raise ConfigError(what, where=f"--url {url}", remedy=remedy)
 
 

@@ -27,7 +27,7 @@ def notify_test(context: typer.Context) -> int:
     session = session_of(context)
     if not session.settings.notify:
         remedy = _("add [notify] to midnight.toml: command, webhook or apprise (docs/notify.md)")
-        raise ConfigError(_("nobody is to be told anything"), where="notify", remedy=remedy)
+        raise ConfigError(_("no notification channel is configured"), where="notify", remedy=remedy)
     outcomes = session.query(lambda midnight: midnight.notify_test(), must_exist=False)
     if session.json:
         print_json(

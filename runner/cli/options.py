@@ -160,7 +160,7 @@ Forever = Annotated[
     typer.Option(
         "--forever",
         help=_(
-            "Work off whatever is queued, now and later, until it is stopped; a terminal that "
+            "Process whatever is queued, now and later, until it is stopped; a terminal that "
             "is closed does not stop it."
         ),
     ),

@@ -108,7 +108,7 @@ async def _planned(session: Session, midnight: Application, submission: Submissi
     from runner.app.previews.planning import full_plan
     from runner.cli.render.consoles import bar
 
-    with bar(session.err, _("reckoning")) as tick:
+    with bar(session.err, _("planning")) as tick:
         return await full_plan(midnight, submission, tick)
 
 

@@ -146,7 +146,7 @@ def _write_parquet(path: Path, report: Report) -> None:
     from runner.files import open_output
 
     if path.suffix != ".parquet":
-        raise OutputError(_("this is no .parquet file"), where=str(path), remedy=_("name one"))
+        raise OutputError(_("this is not a .parquet file"), where=str(path), remedy=_("name one"))
     columns, rows = report_json.rows(report)
     first, *rest = columns
     with open_output(path, [first], rest) as output:

@@ -65,7 +65,7 @@ class RunRequest:
             submit = invocation.command("submit", "JOBFILE", "INPUT", "-o", "OUT")
             remedy = _("queue the dataset with: {command}").format(command=submit)
             raise ConfigError(
-                _("--forever works off all that is queued"), where="run", remedy=remedy
+                _("--forever processes all that is queued"), where="run", remedy=remedy
             )
         if self.job:
             return

@@ -71,7 +71,7 @@ def run(
     no_wait: NoWait = False,
     forever: Forever = False,
 ) -> int:
-    """Queue a dataset, work it off, write the results; repeatable."""
+    """Queue a dataset, process it, write the results; repeatable."""
     from runner.app.submitting.reuse_policy import ReusePolicy
     from runner.cli.output_target import OutputTarget
     from runner.cli.run_action import RunRequest, run_batches

@@ -46,12 +46,12 @@ def serve(
 
 @key.callback()
 def keys() -> None:
-    """Look after the keys of clients: with one in the database, only those are served."""
+    """Manage the keys of clients; once there is a key, only clients with a key are served."""
 
 
 @key.command("add", epilog=examples("midnight serve key add laptop"))
 def key_add(context: typer.Context, name: ClientName) -> int:
-    """Make a key for a client, and print it this once; an older one of it is void."""
+    """Make a key for a client, and print it this once; it replaces its old key."""
     from runner.cli.serve_action import add_key
 
     session = session_of(context)
@@ -101,13 +101,13 @@ def key_list(context: typer.Context) -> int:
 
 @key.command("remove", epilog=examples("midnight serve key remove laptop"))
 def key_remove(context: typer.Context, name: ClientName) -> int:
-    """Accept a client's key no more."""
+    """Revoke a client's key."""
     session = session_of(context)
     left = session.query(lambda midnight: midnight.gateway().clients.remove_key(name))
     if session.json:
         print_json({"client": name, "removed": True, "keys_left": left})
         return exit_codes.DONE
-    session.print(_("the key of {name} is void").format(name=name))
+    session.print(_("the key of {name} is revoked").format(name=name))
     if not left:
         add = session.command("serve", "key", "add")
         session.print(

@@ -130,7 +130,7 @@ def install(service: Service, options: Sequence[str]) -> list[str]:
     except ConfigError as error:
         if is_new:
             service.path.unlink(missing_ok=True)
-        remedy = _("mend that, or add this with crontab -e: {line}").format(line=cron_line(options))
+        remedy = _("fix that, or add this with crontab -e: {line}").format(line=cron_line(options))
         raise ConfigError(error.what, remedy=remedy) from None
     if service.kind == "systemd":
         tokens = _(

@@ -165,7 +165,7 @@ def _job_for_own_data(
 
 @db.callback(invoke_without_command=True)
 def database(context: typer.Context) -> None:
-    """Look after the database: its place, its health, a copy, what it could not store."""
+    """Maintain the database: its place, its health, a copy, what it could not store."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -192,7 +192,7 @@ def db_check(context: typer.Context) -> int:
     elif wrong:
         session.print(*wrong, _("restore a copy, or report this: it should never happen"))
     else:
-        session.print(_("{db} is whole").format(db=session.settings.db))
+        session.print(_("no defects found in {db}").format(db=session.settings.db))
     return exit_codes.FAILED if wrong else exit_codes.DONE
 
 

@@ -175,7 +175,7 @@ def _settled_gate(
     if before.limit_trial is LimitTrial.UNDER_WAY and gate.reason is ParkReason.SPENT:
         gate = replace(gate, parked_until=max(gate.parked_until, before.resets_at))
     if until is not None and gate.parked_until < until:
-        why = verdict.why or "nothing is left, as the provider tells"
+        why = verdict.why or "the provider reports that nothing is left"
         gate = gates.park(gate, until, ParkReason.SPENT, why, probe=probe)
     return gate
 

@@ -116,7 +116,7 @@ def _checked(data: bytes) -> Image | Unfit:
     if media_type is not None:
         return Image(data, media_type)
     what = f"it begins {data[:16]!r}" if data else "it is empty"
-    return Unfit(f"this is no {magic.KNOWN}: {what}")
+    return Unfit(f"this is not a {magic.KNOWN} image: {what}")
 
 
 def _too_large(limit_bytes: int) -> Unfit:

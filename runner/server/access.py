@@ -78,7 +78,7 @@ class Access:
         key = _bearer(header(scope, b"authorization"))
         client = await self._clients.find(key)
         if client is None:
-            message = "this is no key of this server; midnight serve key add NAME makes one"
+            message = "the server does not know this key; midnight serve key add NAME makes one"
             raise Problem(Refusal(401, message, INVALID, "invalid_api_key"))
         if not self._clients.need_keys:
             self._check_site(scope)

@@ -93,7 +93,7 @@ async def read_form(
                     break
             parser.finalize()
         except FormParserError as error:
-            raise invalid(f"this is no form: {error}") from None
+            raise invalid(f"the request is not a valid form: {error}") from None
         if not reader.is_complete:
             raise invalid("the form is cut off")
         return reader.form

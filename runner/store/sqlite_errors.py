@@ -120,7 +120,7 @@ _NOT_OPENED = _Complaint(
     gettext_noop("check the path and its permissions, or {elsewhere}"),
 )
 _DAMAGED = _Complaint(StoreError, gettext_noop("the database is damaged"), _RESTORE)
-_NO_DATABASE = _Complaint(StoreError, gettext_noop("the file is no database"), _ELSEWHERE)
+_NO_DATABASE = _Complaint(StoreError, gettext_noop("the file is not a database"), _ELSEWHERE)
 # "no such column", and columns of other types: the file has another program's tables of the same
 # names.
 _NOT_OURS = _Complaint(StoreError, gettext_noop("this is not a database of this program"), _RESTORE)

@@ -9,7 +9,7 @@ from runner.language import _
 
 # Patterns of failure messages with their remedies; the first match is used.
 FILTERED = _(
-    "the provider's filter of contents refuses these rows: another model may not, or leave them "
+    "the provider's content filter refuses these rows: another model may not, or leave them "
     "out with --where"
 )
 TOO_LONG = _("the row is too long for the model: shorten it, or name a model with a larger context")

@@ -21,8 +21,8 @@ SOURCES = {
     Source.PRESET: _("limit as published"),
     Source.CONFIGURED: _("limit as configured"),
     Source.REFUSAL: _("limit learned from a refusal"),
-    Source.HEADER: _("told by the provider"),
-    Source.BALANCE: _("told by the balance"),
+    Source.HEADER: _("from a reply header"),
+    Source.BALANCE: _("from the balance endpoint"),
 }
 LEARNED = {
     Source.PRESET: _("as published"),
@@ -99,14 +99,14 @@ def owner(window: Window) -> str:
 
 
 def balance(state: Credits, now: int, zone: tzinfo | None = None) -> str:
-    """Returns ``180.5 credits, 20 frozen (told at 09:20); about 130 of them expire by 09:12``."""
+    """Returns ``180.5 credits, 20 frozen (as of 09:20); about 130 of them expire by 09:12``."""
     frozen = (
         _(", {frozen} frozen").format(frozen=fmt.amount(state.frozen, Unit.CREDITS))
         if state.frozen
         else ""
     )
     less = _(", less our calls since") if state.since else ""
-    at = _("told at {when}{less}").format(when=fmt.when(state.at, now, zone), less=less)
+    at = _("as of {when}{less}").format(when=fmt.when(state.at, now, zone), less=less)
     text = _("{available} credits{frozen} ({at})").format(
         available=fmt.amount(state.available, Unit.CREDITS), frozen=frozen, at=at
     )
@@ -185,7 +185,7 @@ def refused(window: Window) -> str:
     else:
         template = _(
             "{account}: the provider refuses this account{reply}; "
-            "mend it or its token, then run again"
+            "fix the account or its token, then run again"
         )
     reply = quote(window.gate.why)
     return template.format(account=window.account, reply=reply, verify=VERIFY)

@@ -23,7 +23,9 @@ def _refused(reason: Waiting, _moment: str) -> str:
         return _("{told}; the token may be good: {verify}, then one probe goes first").format(
             told=sentence, verify=VERIFY
         )
-    return _("{told}; mend it or its token, then one probe goes first").format(told=sentence)
+    return _("{told}; fix the account or its token, then one probe goes first").format(
+        told=sentence
+    )
 
 
 def explain_wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
@@ -132,7 +134,7 @@ def _ambiguous(reason: Waiting, moment: str) -> str:
     sentence = _(
         "refused for pace or for allowance, the provider does not say which{reply}"
     ).format(reply=quote(reason.why))
-    return _("{told}; one probe at {moment} tells").format(told=sentence, moment=moment)
+    return _("{told}; one probe at {moment} decides").format(told=sentence, moment=moment)
 
 
 def _offline(reason: Waiting, moment: str) -> str:
@@ -199,7 +201,7 @@ def _in_flight(_reason: Waiting, _moment: str) -> str:
 
 
 def _concurrency(_reason: Waiting, _moment: str) -> str:
-    return _("that is as many at once as the provider bears")
+    return _("the provider accepts no more calls at once")
 
 
 def _pace(reason: Waiting, moment: str) -> str:

@@ -209,8 +209,8 @@ def test_every_copy_is_kept(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("models: [", "not YAML, line 1"),
-        ("- a\n- b\n", "no mapping"),
-        ("models: 7\n", "models is no list"),
+        ("- a\n- b\n", "not a mapping"),
+        ("models: 7\n", "models is not a list"),
         ("models: &a [*b]\n", "not YAML"),
     ],
 )

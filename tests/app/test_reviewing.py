@@ -168,7 +168,7 @@ def test_rows_that_ask_the_same_are_answered_and_taken_back_together(tmp_path: P
 @pytest.mark.parametrize(
     ("number", "answer", "error", "said"),
     [
-        (2, "splendid", InputError, "no valid answer: the reply is not one of the labels"),
+        (2, "splendid", InputError, "not a valid answer: the reply is not one of the labels"),
         (2, "positive or negative", InputError, "not one of the labels"),
         (2, "", InputError, "the reply is empty"),
         (4, P, InputError, "row 4 has no answer yet"),

@@ -108,7 +108,7 @@ def test_an_empty_queue_says_how_to_begin(midnight: Any) -> None:
     assert "midnight submit" in midnight("run").err + midnight("report").out + "midnight submit"
 
 
-def test_plan_reckons_and_spends_nothing(midnight: Any, work: Any) -> None:
+def test_plan_spends_nothing(midnight: Any, work: Any) -> None:
     assert "distinct requests  6" in midnight("plan", *work).out
     found = midnight("plan", *work, "--json").json
     assert (found["rows"], found["distinct_requests"], found["calls"], found["days"]) == (
@@ -179,7 +179,7 @@ def test_init_copies_once_and_never_replaces(midnight: Any, tmp_path: Path) -> N
 
 def test_the_database_is_found_checked_and_copied(queued: Any, tmp_path: Path) -> None:
     assert queued("db", "path").out == f"{tmp_path / 'midnight.db'}\n"
-    assert "is whole" in queued("db", "check").out
+    assert "no defects found in" in queued("db", "check").out
     assert queued("db", "check", "--json").json["ok"] is True
     assert queued("db", "backup", "copy.db").code == 0
     assert queued("status", "--db", "copy.db", "--json").json["batches"][0]["rows"] == 6

@@ -25,7 +25,7 @@ def spender(midnight: Any, work: Any, provider: Any, monkeypatch: pytest.MonkeyP
 def test_quota_tells_the_balance_and_what_of_it_expires(spender: Any) -> None:
     said = spender("quota").out
     assert "…" not in said
-    assert "modelscope: 244 credits (told at " in said
+    assert "modelscope: 244 credits (as of " in said
     assert "about 244 of them expire by" in " ".join(said.split())
     assert max(map(len, said.splitlines())) <= 80
     by_unit = {line["unit"]: line for line in spender("quota", "--json").json}
@@ -64,7 +64,7 @@ def test_status_says_that_a_grant_needs_a_login(midnight: Any, work: Any, provid
     said = midnight("run", *work, "--no-wait")
     assert (said.code, "a grant needs a login" in said.out) == (3, True)
     assert "a grant needs a login" in " ".join(midnight("status", "--why").out.split())
-    assert "0 credits (told at" in midnight("quota").out
+    assert "0 credits (as of" in midnight("quota").out
     assert "0 to spend" in midnight("doctor").out
 
 

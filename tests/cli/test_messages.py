@@ -134,17 +134,17 @@ def test_a_balance_tells_what_is_frozen_and_what_expires_by_when_and_how_that_is
     seen = (NOW - 48 * MINUTE_MS, NOW - 33 * MINUTE_MS)
     told = Credits(NOW, 180_500, 20_000, 0, Expiry(130_400, NOW + 24 * H, seen))
     assert messages.balance(told, NOW + 1, UTC) == (
-        "180.5 credits, 20 frozen (told at 08:48); about 130 of them expire by 08:48 tomorrow "
+        "180.5 credits, 20 frozen (as of 08:48); about 130 of them expire by 08:48 tomorrow "
         "(estimate: a grant was seen between 08:00 and 08:15)"
     )
     unseen = Credits(NOW, 500, 0, 9_000, Expiry(500, NOW + 24 * H, None))
     assert "fewer than 1 of them" in messages.balance(unseen, NOW + 1, UTC)
     assert "before anybody looked" in messages.balance(unseen, NOW + 1, UTC)
-    assert "0.5 credits (told at 08:48, less our calls since); " in messages.balance(
+    assert "0.5 credits (as of 08:48, less our calls since); " in messages.balance(
         unseen, NOW + 1, UTC
     )
     none = Credits(NOW, 0, 0, 0, None)
-    assert messages.balance(none, NOW + 1, UTC) == "0 credits (told at 08:48)"
+    assert messages.balance(none, NOW + 1, UTC) == "0 credits (as of 08:48)"
     unknown = Credits(NOW, 500, 0, 0, None)
     assert "none of them is known to expire" in messages.balance(unknown, NOW + 1, UTC)
 

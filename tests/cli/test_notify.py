@@ -160,7 +160,7 @@ def test_what_cannot_be_sent_is_told_and_ends_no_run(
 
 
 def test_wrong_tables_are_refused_without_their_secrets(midnight: Any) -> None:
-    assert "nobody is to be told" in midnight("notify", "test").err
+    assert "no notification channel is configured" in midnight("notify", "test").err
     for line in (
         'secret = "hunter2"',
         'apprise = ["slack://hunter2"]',

@@ -214,7 +214,7 @@ def test_several_files_are_one_batch(midnight: Any) -> None:
         (("job.toml", "data.csv", "--model", "m"), "--model is for requests"),
         (("job.toml", "data.csv", "-o", "x.csv", "--errors", "y.jsonl"), "leave out --errors"),
         (("job.toml", "data.csv", "--errors", "y.jsonl"), "--errors goes with -o"),
-        (("data.csv",), "this is no job file"),
+        (("data.csv",), "this is not a job file"),
         (("asked.jsonl", "-o", "asked.jsonl"), "would replace the dataset"),
         (("asked.jsonl", "-o", "x.jsonl", "--errors", "asked.jsonl"), "would replace the dataset"),
         (("asked.jsonl", "data.csv"), "data.csv"),

@@ -156,7 +156,7 @@ def test_an_answer_is_written_and_one_that_is_none_is_refused_and_kept_to_be_men
     assert found.answers == {2: M}
     (refused,) = {one.note for one in found.screens if one.is_error}
     assert refused == (
-        'this is no valid answer: the reply is not one of the labels: "neutr"; '
+        'this is not a valid answer: the reply is not one of the labels: "neutr"; '
         "one of: positive, negative, neutral"
     )
 
@@ -168,7 +168,7 @@ def test_several_labels_are_chosen_and_saved(db: Path) -> None:
     assert found.rows == [2, 3, None]
     assert found.answers == {2: "[]", 3: '["a","c"]'}
     assert [one.note for one in found.screens if one.is_error] == [
-        "this is no valid answer: the reply has 3 of the labels, not 0 to 2; one of: a, b, c"
+        "this is not a valid answer: the reply has 3 of the labels, not 0 to 2; one of: a, b, c"
     ]
 
 

@@ -39,8 +39,8 @@ def test_it_is_written_with_a_copy_of_what_was_there(midnight: Midnight) -> None
     [
         (("nothing",), "cherry-studio, open-webui"),
         (("openai-python", "--write"), "reads no file"),
-        (("litellm", "--url", "localhost"), "no address"),
-        (("litellm", "--url", "ftp://h"), "no address"),
+        (("litellm", "--url", "localhost"), "not the address"),
+        (("litellm", "--url", "ftp://h"), "not the address"),
     ],
 )
 def test_what_cannot_be_is_told(midnight: Midnight, words: tuple[str, ...], told: str) -> None:

@@ -35,7 +35,7 @@ def test_a_known_limit_is_shown_whatever_it_counts() -> None:
     told = replace(TOKENS, limit=6000, limit_source=Source.HEADER)
     assert lines(*UNKNOWN[:4], told) == [
         "mine: 500 calls spent (limit not known yet)",
-        "m: 500 of 6,000 tokens spent in any 1 min (told by the provider)",
+        "m: 500 of 6,000 tokens spent in any 1 min (from a reply header)",
     ]
 
 

@@ -198,7 +198,7 @@ def test_no_finish_is_told_while_the_provider_refuses_and_none_to_the_second() -
     viewer = RunViewer()
     throttled = Waiting(1, ParkReason.THROTTLED, "", NOW + 30_000)
     finish = viewer.view(progress(0, throttled), NOW).finish
-    assert finish == "cannot be told while the provider asks for a slower pace"
+    assert finish == "unknown while the provider asks for a slower pace"
     soon = Forecast(3, 1, NOW + 65_000, 2000, 1988)
     told = viewer.view(progress(0, forecast=soon), NOW).finish
     assert re.fullmatch(r"about \d\d:\d\d( tomorrow)?", told)

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import anyio
 import httpx
+import pytest
 
 from runner.core.demand import Rules
 from runner.core.pacing import Pace
+from runner.engine.handlers.base import JobRow
+from runner.engine.handlers.chat import BROKE_OFF, ChatHandler
 from runner.engine.run import Run, RunOptions
 from runner.jobfile import parse
 from runner.store import batch_updates
@@ -51,3 +54,14 @@ def test_limits_that_are_changed_while_a_batch_runs_count_from_then_on(tmp_path:
         )
 
     simulate(tmp_path, story)
+
+
+@pytest.mark.parametrize("why", [BROKE_OFF, "the reply broke off at its limit of tokens"])
+def test_a_truncated_reply_gets_more_room_whichever_release_stored_it(
+    tmp_path: Path, why: str
+) -> None:
+    job = parse(JOB.format(model=MODEL) + "[parameters]\nmax_tokens = 10\n", "letters.toml")
+    row = JobRow('{"text": "a"}', (("a", f'{why}: "a…"'),))
+    question = anyio.run(ChatHandler(job, tmp_path).prepare, row)
+    assert question.broke_off
+    assert all("broke off" not in str(message) for message in question.messages)

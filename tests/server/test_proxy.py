@@ -193,7 +193,7 @@ def test_requests_that_are_wrong_are_told_so(
 def test_nothing_is_told_of_the_token_nor_of_keys(serving: Serving, tmp_path: Path) -> None:
     with serving() as served:
         key = served.add_key("laptop")
-        with pytest.raises(openai.AuthenticationError, match="no key of this server"):
+        with pytest.raises(openai.AuthenticationError, match="does not know this key"):
             chat(served)
         answer = served.client(key).chat.completions.create(model=MODEL, messages=HI)
         assert answer.choices

@@ -90,7 +90,7 @@ def test_an_answer_that_broke_off_is_asked_for_once_more_with_more_room(
 def test_an_answer_that_breaks_off_again_is_none(tmp_path: Path, job: str, asked: int) -> None:
     rows, calls, _ = run(tmp_path, 1, job + CAPPED, lambda _body: answered("a", "length"))
     assert (rows[0].answer, len(calls)) == (None, asked)
-    assert 'broke off at its limit of tokens: "a…"; raise max_tokens' in (rows[0].error or "")
+    assert 'broke off at its token limit: "a…"; raise max_tokens' in (rows[0].error or "")
 
 
 @pytest.mark.parametrize(("job", "asked"), [(LABEL, 3), (NUMBER, 3), (JOB, 1)])
@@ -105,7 +105,7 @@ def test_without_a_cap_of_ours_a_text_is_not_asked_for_again(
 def test_an_answer_that_a_filter_stopped_is_none(tmp_path: Path) -> None:
     rows, calls, _ = run(tmp_path, 1, JOB, lambda _body: answered("The", "content_filter"))
     assert (rows[0].answer, len(calls)) == (None, 1)
-    assert "filter of contents" in (rows[0].error or "")
+    assert "content filter" in (rows[0].error or "")
 
 
 def test_an_answer_that_failed_on_the_way_is_tried_again(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ TOLD: dict[str, tuple[type[StoreError], str]] = {
     "SQLITE_READONLY_DBMOVED": (MovedDatabaseError, "moved, deleted"),
     "SQLITE_CANTOPEN": (StoreError, "cannot be opened"),
     "SQLITE_CORRUPT": (StoreError, "damaged"),
-    "SQLITE_NOTADB": (StoreError, "no database"),
+    "SQLITE_NOTADB": (StoreError, "file is not a database"),
     "SQLITE_ERROR": (StoreError, "not a database of this program"),
 }
 WORDS = {word for _, word in TOLD.values()}

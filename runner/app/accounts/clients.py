@@ -83,7 +83,9 @@ class Clients:
             what = _(
                 'a client\'s name is a line of up to {most} characters, not "{nobody}"'
             ).format(most=LONGEST_NAME, nobody=NOBODY)
-            raise ConfigError(what, where=name[:LONGEST_NAME], remedy=_("name it as laptop"))
+            raise ConfigError(
+                what, where=name[:LONGEST_NAME], remedy=_("use a name such as laptop")
+            )
         key = PREFIX + secrets.token_urlsafe(32)
         async with self._database.write() as connection:
             await client_keys.keep(connection, ClientKey(name, hashed(key), now))

@@ -94,7 +94,7 @@ def file_name(name: str) -> str:
     kept = f"{stem[: max(1, _LONGEST_NAME - len(dot + suffix))]}{dot}{suffix}"[:_LONGEST_NAME]
     if not stem or kept in {".", ".."}:
         raise InputError(
-            _("{name!r} is no name of a file").format(name=name[:_LONGEST_NAME]),
+            _("{name!r} is not the name of a file").format(name=name[:_LONGEST_NAME]),
             remedy=_("rename the file"),
         )
     return kept

@@ -47,7 +47,7 @@ class Activity(StrEnum):
     NOTHING = ""
     RECEIVING = gettext_noop("receiving")
     CHECKING = gettext_noop("reading")
-    PLANNING = gettext_noop("reckoning")
+    PLANNING = gettext_noop("planning")
     TRYING = gettext_noop("trying")
     QUEUEING = gettext_noop("queueing")
 
@@ -265,7 +265,7 @@ class Drafts:
             draft.problem, draft.problem_field = error, _field_of(error)
         except Exception:
             log.exception("a dataset that was handed in could not be worked on")
-            what, remedy = _("the server has a defect"), _("the log of midnight serve tells more")
+            what, remedy = _("the server has a defect"), _("see the log of midnight serve")
             draft.problem, draft.problem_field = EngineError(what, remedy=remedy), Field.DATASET
         finally:
             draft.end()
@@ -292,7 +292,7 @@ class Drafts:
 
     async def _queue(self, draft: Draft) -> None:
         if draft.submission is None:
-            raise JobFileError(_("it is not right yet"), remedy=_("correct what is wrong first"))
+            raise JobFileError(_("the draft has errors"), remedy=_("correct what is wrong first"))
         draft.doing = Activity.QUEUEING
         draft.queued = await self._midnight.submit(draft.submission, partial(_set_progress, draft))
         self._changed()

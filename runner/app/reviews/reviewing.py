@@ -145,7 +145,7 @@ def answer_of(spec: AnswerSpec, text: str) -> str:
 
 def _invalid_message(found: Invalid) -> str:
     """Returns the error message for an invalid answer of a reviewer."""
-    return _("this is no valid answer: {reason}").format(reason=found.reason)
+    return _("this is not a valid answer: {reason}").format(reason=found.reason)
 
 
 def _remedy(spec: AnswerSpec) -> str | None:

@@ -126,9 +126,9 @@ class EventFinder:
 def _refused(account: str, why: str, at: int) -> Event:
     """Returns the event of an account that the provider refuses."""
     said = f' ("{why}")' if why else ""
-    text = _("the provider refuses the account {account}{said}; mend it or its token").format(
-        account=account, said=said
-    )
+    text = _(
+        "the provider refuses the account {account}{said}; fix the account or its token"
+    ).format(account=account, said=said)
     return Event("refused", f"refused {account} {at // DAY_MS}", text, at, {"account": account})
 
 

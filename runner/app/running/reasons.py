@@ -37,7 +37,7 @@ REASONS = (
     gettext_noop("the reply's JSON cannot be read: {error}"),
     gettext_noop("the reply's JSON cannot be validated: {error}"),
     gettext_noop("there are too many values to choose from"),
-    gettext_noop("the reply contains half a character"),
+    gettext_noop("the reply contains an unpaired surrogate"),
     gettext_noop("the reply contains no numbered answers: {error}"),
     gettext_noop("the reply contains no numbered answers"),
     gettext_noop("the reply numbers the items from 0"),
@@ -57,11 +57,11 @@ REASONS = (
     gettext_noop("a number is too large"),
     gettext_noop("a number is too long"),
     gettext_noop("the key {name} appears twice"),
-    gettext_noop("the reply broke off at its limit of tokens: {shown}; {remedy}"),
+    gettext_noop("the reply broke off at its token limit: {shown}; {remedy}"),
     gettext_noop("set max_tokens under [parameters]"),
     gettext_noop("raise {names} under [parameters]"),
-    gettext_noop("the reply broke off at its limit of tokens"),
-    gettext_noop("the provider's filter of contents stopped the reply"),
+    gettext_noop("the reply broke off at its token limit"),
+    gettext_noop("the provider's content filter stopped the reply"),
     gettext_noop("the reply holds no vector for it"),
     gettext_noop("the reply holds no image"),
     gettext_noop("the image was not made within ten minutes"),
@@ -100,6 +100,11 @@ REASONS = (
     gettext_noop("this is not a {known} image"),
     gettext_noop("the image has {size} bytes, and at most {limit} are allowed"),
     gettext_noop("the image has {width} x {height} pixels, more than can be decoded safely"),
+    # Earlier releases stored these.
+    gettext_noop("the reply contains half a character"),
+    gettext_noop("the reply broke off at its limit of tokens: {shown}; {remedy}"),
+    gettext_noop("the reply broke off at its limit of tokens"),
+    gettext_noop("the provider's filter of contents stopped the reply"),
 )
 
 

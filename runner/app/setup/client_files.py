@@ -64,7 +64,7 @@ def check_has_file(program: str) -> None:
     """
     if program not in _FILES:
         what = _("{program} reads no file in which this could be written").format(program=program)
-        remedy = _("enter what this shows: {command}; a file have {others}").format(
+        remedy = _("follow the steps of {command}; only {others} have a settings file").format(
             command=invocation.command("setup", program), others=", ".join(_FILES)
         )
         raise ConfigError(what, where="--write", remedy=remedy)
@@ -177,12 +177,12 @@ def _in_yaml(
         line = mark.line + 1 if mark else 1
         raise _NotUnderstood(_("this is not YAML, line {line}").format(line=line)) from None
     if not isinstance(data, dict):
-        raise _NotUnderstood(_("this is no mapping of settings"))
+        raise _NotUnderstood(_("this is not a mapping of settings"))
     if not data.get(key):
         data[key] = CommentedSeq()
     entries = data[key]
     if not isinstance(entries, list):
-        raise _NotUnderstood(_("{key} is no list").format(key=key))
+        raise _NotUnderstood(_("{key} is not a list").format(key=key))
     for model in models:
         known = [one for one in entries if isinstance(one, dict) and is_ours(one, model)]
         if known:
@@ -226,7 +226,8 @@ def _read(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except UnicodeDecodeError:
-        raise ConfigError(_("this is not UTF-8"), where=str(path), remedy=_("save it so")) from None
+        remedy = _("save the file as UTF-8")
+        raise ConfigError(_("this is not UTF-8"), where=str(path), remedy=remedy) from None
     except OSError as error:
         what = _("the file cannot be read ({reason})").format(reason=error.strerror)
         remedy = _("name another with --file")

@@ -13,7 +13,7 @@ from runner.wording import fmt
 def deleted(pruned: Pruned, *, dry_run: bool = False) -> RenderableType:
     """Renders a line for each batch, and the space returned."""
     if not pruned.batches:
-        return Text(_("no batch is that old and over; nothing was deleted"))
+        return Text(_("no finished batch is that old; nothing was deleted"))
     verb = _("would be deleted") if dry_run else _("is deleted")
     lines = [
         Text(

@@ -132,7 +132,7 @@ class RunViewer:
         if forecast is None or (progress.paused and not progress.batches):
             return ""
         if (hindrance := wait_messages.hindrance(progress.waiting)) is not None:
-            return _("cannot be told while {hindrance}").format(hindrance=hindrance)
+            return _("unknown while {hindrance}").format(hindrance=hindrance)
         text = messages.finish(forecast, now, self._zone)
         if due := credit_messages.login_due(forecast, now, self._zone):
             text = f"{text}{fmt.SEMICOLON}{due}"

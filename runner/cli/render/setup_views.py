@@ -30,7 +30,8 @@ def checks(results: Sequence[Check]) -> RenderableType:
         if check.remedy and not check.ok:
             grid.add_row("", "", Text(_("try: {remedy}").format(remedy=check.remedy), "yellow"))
     wrong = sum(check.ok is False for check in results)
-    verdict = Text(_("{things} to mend").format(things=fmt.count(wrong, "thing")), "bold red")
+    problems = fmt.count(wrong, "problem")
+    verdict = Text(_("{problems} to fix").format(problems=problems), "bold red")
     return Group(grid, verdict if wrong else Text(_("all is well"), "bold green"))
 
 

@@ -26,8 +26,10 @@ from runner.jobfile import (
 from runner.providers.call_result import CallResult
 from runner.providers.endpoint import Endpoint
 
-BROKE_OFF = "the reply broke off at its limit of tokens"
-FILTERED = "the provider's filter of contents stopped the reply"
+BROKE_OFF = "the reply broke off at its token limit"
+FILTERED = "the provider's content filter stopped the reply"
+# How `BROKE_OFF` begins in every release: earlier ones stored another end of the sentence.
+_BROKE_OFF_BEGINS = "the reply broke off at its "
 # The parameters that limit how long an answer may be.
 _CAPS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 # The factor by which the limits of the job file are raised after an answer was truncated by them.
@@ -65,11 +67,12 @@ class ChatHandler:
     async def prepare(self, row: JobRow) -> _Question:
         """Returns the messages for a row, with earlier invalid replies and their faults."""
         values = exact_json.loads(row.body)
-        broke_off = any(why.startswith(BROKE_OFF) for _, why in row.invalid_replies)
+        broke_off = any(why.startswith(_BROKE_OFF_BEGINS) for _, why in row.invalid_replies)
         asked = [
             InvalidReply(reply, why)
             for reply, why in row.invalid_replies
-            if not (self._caps and why.startswith(BROKE_OFF))  # those get a higher limit instead
+            # A truncated reply gets a higher limit instead.
+            if not (self._caps and why.startswith(_BROKE_OFF_BEGINS))
         ]
         named = messages = self._prompt.messages(values, asked)
         if self._jobfile.prompt.image_templates:

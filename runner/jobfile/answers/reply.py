@@ -191,7 +191,7 @@ def _storable(answer: Valid | Invalid) -> Valid | Invalid:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return Invalid("the reply contains half a character")
+        return Invalid("the reply contains an unpaired surrogate")
     return answer
 
 

@@ -120,7 +120,7 @@ def _proxy(text: str, variable: str) -> str:
         what = _("there are no proxies of the scheme {scheme}://").format(scheme=scheme)
         raise ConfigError(what, where=where, remedy=remedy)
     if not _has_host(f"{scheme}://{rest}"):
-        raise ConfigError(_("this is no URL of a proxy"), where=where, remedy=remedy)
+        raise ConfigError(_("this is not the URL of a proxy"), where=where, remedy=remedy)
     return f"{scheme}://{rest}"
 
 

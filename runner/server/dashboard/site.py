@@ -288,7 +288,7 @@ async def read_fields(request: Request) -> Fields:
     try:
         fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:
-        raise HTTPException(400, _("this is no form")) from None
+        raise HTTPException(400, _("the request is not a valid form")) from None
     return {name: values[-1] for name, values in fields.items()}
 
 
@@ -321,7 +321,7 @@ async def _broken(_request: Request, error: Exception) -> Response:
 
 async def _defect(_request: Request, error: Exception) -> Response:
     log.error("a page could not be made", exc_info=error)
-    return _error(500, _("this page has a defect"), _("the log of midnight serve tells more"))
+    return _error(500, _("this page has a defect"), _("see the log of midnight serve"))
 
 
 def _error_of(error: Exception, status: int) -> Response:
