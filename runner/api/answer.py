@@ -91,6 +91,10 @@ class Answer(Generic[T]):
 
         If your own validator refuses an answer that fits the schema, the row has failed, with the
         validator's message; it is not asked again.
+
+        Raises:
+            pydantic.errors.PydanticUserError: Pydantic does not support the type, or the type has
+                no JSON Schema.
         """
         if form is None or isinstance(form, Mapping):
             return Answer({"kind": "json", "schema": form and dict(form)}, orjson.loads)

@@ -114,7 +114,11 @@ class Job(Generic[T]):
         parameters: Mapping[str, Any] | None = None,
         pack: int | None = None,
     ) -> Job[list[float]]:
-        """Returns a job for embeddings of the template `text`, with `pack` texts in one call."""
+        """Returns a job for embeddings of the template `text`, with `pack` texts in one call.
+
+        Raises:
+            JobFileError: An argument is invalid.
+        """
         job = {"kind": "embedding", "name": name, "pack": pack, **_models(model)}
         return _other(job, text, parameters, {}, cast("Reader[list[float]]", orjson.loads))
 
@@ -127,7 +131,11 @@ class Job(Generic[T]):
         name: str = "images",
         parameters: Mapping[str, Any] | None = None,
     ) -> Job[Path]:
-        """Returns a job for images of the template `text`; answers are the files in `folder`."""
+        """Returns a job for images of the template `text`; answers are the files in `folder`.
+
+        Raises:
+            JobFileError: An argument is invalid.
+        """
         job = {"kind": "image", "name": name, **_models(model)}
         images = {"folder": os.fspath(Path(folder).absolute())}
         return _other(job, text, parameters, images, Path)

@@ -130,6 +130,9 @@ class Midnight:
         Raises:
             InputError: A row is invalid; nothing is queued.
             JobFileError: The job reads a key that the rows lack.
+            ConfigError: No account serves the model, or a package is missing; nothing is queued.
+            OutputError: The folder of the images cannot be written; nothing is queued.
+            StoreError: The database cannot be read or written.
         """
         async with submission_of(self._program.settings, job.jobfile, rows) as submission:
             submitted = await self._program.submit(submission)
@@ -173,6 +176,8 @@ class Midnight:
         Raises:
             UnauthorisedError: The provider refuses the token or the account.
             ConfigError: A token is missing, or no account serves the model.
+            StoreError: The database cannot be read or written.
+            EngineError: The engine has a defect.
         """
         family = await self._program.family(batch.stored)
         feed = ResultFeed(self._program.reading, family)
@@ -204,7 +209,10 @@ class Midnight:
         progress: bool | None = False,
         on_progress: OnProgress | None = None,
     ) -> Batch[T]:
-        """Runs the batch until every row has succeeded or failed; returns it, refreshed.
+        """Runs the batch until every row has succeeded or failed, or the run ends earlier.
+
+        Without `wait`, the run ends when the allowance is spent. The returned batch is refreshed;
+        `batch.left` is the number of remaining jobs.
 
         Args:
             batch: The batch.
@@ -216,6 +224,8 @@ class Midnight:
         Raises:
             UnauthorisedError: The provider refuses the token or the account.
             ConfigError: A token is missing, or no account serves the model.
+            StoreError: The database cannot be read or written.
+            EngineError: The engine has a defect.
         """
         with progress_bar(on_progress, wanted=progress) as tell:
             await self._drain(batch, wait=wait, pace=pace, tell=tell)
@@ -278,21 +288,37 @@ class Midnight:
         return [allowance_of(line) for line in await self._program.quota()]
 
     async def retry(self, batch: Batch[Any]) -> int:
-        """Queues the failed rows again; returns their number."""
+        """Queues the failed rows again; returns their number.
+
+        Raises:
+            OutputError: The rows are queued, but the output cannot be written.
+        """
         queued = await self._program.retry(batch.stored)
         await self.refresh(batch)
         return queued
 
     async def pause(self, batch: Batch[Any]) -> None:
-        """Pauses the batch: no process starts more calls for it."""
+        """Pauses the batch: no process starts more calls for it.
+
+        Raises:
+            OutputError: The batch is paused, but the output cannot be written.
+        """
         await self._set_state(batch, BatchState.PAUSED)
 
     async def resume(self, batch: Batch[Any]) -> None:
-        """Activates a paused or cancelled batch, so that a run continues it."""
+        """Activates a paused or cancelled batch, so that a run continues it.
+
+        Raises:
+            OutputError: The batch is active, but the output cannot be written.
+        """
         await self._set_state(batch, BatchState.ACTIVE)
 
     async def cancel(self, batch: Batch[Any]) -> None:
-        """Cancels the remaining rows of the batch; its results are kept."""
+        """Cancels the remaining rows of the batch; its results are kept.
+
+        Raises:
+            OutputError: The batch is cancelled, but the output cannot be written.
+        """
         await self._set_state(batch, BatchState.CANCELLED)
 
     def stop(self) -> None:

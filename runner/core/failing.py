@@ -1,4 +1,4 @@
-"""Batches of which too many rows fail: a person is to look before more calls are spent on them."""
+"""Decides when a batch pauses because too large a share of its rows has failed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class EndedRows:
         """Returns why the batch is to be paused; empty if it may go on.
 
         Args:
-            most_failed: The largest share of failed rows, from 0 to 1.
+            most_failed: The share of failed rows, from 0 to 1, above which the batch pauses.
         """
         ended = self.succeeded + self.failed
         if ended < JUDGED_ROWS or self.failed <= most_failed * ended:

@@ -90,7 +90,8 @@ def forecast(
         now: The present moment (ms since the epoch).
         call_ms: The time between the ends of two calls at full speed, in ms.
         most: How many calls the user allows in all; None for any number.
-        daily_grants: The credits that each account is granted a day, if somebody logs in.
+        daily_grants: The thousandths of a credit that each account is granted a day, if somebody
+            logs in.
     """
     states = _changed(states, _as_shut)
     fastest = max(call_ms, *(_flow_ms(state) for state in states.values()), 1)

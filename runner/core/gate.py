@@ -2,7 +2,7 @@
 
 A gate is open, shut until a moment, or waiting for its probe: the single call whose success opens
 it. Every calendar window starts with a probe, so that a late reset costs one refusal only.
-Amounts and counts are in window.py.
+Amounts and counts are in window.py. Moments are ms since the epoch.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ MOST_TRIES = 3
 # for: a late reset, an allowance that somebody else may have spent, a limit that may be raised.
 MOST_REFUSALS = 4
 
-# "We have to rate limit you" clears in seconds to 15 minutes (seen in public issues).
+# ModelScope's "We have to rate limit you" clears in seconds to 15 minutes, by reports in public
+# issues as of 2026-11.
 THROTTLE_WAITS_MS = (5_000, 40_000, 120_000, 300_000, 900_000)
 AMBIGUOUS_WAIT_MS = 60_000
 # A model that is gone may be served again one day; each probe costs a call.

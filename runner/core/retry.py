@@ -33,7 +33,12 @@ MAX_FREE_PROBES = 20
 
 @dataclass(frozen=True, slots=True)
 class RetryLimits:
-    """How often a job may be tried: calls after transient faults, questions after bad answers."""
+    """How often a job may be tried.
+
+    Attributes:
+        max_attempts: The most calls that end with a transient fault; then the job fails.
+        max_asks: The most replies; after the last invalid one the job fails.
+    """
 
     max_attempts: int = 6
     max_asks: int = 3

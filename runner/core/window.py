@@ -57,10 +57,18 @@ ONE_CALL: Cost = {Unit.CALLS: 1}
 class Quota:
     """A rule: at most `limit` of a unit per period, for an account or for a model on it.
 
-    `limit` None means that only the provider knows. In each period the larger of `reserve` and
-    `reserve_percent` of the limit is left untouched.
-    The gate of the `primary` quota of each scope is also shut for reasons that concern no quota:
-    throttling, a network that is down, a model that is gone.
+    Attributes:
+        name: The name, unique within a provider.
+        scope: Whether it limits an account or each model on it.
+        limit: The most of the unit in a period; None if only the provider knows.
+        period: The period after which it is renewed.
+        source: How the limit is known.
+        reserve: The amount that is left untouched in each period, if it is larger than that of
+            `reserve_percent`.
+        unit: What is counted.
+        primary: Whether its gate is also shut for reasons that concern no quota: throttling, a
+            network that is down, a model that is gone. Each scope has one such quota.
+        reserve_percent: The share of the limit that is left untouched, in percent.
     """
 
     name: str

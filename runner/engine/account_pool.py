@@ -84,8 +84,8 @@ class AccountPool:
     def learn(self, ended: EndedCall, snapshot: Snapshot, now: int) -> None:
         """Applies the end of a call to its account: a refusal of the token, or spent credits.
 
-        An account that has answered this process may be refused by mistake: as long as its windows
-        are parked until a later moment, it is called again.
+        A provider may refuse a valid token. An account that has been answered in this process stays
+        in use while its windows are parked for a refusal.
         """
         name, verdict = ended.prepared.call.permit.route[0], ended.result.verdict
         if verdict.kind is Kind.DONE:

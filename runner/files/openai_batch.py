@@ -35,7 +35,7 @@ CONTENT_KEYS: dict[str, str] = {
 }
 """The required key of a request body, by URL."""
 _HEAD = 1 << 16  # bytes in which the first line's keys must appear
-# The keys by which the files of other houses are recognised. Each lacks keys of `KEYS`.
+# The keys by which the files of other vendors are recognised. Each lacks keys of `KEYS`.
 _FOREIGN: tuple[tuple[set[str], str], ...] = (
     ({"custom_id", "params"}, gettext_noop("the format of Anthropic")),
     ({"custom_id", "response"}, gettext_noop("the results of a batch")),
@@ -99,7 +99,7 @@ def _parsed(line: bytes) -> Any:
 
 
 def _refuse_foreign(path: Path) -> None:
-    """Refuses a file whose first line is a request in the format of another house.
+    """Refuses a file whose first line is a request in the format of another vendor.
 
     Raises:
         InputError: It is; the error names the format.

@@ -44,7 +44,7 @@ class JobFile(TomlTable):
     """A whole job file, validated.
 
     Attributes:
-        parameters: Sent with each request unchanged; not to be modified.
+        parameters: Sent with each request unchanged.
     """
 
     job: JobSpec

@@ -168,8 +168,8 @@ class RunSettings(TomlTable):
         zone: The time zone of `hours`; by default this machine's.
         max_concurrency: The most calls in flight of the whole process. The runner learns the limit
             of each provider.
-        max_failed: The share of failed rows at which a batch is paused, as ``"50%"``, once fifty
-            rows have ended in a run; ``"100%"`` never pauses.
+        max_failed: The share of failed rows above which a batch is paused, as ``"50%"``, once
+            fifty rows have ended in a run; ``"100%"`` never pauses.
         transport: The HTTP client: ``pyreqwest``, ``httpx``, or ``auto`` for the fastest one that
             is installed.
     """

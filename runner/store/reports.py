@@ -25,23 +25,24 @@ class DayReport:
 
     Attributes:
         day: The quota day, YYYY-MM-DD.
-        account: Whose allowance was spent.
-        model: The model asked; empty when the report is not split by model.
-        calls: Calls sent; those that never left this machine are not counted.
-        succeeded: Calls that brought an answer.
-        failed: Calls that brought none: faults, rejections, and ends that nobody saw.
+        account: The account whose allowance was spent.
+        model: The model that was called; empty when the report is not split by model.
+        calls: Calls sent; calls that never left this machine are not counted.
+        succeeded: Calls that returned an answer.
+        failed: Calls that returned none: faults, rejections, and calls with an unknown outcome.
         throttled: Calls refused for pace or allowance; they cost nothing.
-        in_flight: Calls whose end is still open.
-        unseen: Of `failed`, those whose runner died first.
-        rows: Rows brought to an end.
+        in_flight: Calls that have not ended.
+        unseen: Of `failed`, the calls whose runner died before they ended.
+        rows: Rows that succeeded or failed.
         prompt_tokens: Tokens sent, as the provider counted them; None if it counted none.
         completion_tokens: Tokens received, likewise.
-        uncounted: Of `succeeded`, those of which the provider told no tokens.
-        spent: What the account's window says was spent that day, strangers included.
+        uncounted: Of `succeeded`, the calls for which the provider reported no tokens.
+        spent: The amount spent that day by the account's window, including other users' calls.
         limit: The account's limit that day; None if unknown.
-        credits: What its calls cost, in thousandths of a credit: of all calls that may have been
-            charged. None where no balance was seen by the end of the day.
-        balance: What could be spent when the day ended, or now, in thousandths; None as above.
+        credits: The cost of all its calls that may have been charged, in thousandths of a credit;
+            None if no balance was seen by the end of the day.
+        balance: The balance at the end of the day, or now, in thousandths of a credit; None as
+            for `credits`.
     """
 
     day: str

@@ -53,10 +53,13 @@ def _section(name: str) -> str:
 
 
 def _comment(name: str, column: str) -> str:
-    """The comment beside a column, or on the line above it."""
+    """Returns the comment beside a column, or on the lines above it."""
     source = _SOURCE.partition(f'Table(\n    "{name}",')[2].partition("\n)\n")[0]
-    above = r"(?:^ +# (?P<above>.+)\n)?"
+    above = r"(?P<above>(?:^ +# .+\n)*)"
     beside = r"[^#\n]*(?:# (?P<beside>.+))?"
     made = rf'{above}^ +(?:Column|count_column)\("{column}"{beside}'
     found = re.search(made, source, re.MULTILINE)
-    return "" if found is None else (found["beside"] or found["above"] or "").replace("`", "")
+    if found is None:
+        return ""
+    lines = [line.strip(" #") for line in found["above"].splitlines()]
+    return (found["beside"] or " ".join(lines)).replace("`", "")

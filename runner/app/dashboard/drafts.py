@@ -208,7 +208,7 @@ class Drafts:
         """Starts a trial of a few rows.
 
         Raises:
-            InputError: Something else is being done, or it is not right yet.
+            InputError: Another operation is in progress.
         """
         self._start(draft, self._try)
 
@@ -216,7 +216,7 @@ class Drafts:
         """Starts to queue the draft.
 
         Raises:
-            InputError: Something else is being done, or it is not right yet.
+            InputError: Another operation is in progress.
         """
         self._start(draft, self._queue)
 

@@ -39,7 +39,7 @@ class Outlook:
         demands: The demands of the batches.
         state: The state of the routes.
         now: The moment (ms since the epoch).
-        daily_grants: The daily grant of each account, in credits.
+        daily_grants: The daily grant of each account, in thousandths of a credit.
         most_a_day: The daily cap on calls of each client of the server.
     """
 

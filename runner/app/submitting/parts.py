@@ -20,7 +20,8 @@ from runner.language import _
 from runner.store.batches import CHECK
 from runner.store.enqueue import FINGERPRINT_BYTES
 
-# A rough estimate for English and Chinese alike: one token is four bytes of UTF-8.
+# A rule of thumb for English and Chinese, not a measurement: one token is four bytes of UTF-8.
+# OpenAI's guide gives four characters of English; a Chinese character has three bytes.
 BYTES_PER_TOKEN = 4
 # When the size of a pack follows from a budget of tokens: the number of rows that are measured, the
 # bytes of an answer, and the largest pack, because models lose count in larger ones.

@@ -143,12 +143,12 @@ def check_submission(
 
     Args:
         job: The job file, as a path or parsed.
-        dataset: The input; several files are one dataset.
+        dataset: The input; several files form one dataset.
         on_progress: Called with the number of bytes read so far and the total.
-        job_path: The path of a job file that is given parsed, if it has one.
-        options: The user's options for its format.
-        selection: The selection of its rows.
-        alias: The name for users, if it is not that of the first file; see `Dataset`.
+        job_path: The path of a parsed job file, if it has one.
+        options: The user's options for the dataset's format.
+        selection: The selection of the dataset's rows.
+        alias: The name shown to users, if it differs from that of the first file; see `Dataset`.
         inside_folder: Whether the job file and the rows may refer to files in their own
             folders only.
 

@@ -114,7 +114,7 @@ class Transport(Protocol):
 
 
 def not_compressed(headers: Mapping[str, str]) -> dict[str, str]:
-    """Returns `headers` for a stream, which a compressor would hold back."""
+    """Returns `headers` with compression disabled: a compressing proxy would buffer the stream."""
     return {**headers, "Accept-Encoding": "identity"}
 
 

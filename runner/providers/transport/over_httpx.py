@@ -143,7 +143,7 @@ class HttpxTransport:
         return self._told(url, await _outcome(exchange, timeout_s))
 
     def _told(self, url: str, outcome: T | NotSent) -> T | NotSent:
-        """`outcome`, with the proxy that may be to blame where nothing was sent."""
+        """Returns `outcome`; a `NotSent` also names the proxy."""
         if isinstance(outcome, NotSent):
             return NotSent(outcome.why + self._path_to(url))
         return outcome

@@ -160,7 +160,7 @@ class PyreqwestTransport:
     def _told(
         self, url: str, outcome: Response | NotSent | NoReply
     ) -> Response | NotSent | NoReply:
-        """`outcome`, with the proxy that may be to blame where nothing was sent."""
+        """Returns `outcome`; a `NotSent` also names the proxy."""
         if isinstance(outcome, NotSent):
             return NotSent(outcome.why + self._network.path_to(url))
         return outcome
