@@ -17,12 +17,15 @@ PIPE_CLOSED = 141  # as the shell reports a SIGPIPE
 
 MEANINGS = {
     DONE: "all done",
-    FAILED: "all done, with failed rows; or `doctor` or `db check` has found something wrong",
+    FAILED: (
+        "all done, with failed rows; or `doctor`, `db check` or `notify test` has found something "
+        "wrong"
+    ),
     USAGE: "usage, configuration, or an output that cannot be written; the message says more",
     WORK_LEFT: "stopped with work left: interrupted, or `--no-wait` and the allowance is spent",
     INTERNAL: "a defect of the program, whose traceback is in the file that the message names",
     INTERRUPTED: "interrupted before anything was queued, as the shell reports a SIGINT",
-    PIPE_CLOSED: "whoever read the output has closed it, as the shell reports a SIGPIPE",
+    PIPE_CLOSED: "the reader of the output has closed it, as the shell reports a SIGPIPE",
 }
 
 
