@@ -37,7 +37,7 @@ QUICK = (
 
 
 def main() -> None:
-    """Run them, and end with 1 if one failed."""
+    """Runs them, and ends with 1 if one failed."""
     begun = time.monotonic()
     print_machine()
     env = os.environ | {"MIDNIGHT_BENCH_MACHINE": "printed"}

@@ -55,7 +55,7 @@ class Client:
 
 
 def peer(name: str, server: Server) -> Client:
-    """Return one of the peers."""
+    """Returns one of the peers."""
 
     def ask(path: Path, rows: int) -> Usage | None:
         del rows
@@ -79,7 +79,7 @@ def ours(
     models: int = 1,
     queued: bool = False,
 ) -> Client:
-    """Return `midnight run` on a fresh database; if `queued`, the rows are submitted before."""
+    """Returns `midnight run` on a fresh database; if `queued`, the rows are submitted before."""
 
     def ask(path: Path, rows: int) -> Usage:
         with scratch() as folder:
@@ -115,7 +115,7 @@ class Cost:
 
 
 def cost(many: Sequence[Usage], one: Sequence[Usage], seen: Sequence[float], rows: int) -> Cost:
-    """Return what a row costs, from runs of many rows, what the server saw, and runs of one."""
+    """Returns what a row costs, from runs of many rows, what the server saw, and runs of one."""
     wall, cpu = (median([value(used) for used in many]) for value in (_wall, _cpu))
     start, start_cpu = (median([value(used) for used in one]) for value in (_wall, _cpu))
     return Cost(
@@ -136,7 +136,7 @@ def _cpu(used: Usage) -> float:
 
 
 def compare(title: str, clients: Sequence[Client], rows: int, rounds: int) -> None:
-    """Measure the clients in turn, round after round, and print a table."""
+    """Measures the clients in turn, round after round, and prints a table."""
     taken: dict[tuple[str, int], list[Usage]] = defaultdict(list)
     seen: dict[tuple[str, int], list[float]] = defaultdict(list)
     missing: set[str] = set()
@@ -201,7 +201,7 @@ def _line(name: str, costs: dict[str, Cost]) -> list[str]:
 
 
 def main() -> None:
-    """Measure all of it."""
+    """Measures all of it."""
     asked = arguments(__doc__, rows=5000, more_rows=20_000, rounds=3)
     with one_core(), serving() as plain, serving("--quota", QUOTA) as modelscope:
         print(f"\nthe server bears {_load(plain):,} calls/s")

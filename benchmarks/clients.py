@@ -29,22 +29,22 @@ _NO_LIMIT = 1e9
 
 
 def messages_of(prompt: str) -> list[dict[str, str]]:
-    """Return the messages that ask one prompt."""
+    """Returns the messages that ask one prompt."""
     return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": prompt}]
 
 
 def body_of(prompt: str) -> dict[str, Any]:
-    """Return the body of the request that asks one prompt."""
+    """Returns the body of the request that asks one prompt."""
     return {"model": "benchmark", "messages": messages_of(prompt), "temperature": 0}
 
 
 def answer_of(reply: dict[str, Any]) -> str:
-    """Return what the model said."""
+    """Returns the text of the model's answer."""
     return str(reply["choices"][0]["message"]["content"])
 
 
 async def with_aiohttp(base_url: str, prompts: list[str], in_flight: int) -> list[str]:
-    """Ask with a bare aiohttp loop: as many workers as calls in flight, one session."""
+    """Asks with a bare aiohttp loop: as many workers as calls in flight, one session."""
     import aiohttp  # each peer may be missing
 
     left, answers = iter(prompts), []
@@ -62,7 +62,7 @@ async def with_aiohttp(base_url: str, prompts: list[str], in_flight: int) -> lis
 
 
 async def with_httpx(base_url: str, prompts: list[str], in_flight: int) -> list[str]:
-    """Ask with a plain httpx loop: as many workers as calls in flight, one client."""
+    """Asks with a plain httpx loop: as many workers as calls in flight, one client."""
     import httpx
 
     left, answers = iter(prompts), []
@@ -79,7 +79,7 @@ async def with_httpx(base_url: str, prompts: list[str], in_flight: int) -> list[
 
 
 async def with_flexllm(base_url: str, prompts: list[str], in_flight: int) -> list[str]:
-    """Ask with flexllm's batch call; it keeps the results in memory, as here no file is named."""
+    """Asks with flexllm's batch call; it keeps the results in memory, as here no file is named."""
     from flexllm import LLMClient
 
     client = LLMClient(
@@ -108,7 +108,7 @@ class _Capacity:
         self.left = self.per_minute
 
     def take(self) -> bool:
-        """Fill up, and take one call if there is room."""
+        """Fills up, and takes one call if there is room."""
         now = time.monotonic()
         gained = (now - self.updated_at) * self.per_minute / 60
         self.left, self.updated_at = min(self.per_minute, self.left + gained), now
@@ -119,7 +119,7 @@ class _Capacity:
 
 
 async def with_a_task_each(base_url: str, prompts: list[str], in_flight: int) -> list[str]:
-    """Ask in the manner of the OpenAI cookbook's parallel script, written anew.
+    """Asks in the manner of the OpenAI cookbook's parallel script, written anew.
 
     One loop starts a task for each request as its capacity allows, and rests a millisecond each
     turn; every reply is appended to a file. Calls in flight are not limited: `in_flight` is not
@@ -162,14 +162,14 @@ CLIENTS = {
 
 
 def read_prompts(path: Path) -> Iterator[str]:
-    """Yield the prompt of each row of a CSV file that has a column `text`."""
+    """Yields the prompt of each row of a CSV file that has a column `text`."""
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             yield f"Review: {row['text']}"
 
 
 def main() -> None:
-    """Ask every row, and check the answers."""
+    """Asks every row, and checks the answers."""
     name, base_url, path, in_flight = sys.argv[1:]
     prompts = list(read_prompts(Path(path)))
     try:

@@ -37,7 +37,7 @@ def _opened(path: Path, mode: str) -> Any:
 
 
 def bare_rows(path: Path) -> Iterator[object]:
-    """Yield the rows as the format's library gives them."""
+    """Yields the rows as the format's library gives them."""
     if path.suffix == ".parquet":
         from pyarrow import parquet
 
@@ -49,7 +49,7 @@ def bare_rows(path: Path) -> Iterator[object]:
 
 
 def convert(source: Path, target: Path) -> None:
-    """Write the rows of a CSV file in the target's format."""
+    """Writes the rows of a CSV file in the target's format."""
     if target.suffix == ".parquet":
         _write_parquet(source, target)
         return
@@ -61,7 +61,7 @@ def convert(source: Path, target: Path) -> None:
 
 
 def _write_parquet(source: Path, target: Path) -> None:
-    """Write one row group of all rows, as pandas and Polars do: the worst case for memory."""
+    """Writes one row group of all rows, as pandas and Polars do: the worst case for memory."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -79,7 +79,7 @@ def _script(*words: object) -> list[str | Path]:
 
 
 def measure(place: Workspace, form: str, source: Path, rows: int) -> list[str]:
-    """Return a line of the table; the batch whose results are exported is the first."""
+    """Returns a line of the table; the batch whose results are exported is the first."""
     path = place.folder / f"rows.{form}"
     if path != source:
         run(_script("convert", source, path), place.folder)
@@ -96,7 +96,7 @@ def measure(place: Workspace, form: str, source: Path, rows: int) -> list[str]:
 
 
 def main() -> None:
-    """Measure every format, or do one step of it in this process."""
+    """Measures every format, or does one step of it in this process."""
     if sys.argv[1:2] == ["convert"]:
         convert(Path(sys.argv[2]), Path(sys.argv[3]))
         return

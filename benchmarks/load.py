@@ -29,12 +29,12 @@ class Caller(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Send the first call."""
+        """Sends the first call."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.write(self.request)
 
     def data_received(self, data: bytes) -> None:
-        """Count a whole reply, and send the next call."""
+        """Counts a complete reply, and sends the next call."""
         self._seen += len(data)
         if self._seen >= self.reply_length and self._transport is not None:
             self._seen -= self.reply_length
@@ -43,7 +43,7 @@ class Caller(asyncio.Protocol):
 
 
 def request_to(port: int) -> bytes:
-    """Return a chat request like the ones that the clients send."""
+    """Returns a chat request like the ones that the clients send."""
     messages = [{"role": "user", "content": "Review: the room was clean and the staff kind"}]
     body = json.dumps({"model": "benchmark", "messages": messages}).encode()
     head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
@@ -51,7 +51,7 @@ def request_to(port: int) -> bytes:
 
 
 async def load(port: int, seconds: float, connections: int) -> None:
-    """Print the calls a second."""
+    """Prints the calls a second."""
     Caller.request = request_to(port)
     loop = asyncio.get_running_loop()
     made = [await loop.create_connection(Caller, "127.0.0.1", port) for _ in range(connections)]
@@ -64,7 +64,7 @@ async def load(port: int, seconds: float, connections: int) -> None:
 
 
 def main() -> None:
-    """Read the arguments, and load the server."""
+    """Reads the arguments, and loads the server."""
     port, *rest = map(int, sys.argv[1:])
     seconds, connections = [*rest, *(2, 64)[len(rest) :]]
     server.run(load(port, seconds, connections))

@@ -68,7 +68,7 @@ class Child:
         self._usage: Usage | None = None
 
     def wait(self) -> Usage:
-        """Wait until it ends, and return what it used."""
+        """Waits until it ends, and returns what it used."""
         if self._usage is None:
             _, status, used = os.wait4(self.pid, 0)
             self._set(status, used)
@@ -76,7 +76,7 @@ class Child:
         return self._usage
 
     def is_running(self) -> bool:
-        """Whether it has not ended yet."""
+        """Returns whether it is still running."""
         if self._usage is None:
             pid, status, used = os.wait4(self.pid, os.WNOHANG)
             if pid:
@@ -84,7 +84,7 @@ class Child:
         return self._usage is None
 
     def stop(self) -> Usage:
-        """Stop it as Ctrl-C does, wait for it, and kill it if it does not end."""
+        """Stops it as Ctrl-C does, waits for it, and kills it if it does not end."""
         until = time.monotonic() + _STOP_S
         if self.is_running():
             os.kill(self.pid, signal.SIGTERM)  # a background job ignores SIGINT
@@ -95,7 +95,7 @@ class Child:
         return self.wait()
 
     def said(self) -> str:
-        """Return what it has written so far, for a message; the last part of it."""
+        """Returns the end of its output so far, for a message."""
         return self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
 
     def _set(self, status: int, used: Any) -> None:
@@ -112,7 +112,7 @@ def run(
     env: dict[str, str] | None = None,
     codes: tuple[int, ...] = (0,),
 ) -> Usage:
-    """Run a command to its end.
+    """Runs a command to its end.
 
     Raises:
         SystemExit: Its exit code is none of `codes`; the message has what it wrote.
@@ -133,16 +133,16 @@ class Server:
         self.base_url = f"http://127.0.0.1:{port}/v1"
 
     def stats(self) -> dict[str, Any]:
-        """Return what it has been asked."""
+        """Returns the statistics of the calls that it has answered."""
         return self._get("stats")
 
     def rows_a_second(self) -> float:
-        """Return the rows that it answered a second, from the first call to the last answer."""
+        """Returns the rows that it answered a second, from the first call to the last answer."""
         stats = self.stats()
         return float(stats["rows"] / max(1e-6, stats["last_at"] - (stats["first_at"] or 0.0)))
 
     def clear(self) -> None:
-        """Have it forget what it has been asked."""
+        """Resets the statistics."""
         self._get("clear")
 
     def _get(self, what: str) -> dict[str, Any]:
@@ -153,7 +153,7 @@ class Server:
 
 @contextmanager
 def serving(*options: object) -> Iterator[Server]:
-    """Start a server with these options, on a core of its own, and end it afterwards."""
+    """Starts a server with these options, on a core of its own, and ends it afterwards."""
     command = [peers_python() or Path(sys.executable), HERE / "server.py", *options]
     if cores := _cores():
         command += ["--core", cores[-1]]
@@ -170,13 +170,13 @@ def serving(*options: object) -> Iterator[Server]:
 
 
 def peers_python() -> Path | None:
-    """Return the interpreter in which the peers are installed, if `make bench` has made it."""
+    """Returns the interpreter in which the peers are installed, if `make bench` has made it."""
     return PEERS_PYTHON if PEERS_PYTHON.exists() else None
 
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """Keep this process, and the children that it starts, on the first core; servers have another.
+    """Keeps this process and its children on the first core; servers run on another.
 
     With one core, or where the platform cannot, nothing is done.
     """
@@ -192,7 +192,7 @@ def one_core() -> Iterator[None]:
 
 @cache
 def _cores() -> tuple[int, ...]:
-    """Return the cores that may be used, if there are two and a process can be kept on one."""
+    """Returns the cores that may be used, if there are two and a process can be kept on one."""
     if not hasattr(os, "sched_getaffinity"):
         return ()
     cores = tuple(sorted(os.sched_getaffinity(0)))
@@ -201,13 +201,13 @@ def _cores() -> tuple[int, ...]:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """Make a folder for one measurement, and remove it afterwards."""
+    """Makes a folder for one measurement, and removes it afterwards."""
     with tempfile.TemporaryDirectory(prefix="midnight-bench-") as name:
         yield Path(name)
 
 
 def arguments(about: str | None, **defaults: int | str | None) -> argparse.Namespace:
-    """Read the options that a measurement has, each an option of its own with a default."""
+    """Reads the options that a measurement has, each an option of its own with a default."""
     parser = argparse.ArgumentParser(description=(about or "").splitlines()[0])
     for name, default in defaults.items():
         kind = str if isinstance(default, str) else int
@@ -218,12 +218,12 @@ def arguments(about: str | None, **defaults: int | str | None) -> argparse.Names
 
 
 def median(values: Sequence[float]) -> float:
-    """Return the median; of nothing, not a number."""
+    """Returns the median; NaN without values."""
     return statistics.median(values) if values else float("nan")
 
 
 def table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table, and how busy the machine was: the first column to the left, others right."""
+    """Prints a table, and how busy the machine was: the first column to the left, others right."""
     cells = [list(map(str, row)) for row in (head, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     print(f"\n{title} (load {os.getloadavg()[0]:.1f})")
@@ -239,12 +239,12 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> 
 
 
 def skipped(what: str, why: str) -> None:
-    """Say that something was not measured."""
+    """Says that something was not measured."""
     print(f"  skipped: {what}: {why}", flush=True)
 
 
 def print_machine() -> None:
-    """Print the machine and the versions, once for all scripts that one `make` runs."""
+    """Prints the machine and the versions, once for all scripts that one `make` runs."""
     if os.environ.get("MIDNIGHT_BENCH_MACHINE"):
         return
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3

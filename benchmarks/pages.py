@@ -73,7 +73,7 @@ _DAY_MS = 86_400_000
 
 
 def fill(path: Path, rows: int, days: int) -> None:
-    """Fill the batch that was submitted: rows, jobs, calls and results."""
+    """Fills the batch that was submitted: rows, jobs, calls and results."""
     first = (time.time_ns() // 1_000_000 // _DAY_MS - days + 1) * _DAY_MS
     values = {"rows": rows, "first": first, "step": days * _DAY_MS // rows}
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
@@ -91,7 +91,7 @@ class Dashboard:
         self._port = port
 
     def load(self, path: str) -> float:
-        """How long a page took, in ms; the connection is made anew."""
+        """Returns how long a page took over a new connection, in ms."""
         begun = time.perf_counter()
         with closing(http.client.HTTPConnection("127.0.0.1", self._port)) as connection:
             connection.request("GET", path)
@@ -104,7 +104,7 @@ class Dashboard:
 
 @contextmanager
 def started(folder: Path) -> Iterator[Dashboard]:
-    """`midnight serve` on the database."""
+    """Starts `midnight serve` on the database, and ends it afterwards."""
     command = [*MIDNIGHT, "--db", "queue.db", "--json", "serve", "--port", "0"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -116,7 +116,7 @@ def started(folder: Path) -> Iterator[Dashboard]:
 
 
 def run(folder: Path, *words: str) -> float:
-    """Run a command; how long it took, in seconds."""
+    """Runs a command; returns how long it took, in seconds."""
     begun = time.perf_counter()
     command = [*MIDNIGHT, "--db", "queue.db", *words]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
@@ -124,7 +124,7 @@ def run(folder: Path, *words: str) -> float:
 
 
 def added_up_s(folder: Path, blocks: int) -> float:
-    """How long a server that was just started takes to add up the calls of all days."""
+    """Returns how long a new server takes to add up the calls of all days, in seconds."""
     begun = time.perf_counter()
     with closing(sqlite3.connect(folder / "queue.db")) as database:
         while database.execute("SELECT count(*) FROM call_blocks").fetchone()[0] < blocks:
@@ -133,7 +133,7 @@ def added_up_s(folder: Path, blocks: int) -> float:
 
 
 def main() -> None:
-    """Measure, and print a table."""
+    """Measures, and prints a table."""
     asked = arguments(__doc__, rows=1_000_000, days=500, times=7)
     with scratch() as folder, serving() as server:
         config = CONFIG.format(base=f"http://127.0.0.1:{server.port}/v1")

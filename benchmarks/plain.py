@@ -28,7 +28,7 @@ CREATE TABLE payloads (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 
 
 def queue(source: Path, database: Path) -> None:
-    """Store every row of a CSV file as a job and its payload."""
+    """Stores every row of a CSV file as a job and its payload."""
     connection = sqlite3.connect(database, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
@@ -50,7 +50,7 @@ def queue(source: Path, database: Path) -> None:
 
 
 def export(database: Path, target: Path) -> None:
-    """Write every row with its answer to a CSV file; there is none yet, so a label stands in."""
+    """Writes every row with its answer to a CSV file; there is none yet, so a label stands in."""
     connection = sqlite3.connect(database)
     found = connection.execute(
         "SELECT p.body, coalesce(j.answer, 'positive') FROM jobs j JOIN payloads p ON p.id = j.id "
@@ -67,7 +67,7 @@ def export(database: Path, target: Path) -> None:
 
 
 def main() -> None:
-    """Do what the first argument says."""
+    """Does what the first argument says."""
     step, source, target = sys.argv[1:]
     {"queue": queue, "export": export}[step](Path(source), Path(target))
 

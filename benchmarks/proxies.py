@@ -33,21 +33,21 @@ class Proxied(Server):
         self.log = log
 
     def refused_at(self) -> list[float]:
-        """Return the moments, as `time.time` has them, at which the proxy refused a call."""
+        """Returns the moments, as `time.time` has them, at which the proxy refused a call."""
         lines = (line.split() for line in self.log.read_text(encoding="utf-8").splitlines())
         found = [words for words in lines if len(words) == 2]
         return [float(moment) for moment, status in found if status in {"429", "503"}]
 
 
 def find(name: str) -> str | None:
-    """Return the path of the program, also where only root looks for it; None: not installed."""
+    """Returns the path of the program, also where only root looks for it; None: not installed."""
     places = os.pathsep.join([os.environ.get("PATH", ""), *_SBIN])
     return shutil.which(name, path=places)
 
 
 @contextmanager
 def nginx(server: Server, folder: Path, status: int) -> Iterator[Proxied]:
-    """Run nginx with `limit_req` of 60 a minute and a burst of 2; it refuses with `status`."""
+    """Runs nginx with `limit_req` of 60 a minute and a burst of 2; it refuses with `status`."""
     port, log = _free_port(), folder / "nginx.log"
     temp = "".join(
         f"  {kind}_temp_path {folder}/{kind};\n"
@@ -85,7 +85,7 @@ http {{
 
 @contextmanager
 def haproxy(server: Server, folder: Path) -> Iterator[Proxied]:
-    """Run HAProxy: at more than 10 requests in 10 s, refused ones counted too, it answers 429."""
+    """Runs HAProxy: at more than 10 requests in 10 s, refused ones counted too, it answers 429."""
     port, log = _free_port(), folder / "haproxy.log"
     config = folder / "haproxy.cfg"
     config.write_text(

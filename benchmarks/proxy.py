@@ -49,13 +49,13 @@ class Asker(asyncio.Protocol):
         self._data = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Send the first call."""
+        """Sends the first call."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.write(self.request)
 
     def data_received(self, data: bytes) -> None:
-        """Count a whole reply, and send the next call."""
+        """Counts a complete reply, and sends the next call."""
         self._data += data
         head, found, body = self._data.partition(b"\r\n\r\n")
         if not found:
@@ -69,7 +69,7 @@ class Asker(asyncio.Protocol):
 
 
 async def ask(port: int, seconds: float, connections: int) -> tuple[float, int]:
-    """The calls a second, and how many failed."""
+    """Returns the calls a second, and how many failed."""
     loop = asyncio.get_running_loop()
     Asker.request = request_to(port)
     made = [await loop.create_connection(Asker, "127.0.0.1", port) for _ in range(connections)]
@@ -84,26 +84,26 @@ async def ask(port: int, seconds: float, connections: int) -> tuple[float, int]:
 
 
 def cpu_s(pid: int) -> float:
-    """The CPU time of a process so far, in seconds (Linux)."""
+    """Returns the CPU time of a process so far, in seconds (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mb(pid: int) -> float:
-    """The resident memory of a process (Linux)."""
+    """Returns the resident memory of a process, in MB (Linux)."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copy bytes until there are no more."""
+    """Copies bytes until there are no more."""
     while data := await reader.read(65_536):
         writer.write(data)
     writer.close()
 
 
 def bare_proxy(target: int) -> None:
-    """Copy bytes between each connection and one to `target`; prints its port."""
+    """Copies bytes between each connection and one to `target`; prints its port."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", target)
@@ -119,7 +119,7 @@ def bare_proxy(target: int) -> None:
 
 @contextmanager
 def started(command: list[str], folder: Path) -> Iterator[tuple[int, str]]:
-    """A process, by its id, and the first line that it prints."""
+    """Starts a process; yields its id and the first line that it prints."""
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -129,14 +129,14 @@ def started(command: list[str], folder: Path) -> Iterator[tuple[int, str]]:
 
 
 def streamed(port: int) -> bytes:
-    """Return a request for a stream."""
+    """Returns a request for a stream."""
     head, _, body = request_to(port).partition(b"\r\n\r\n")
     body = body.replace(b"{", b'{"stream": true, ', 1)
     return head.rpartition(b" ")[0] + b" %d\r\n\r\n" % len(body) + body
 
 
 async def first_token_ms(port: int, number: int) -> list[float]:
-    """How long the first piece of each of so many streams takes, one after the other, in ms."""
+    """Returns how long the first piece of each stream takes, one stream after the other, in ms."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     request, found = streamed(port), []
     for _ in range(number):
@@ -150,7 +150,7 @@ async def first_token_ms(port: int, number: int) -> list[float]:
 
 
 async def hold_streams(port: int, number: int) -> int:
-    """Open so many streams at once that last; how many have begun, and are open.
+    """Opens long streams at once; returns how many have begun, and are open.
 
     They are opened a second time when all have ended: by then the runner knows what is borne.
     """
@@ -175,7 +175,7 @@ async def hold_streams(port: int, number: int) -> int:
 
 
 def main() -> None:
-    """Measure, and print ratios."""
+    """Measures, and prints ratios."""
     if sys.argv[1:2] == ["--bare"]:
         bare_proxy(int(sys.argv[2]))
         return
@@ -187,7 +187,7 @@ def main() -> None:
 
 @contextmanager
 def ways(folder: Path, port: int) -> Iterator[dict[str, tuple[int, int]]]:
-    """The bare proxy and the program before the server at `port`: process and port of each."""
+    """Starts the bare proxy and the program before the server; yields process and port of each."""
     config = CONFIG.format(base=f"http://127.0.0.1:{port}/v1")
     (folder / "midnight.toml").write_text(config, encoding="utf-8")
     bare = [sys.executable, __file__, "--bare", str(port)]
@@ -215,7 +215,7 @@ def _measure_calls(seconds: int, connections: int) -> None:
 
 
 def _measure_first_tokens(number: int) -> None:
-    """The ways take turns, so that they meet the same moments of the machine."""
+    """Measures the ways in turn, so that a slow moment of the machine meets all of them."""
     with scratch() as folder, serving() as server, ways(folder, server.port) as found:
         ports = {"direct": server.port} | {name: port for name, (_, port) in found.items()}
         taken: dict[str, list[float]] = {name: [] for name in ports}

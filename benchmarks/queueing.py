@@ -34,7 +34,7 @@ class Steps:
 
 
 def measure(folder: Path, base_url: str, rows: int, texts: int) -> Steps:
-    """Take every step with so many rows; the database with the queue stays in the folder."""
+    """Takes every step with so many rows; the database with the queue stays in the folder."""
     folder.mkdir()
     source = write_rows(folder / "rows.csv", rows)
     script: list[str | Path] = [sys.executable, HERE / "plain.py"]
@@ -69,7 +69,7 @@ def _export(folder: Path, base_url: str, rows: int, texts: int) -> Usage:
 
 
 def calls_a_second(place: Workspace) -> tuple[float, float]:
-    """Return the calls a second on this queue, as the server sees them, and CPU ms a call."""
+    """Returns the calls a second on this queue, as the server sees them, and CPU ms a call."""
     with one_core(), serving() as server:
         place = _place(place.folder, server.base_url)
         used = place.run("run", "--no-wait", codes=(3,))
@@ -101,7 +101,7 @@ def _print(few: Steps, many: Steps) -> None:
 
 
 def main() -> None:
-    """Measure all of it."""
+    """Measures all of it."""
     asked = arguments(__doc__, rows=1_000_000, texts=1000)
     with scratch() as folder:
         with serving() as server:

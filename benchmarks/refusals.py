@@ -77,7 +77,7 @@ class Case:
 
 
 def minutes(seconds: float) -> float:
-    """Return what 60 in any 60 s allow: all of them at the start of each minute."""
+    """Returns what 60 in any 60 s allow: all of them at the start of each minute."""
     return 60 * -(-seconds // 60)
 
 
@@ -142,13 +142,13 @@ class Seen:
 
 
 def measure(case: Case, seconds: int, *, unpaced: bool) -> Seen:
-    """Run the command for so many seconds from its first call on."""
+    """Runs the command for so many seconds from its first call on."""
     start = partial(_start_midnight, unpaced=unpaced)
     return _measure(case, seconds, start, codes={0, 3})
 
 
 def measure_bare(case: Case, seconds: int, python: Path) -> Seen:
-    """Run the bare loop, which knows `IN_FLIGHT` from the start, for so many seconds."""
+    """Runs the bare loop, which knows `IN_FLIGHT` from the start, for so many seconds."""
     # It does not end by itself when it is stopped: a signal ends it.
     return _measure(case, seconds, partial(_start_bare, python), codes={0, -signal.SIGTERM})
 
@@ -213,7 +213,7 @@ def _seen(case: Case, seconds: int, stats: dict[str, Any], refused_s: list[float
 
 
 def _full_after(case: Case, answered: list[int], size: float) -> float | None:
-    """Return when the rate over two seconds was full: the end of the first such two."""
+    """Returns when the rate over two seconds was full: the end of the first such two."""
     if case.full is None:
         return None
     wanted = case.full * case.allowed(_SMOOTHED * size)
@@ -261,7 +261,7 @@ _HEAD = (
 
 
 def main() -> None:
-    """Measure every case whose programs are there."""
+    """Measures every case whose programs are there."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=int, default=FULL_S)
     parser.add_argument("--short", action="store_true", help=f"{SHORT_S} s")

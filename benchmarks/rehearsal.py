@@ -17,7 +17,7 @@ JOBS = Path(__file__).parent.parent / "jobs"
 
 
 def main() -> None:
-    """Measure both."""
+    """Measures both."""
     asked = arguments(__doc__, rows=30_000, times=3)
     with scratch() as folder:
         place = Workspace(folder)

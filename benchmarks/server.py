@@ -80,18 +80,18 @@ class Stats:
     buckets: dict[int, list[int]] = field(default_factory=dict)
 
     def count(self, *, answered: bool) -> None:
-        """Count one reply in the bucket of this moment."""
+        """Counts one reply in the bucket of this moment."""
         self.last_at = time.time()
         begun = self.first_at if self.first_at is not None else self.last_at
         bucket = self.buckets.setdefault(int((self.last_at - begun) / BUCKET_S), [0, 0])
         bucket[0 if answered else 1] += 1
 
     def clear(self) -> None:
-        """Begin again; calls in flight stay so."""
+        """Resets the counts; calls in flight remain in flight."""
         vars(self).update(vars(Stats(in_flight=self.in_flight)))
 
     def as_json(self) -> bytes:
-        """Return all of it as a JSON object."""
+        """Returns all of it as a JSON object."""
         buckets = [[number, *counts] for number, counts in sorted(self.buckets.items())]
         return json.dumps({**vars(self), "bucket_s": BUCKET_S, "buckets": buckets}).encode()
 
@@ -111,7 +111,7 @@ class Gate:
         self._spent = 0
 
     def refusal(self, now: float) -> bytes | None:
-        """Return the reply that refuses a call at `now`, in seconds; None accepts and counts it."""
+        """Returns the refusal of a call at `now`, in seconds; or counts the call, and returns None."""
         options = self._options
         if options.quota is not None and self._spent >= options.quota:
             words = "You have exceeded today's quota, please try again tomorrow"
@@ -131,7 +131,7 @@ class Gate:
         return None
 
     def headers(self) -> bytes:
-        """Return the lines that tell of the quota, as ModelScope writes them."""
+        """Returns the header lines of the quota, as ModelScope writes them."""
         if self._options.quota is None:
             return b""
         left = max(0, self._options.quota - self._spent)
@@ -142,7 +142,7 @@ class Gate:
         )
 
     def work(self, done: Callable[[], None]) -> None:
-        """Call `done` when the answer is due: at once, after the latency, or after a queue too."""
+        """Calls `done` when the answer is due: at once, after the latency, or after a queue too."""
         options = self._options
         if options.slots is None:
             if options.latency_s:
@@ -179,15 +179,15 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
+        """Stores the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's interface
-        """Write no more."""
+        """Stops writing."""
         self._transport = None
 
     def data_received(self, data: bytes) -> None:
-        """Take every whole request out of what has arrived."""
+        """Removes and handles every complete request in the buffer."""
         held = self._rest + data if self._rest else data
         while (end := held.find(b"\r\n\r\n")) >= 0:
             found = _LENGTH.search(held, 0, end)
@@ -248,7 +248,7 @@ class Connection(asyncio.Protocol):
 
 
 def _chunk(data: bytes) -> bytes:
-    """Return one event as one chunk of a reply."""
+    """Returns one event as one chunk of a reply."""
     event = b"data: %b\n\n" % data
     return b"%x\r\n%b\r\n" % (len(event), event)
 
@@ -273,7 +273,7 @@ STREAM_ENDS = (
 
 
 def items_of(body: bytes) -> tuple[int, ...]:
-    """Return the numbers of the items in a packed prompt; none where it is no pack."""
+    """Returns the numbers of the items in a packed prompt; none if it is not a pack."""
     if b"Here are " not in body:
         return ()
     last = json.loads(body)["messages"][-1]["content"]
@@ -284,7 +284,7 @@ def items_of(body: bytes) -> tuple[int, ...]:
 
 
 def answered(numbers: tuple[int, ...], headers: bytes = b"") -> bytes:
-    """Return the whole reply: the label, or a JSON object with the label of every item."""
+    """Returns the whole reply: the label, or a JSON object with the label of every item."""
     plain = _completion(numbers)
     if not headers:
         return plain
@@ -318,14 +318,14 @@ def _http(status: int, body: bytes, headers: bytes = b"") -> bytes:
 
 
 def _is_last(head: bytes) -> bool:
-    """Whether the client wants the connection closed after the reply."""
+    """Returns whether the client wants the connection closed after the reply."""
     if b" HTTP/1.0\r\n" in head:
         return b"keep-alive" not in head.lower()
     return b"onnection: close" in head or b"CONNECTION: close" in head
 
 
 async def serve(options: Options) -> None:
-    """Listen until the process is ended."""
+    """Listens until the process is ended."""
     stats = Stats()
     gate = Gate(options, stats)
     loop = asyncio.get_running_loop()
@@ -337,7 +337,7 @@ async def serve(options: Options) -> None:
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run `main` on uvloop where it is installed, else on asyncio's own loop."""
+    """Runs `main` on uvloop where it is installed, else on asyncio's own loop."""
     try:
         import uvloop  # optional
     except ImportError:
@@ -361,7 +361,7 @@ def _options() -> Options:
 
 
 def main() -> None:
-    """Serve as the arguments say."""
+    """Serves as the arguments say."""
     options = _options()
     if options.core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {options.core})

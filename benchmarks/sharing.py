@@ -22,7 +22,7 @@ LIMIT = 500
 
 
 def queue(folder: Path, setup: Setup, rows: int, batches: int) -> Workspace:
-    """Queue so many rows in so many batches."""
+    """Queues so many rows in so many batches."""
     place = Workspace(folder, setup)
     size = rows // batches
     for number in range(batches):
@@ -33,13 +33,13 @@ def queue(folder: Path, setup: Setup, rows: int, batches: int) -> Workspace:
 
 
 def copied(place: Workspace, to: Path, setup: Setup) -> Workspace:
-    """Copy a queue, so that it can be processed more than once."""
+    """Copies a queue, so that it can be processed more than once."""
     shutil.copytree(place.folder, to)
     return Workspace(to, setup)
 
 
 def measure_batches(rows: int, rounds: int) -> None:
-    """Print the cost of a call with few and many batches."""
+    """Prints the cost of a call with few and many batches."""
     with one_core(), serving() as server, scratch() as folder:
         setup = Setup(server.base_url)
         counts = {0: queue(folder / "one", setup, 1, 1)}
@@ -67,7 +67,7 @@ def _line(batches: int, costs: dict[int, Cost]) -> Sequence[object]:
 
 
 def rate_of(processes: int, latency_ms: int, in_flight: int, rows: int) -> float:
-    """Return the calls a second of so many processes on one database, as the server saw them."""
+    """Returns the calls a second of so many processes on one database, as the server saw them."""
     with serving("--latency", latency_ms) as server, scratch() as folder:
         setup = Setup(server.base_url, in_flight=in_flight, starts_at=in_flight)
         place = queue(folder / "queue", setup, rows, 1)
@@ -78,7 +78,7 @@ def rate_of(processes: int, latency_ms: int, in_flight: int, rows: int) -> float
 
 
 def measure_processes(rows: int) -> None:
-    """Print the rates of one and of two processes."""
+    """Prints the rates of one and of two processes."""
     lines = []
     cases = (
         (f"{LATENCY_MS} ms latency, {IN_FLIGHT} in flight each", LATENCY_MS, IN_FLIGHT, rows // 5),
@@ -92,7 +92,7 @@ def measure_processes(rows: int) -> None:
 
 
 def measure_limit() -> None:
-    """Print how many calls two processes make where the account allows so many."""
+    """Prints how many calls two processes make where the account allows so many."""
     with serving() as server, scratch() as folder:
         limits = f"max_calls = {LIMIT}"
         place = queue(folder / "queue", Setup(server.base_url, more=limits), 2 * LIMIT, 1)
@@ -111,7 +111,7 @@ def _run_together(place: Workspace, processes: int, *words: str) -> None:
 
 
 def main() -> None:
-    """Measure all of it."""
+    """Measures all of it."""
     asked = arguments(__doc__, rows=5000, rounds=3)
     measure_batches(asked.rows, asked.rounds)
     measure_processes(asked.rows)

@@ -39,7 +39,7 @@ _QUIET_SHARE = 0.01
 
 
 def first_call_s(start: Callable[[], Child], server: Server) -> float:
-    """Return the time from a command's start to the arrival of its first call; then stop it."""
+    """Returns the time from a command's start to the arrival of its first call; then stops it."""
     server.clear()
     child = start()
     try:
@@ -54,7 +54,7 @@ def first_call_s(start: Callable[[], Child], server: Server) -> float:
 
 
 def measure_starts(rows: int, times: int) -> None:
-    """Print the times of a run's first call, and of commands on a large database."""
+    """Prints the times of a run's first call, and of commands on a large database."""
     with one_core(), serving("--latency", 20) as server, scratch() as folder:
         setup = Setup(server.base_url)
         few = write_rows(folder / "few.csv", 300)
@@ -92,7 +92,7 @@ class Process:
 
     @classmethod
     def of(cls, pid: int) -> Process:
-        """Read both of a running process, all its threads included."""
+        """Reads both of a running process, including its threads."""
         tasks = Path(f"/proc/{pid}/task").iterdir()
         spent_ns = sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
@@ -100,7 +100,7 @@ class Process:
 
 
 def measure_waiting(seconds: int) -> None:
-    """Print the CPU and the memory of a run whose day is spent."""
+    """Prints the CPU and the memory of a run whose day is spent."""
     if not Path("/proc/self/schedstat").exists():
         skipped("waiting for the next day", "it is read from /proc/PID/schedstat, of Linux")
         return
@@ -132,7 +132,7 @@ def _await_spent(server: Server, child: Child) -> None:
 
 
 def _await_quiet(child: Child) -> None:
-    """Wait until the start is over: what it leaves to do would count as waiting otherwise."""
+    """Waits until the start is over: what it leaves to do would count as waiting otherwise."""
     until = time.monotonic() + _PATIENCE_S
     while _share_of_core(child.pid, _QUIET_S) > _QUIET_SHARE:
         if time.monotonic() > until:
@@ -140,7 +140,7 @@ def _await_quiet(child: Child) -> None:
 
 
 def _share_of_core(pid: int, seconds: float) -> float:
-    """Watch a process for so long, and return the share of a core that it takes."""
+    """Watches a process for so long, and returns the share of a core that it takes."""
     before, begun = Process.of(pid), time.monotonic()
     time.sleep(seconds)
     return (Process.of(pid).cpu_s - before.cpu_s) / (time.monotonic() - begun)
@@ -152,7 +152,7 @@ def _asked(server: Server) -> int:
 
 
 def main() -> None:
-    """Measure all of it."""
+    """Measures all of it."""
     asked = arguments(__doc__, rows=1_000_000, times=5, seconds=60)
     measure_starts(asked.rows, asked.times)
     measure_waiting(asked.seconds)

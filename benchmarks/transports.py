@@ -81,12 +81,12 @@ class Answering(asyncio.Protocol):
     """A server that answers every request with `REPLY`."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin a connection."""
+        """Begins a connection."""
         self._transport: Any = transport
         self._held = b""
 
     def data_received(self, data: bytes) -> None:
-        """Answer every request that is whole."""
+        """Answers every complete request."""
         held = self._held + data
         while (end := held.find(b"\r\n\r\n")) >= 0:
             length = LENGTH.search(held, 0, end)
@@ -99,14 +99,14 @@ class Answering(asyncio.Protocol):
 
 
 async def serve() -> None:
-    """Answer on a free port, which is printed, until the process is ended."""
+    """Answers on a free port, which is printed, until the process is ended."""
     server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 async def caller(kind: str, url: str, stack: AsyncExitStack) -> Call:
-    """What makes one call over a client of this kind."""
+    """Returns a function that makes one call over a client of this kind."""
     body = json.dumps(QUESTION).encode()
     if kind in {"pyreqwest", "httpx"}:
         return await _our_own(kind, url, body, stack)
@@ -186,7 +186,7 @@ async def _httpx(kind: str, url: str, body: bytes, stack: AsyncExitStack) -> Cal
 
 
 async def measure(kind: str, port: str, calls: int) -> dict[str, float]:
-    """Calls a second, CPU time a call in microseconds, and peak memory in MB."""
+    """Returns calls a second, CPU time a call in microseconds, and peak memory in MB."""
 
     async def work(times: int) -> None:
         for _ in range(times):
@@ -206,14 +206,14 @@ async def measure(kind: str, port: str, calls: int) -> dict[str, float]:
 
 
 def pin(core: int) -> None:
-    """Stay on one core, where the system knows how."""
+    """Stays on one core, where the system knows how."""
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[core]})
 
 
 def compare(calls: int, rounds: int) -> None:
-    """Measure every client that is installed, in turns, and print the medians."""
+    """Measures every client that is installed, in turns, and prints the medians."""
     kinds = [kind for kind, package in KINDS.items() if find_spec(package)]
     found: dict[str, list[dict[str, float]]] = {kind: [] for kind in kinds}
     me = [sys.executable, __file__]
@@ -241,7 +241,7 @@ def compare(calls: int, rounds: int) -> None:
 
 
 def main() -> None:
-    """Serve, measure one client, or compare them all."""
+    """Serves, measures one client, or compares all clients."""
     match sys.argv[1:]:
         case ["--serve"]:
             pin(-1)

@@ -49,7 +49,7 @@ class Setup:
     more: str = ""
 
     def toml(self) -> str:
-        """Return the configuration file."""
+        """Returns the configuration file."""
         root = self.base_url.removesuffix("/v1")
         start = f"start_concurrency = {self.starts_at}" if self.starts_at else ""
         urls = f'balance_url = "{root}/balance"\nprice_url = "{root}/price?model={{model}}"'
@@ -82,15 +82,15 @@ class Workspace:
         (folder / "midnight.toml").write_text(toml, encoding="utf-8")
 
     def start(self, *words: object) -> Child:
-        """Start ``midnight WORDS``."""
+        """Starts ``midnight WORDS``."""
         return Child(self._command(words), self.folder, self._env())
 
     def run(self, *words: object, codes: tuple[int, ...] = (0,)) -> Usage:
-        """Run ``midnight WORDS`` to its end; another exit code than these ends the measurement."""
+        """Runs ``midnight WORDS`` to its end; another exit code than these ends the measurement."""
         return run(self._command(words), self.folder, self._env(), codes)
 
     def output(self, *words: object) -> str:
-        """Return what ``midnight WORDS`` prints."""
+        """Returns what ``midnight WORDS`` prints."""
         command = list(map(str, self._command(words)))
         done = subprocess.run(
             command, cwd=self.folder, env=self._env(), capture_output=True, text=True, check=True
@@ -112,14 +112,14 @@ class Workspace:
 
 
 def midnight() -> list[str | Path]:
-    """Return the words that start the command of this interpreter."""
+    """Returns the words that start the command of this interpreter."""
     script = Path(sys.executable).with_name("midnight")
     return [script] if script.exists() else [sys.executable, "-m", "runner"]
 
 
 @cache
 def highest_rate() -> int:
-    """Return the highest `calls_per_second` that the program takes."""
+    """Returns the highest `calls_per_second` that the program takes."""
     for rate in _RATES:
         with scratch() as folder:
             place = Workspace(folder)
@@ -133,7 +133,7 @@ def highest_rate() -> int:
 
 
 def write_job(path: Path, *, models: int = 1, pack: int = 1, name: str = "benchmark") -> Path:
-    """Write a job file that labels the column `text`."""
+    """Writes a job file that labels the column `text`."""
     listed = ", ".join(f'"benchmark-{number}"' for number in range(models))
     rotate = 'rotate = "spread"' if models > 1 else ""
     path.write_text(
@@ -161,7 +161,7 @@ labels = ["positive", "negative", "mixed"]
 
 
 def write_rows(path: Path, rows: int, *, texts: int | None = None, first: int = 0) -> Path:
-    """Write a CSV file with `rows` rows of about 300 bytes.
+    """Writes a CSV file with `rows` rows of about 300 bytes.
 
     Args:
         path: Where it goes.
@@ -179,6 +179,6 @@ def write_rows(path: Path, rows: int, *, texts: int | None = None, first: int = 
 
 
 def _text(number: int) -> str:
-    """Return a text of about 260 characters that compresses like language, the same every time."""
+    """Returns a text of about 260 characters that compresses like language, the same every time."""
     drawn = hashlib.blake2b(str(number).encode(), digest_size=44).digest()
     return f"{number} {' '.join([_WORDS[byte % len(_WORDS)] for byte in drawn])}"

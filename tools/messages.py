@@ -1,4 +1,4 @@
-"""The catalogues of translations: collect the messages of the sources, merge, compile.
+"""Collects the messages of the sources, and merges and compiles the catalogues of translations.
 
 ``make messages`` runs it. A message is whatever is handed to ``_``, ``ngettext`` or
 ``gettext_noop``, a noun that is counted by ``count``, a comment of ``examples``, and the docstring
@@ -38,7 +38,7 @@ _VOLATILE = (
 
 
 def collected(root: Path = SOURCES) -> Catalog:
-    """Every message of the sources, in their order, with the files that it is in."""
+    """Returns every message of the sources, in their order, with the files that it is in."""
     found = Catalog(project="midnight-runner", fuzzy=False, charset="utf-8")
     for path in sorted(root.rglob("*.py")):
         place = path.relative_to(ROOT).as_posix()
@@ -52,7 +52,7 @@ def collected(root: Path = SOURCES) -> Catalog:
 
 
 def messages_of_page(text: str) -> Iterator[Message]:
-    """The messages of one template of the dashboard."""
+    """Yields the messages of one template of the dashboard."""
     for found in _IN_PAGE.finditer(text):
         if found["told"] is not None:
             yield found["told"].replace('\\"', '"')
@@ -62,7 +62,7 @@ def messages_of_page(text: str) -> Iterator[Message]:
 
 
 def messages_of(tree: ast.AST) -> Iterator[Message]:
-    """The messages of one module, in their order."""
+    """Yields the messages of one module, in their order."""
     nodes = (node for node in ast.walk(tree) if isinstance(node, ast.expr | ast.stmt))
     for node in sorted(nodes, key=lambda one: (one.lineno, one.col_offset)):
         if isinstance(node, ast.Call):
@@ -92,7 +92,7 @@ def _name(func: ast.expr) -> str:
 
 
 def _is_command(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether Typer shows the docstring: of a command, of a group, of the program."""
+    """Returns whether Typer shows the docstring: of a command, of a group, of the program."""
     calls = [one for one in function.decorator_list if isinstance(one, ast.Call)]
     named = {_name(one.func) for one in calls}
     context = function.args.args[:1]
@@ -107,7 +107,7 @@ def _flags(message: Message) -> tuple[str, ...]:
 
 
 def merged(language: str, template: Catalog) -> Catalog:
-    """The catalogue of a language with the messages of `template`, and no other."""
+    """Returns the catalogue of a language with exactly the messages of `template`."""
     path = po_path(language)
     with path.open("rb") as file:
         found = read_po(file, locale=language)
@@ -117,12 +117,12 @@ def merged(language: str, template: Catalog) -> Catalog:
 
 
 def po_path(language: str) -> Path:
-    """Where the translations of a language are written by people."""
+    """Returns the path of the file in which people translate a language."""
     return FOLDER / language / "LC_MESSAGES" / "midnight.po"
 
 
 def spelt(catalog: Catalog) -> bytes:
-    """A catalogue as a .po or .pot file, without what would change each time."""
+    """Returns a catalogue as a .po or .pot file, without the headers that change each time."""
     stream = io.BytesIO()
     write_po(stream, catalog, width=96, include_lineno=False)
     lines = stream.getvalue().splitlines(keepends=True)
@@ -130,7 +130,7 @@ def spelt(catalog: Catalog) -> bytes:
 
 
 def compiled(catalog: Catalog) -> bytes:
-    """A catalogue as the program reads it; the same catalogue is the same bytes."""
+    """Returns a catalogue in the program's format; equal catalogues give equal bytes."""
     catalog.creation_date = catalog.revision_date = datetime(2000, 1, 1, tzinfo=UTC)
     stream = io.BytesIO()
     write_mo(stream, catalog)
@@ -138,7 +138,7 @@ def compiled(catalog: Catalog) -> bytes:
 
 
 def main() -> int:
-    """Write all catalogues anew; tell what has no translation."""
+    """Writes all catalogues anew; prints how many messages have no translation."""
     template = collected()
     TEMPLATE.write_bytes(spelt(template))
     lacking = 0
@@ -152,7 +152,7 @@ def main() -> int:
 
 
 def translated(string: str | tuple[str, ...]) -> bool:
-    """Whether every form of a translation is there."""
+    """Returns whether every form of a translation is present."""
     return all(string) if isinstance(string, tuple) else bool(string)
 
 

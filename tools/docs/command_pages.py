@@ -13,7 +13,7 @@ from runner.cli import app, exit_codes
 
 
 def commands() -> str:
-    """The page."""
+    """Returns the page about the commands."""
     top = typer.main.get_command(app.program([]))
     names = top.list_commands(top.context_class(top, info_name=app.PROGRAM))
     listed = [
@@ -62,6 +62,6 @@ def _help(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """A help text without the marks that keep its lines apart, each paragraph in one line."""
+    """Returns a help text with each paragraph in one line, without Typer's marks."""
     paragraphs = text.replace("\b\n", "").strip().split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)

@@ -22,7 +22,7 @@ _FIRST = ("calls", "batches", "batch_counts", "jobs", "rows", "results", "window
 
 
 def database() -> str:
-    """The page."""
+    """Returns the page about the database."""
     names = sorted(metadata.tables, key=lambda name: (_rank(name), name))
     intro = (inspect.getdoc(tables) or "").partition("\n\n")[2]
     return "\n".join(

@@ -17,7 +17,7 @@ _START = datetime(2026, 11, 2, tzinfo=_ZONE)
 
 
 def calls_of_a_day(pace: Literal["auto", "asap"]) -> list[float]:
-    """The hours of the first day's calls, by the provider's clock."""
+    """Returns the hours of the first day's calls, by the provider's clock."""
     simulator = Simulator(calls_per_day=CALLS, start=_START, latency_ms=(60_000, 180_000))
     job = Job(model="Qwen/Qwen3-8B", user="{{ text }}")
 

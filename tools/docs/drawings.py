@@ -45,7 +45,7 @@ _LATE = {("ready", "succeeded"), ("waiting", "succeeded"), ("failed", "succeeded
 
 
 def life_of_a_call() -> Drawing:
-    """Who decides, who keeps and who acts, from the demand to the stored settlement."""
+    """Draws the layers that decide, store and act, from the demand to the stored settlement."""
     made = Drawing(860, 330, "The life of a call")
     steps = [
         ("demand", "a row, a client"),
@@ -82,7 +82,7 @@ def life_of_a_call() -> Drawing:
 
 
 def job_states() -> Drawing:
-    """The states of a job, an arrow for each transition of the program's table."""
+    """Draws the states of a job, with an arrow for each transition of the program's table."""
     made = Drawing(800, 530, "The states of a job")
     ends: dict[tuple[str, str], list[str]] = {}
     for (state, event), after in TRANSITIONS.items():
@@ -101,7 +101,7 @@ def job_states() -> Drawing:
 
 
 def gate() -> Drawing:
-    """The states of a gate."""
+    """Draws the states of a gate."""
     made = Drawing(800, 300, "The states of a gate")
     needs, flies = Box(130, 70, 150), Box(470, 70, 170)
     opened, parked = Box(690, 220), Box(250, 220)
@@ -120,7 +120,7 @@ def gate() -> Drawing:
 
 
 def pace() -> Drawing:
-    """How a day's budget is spent, by `auto` and by `asap`: the calls of two runs."""
+    """Draws how `auto` and `asap` spend a day's budget: the calls of two runs."""
     made = Drawing(800, 330, "How the budget of a day is spent")
     left, right, top, bottom = 70, 770, 40, 270
     for hour in range(0, 25, 4):
@@ -156,7 +156,7 @@ DRAWINGS = {
 
 
 def main() -> None:
-    """Draw all of them."""
+    """Draws all of them."""
     for name, draw in DRAWINGS.items():
         (FOLDER / name).write_text(draw().text(), encoding="utf-8")
         print(f"drawn: {name}")

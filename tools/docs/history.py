@@ -14,7 +14,7 @@ DAYS = 38
 
 
 def weeks_of_calls(db: Path) -> None:
-    """Fill a database with the calls of the days until yesterday, more on some than on others."""
+    """Fills a database with the calls of the days until yesterday, more on some than on others."""
     start = datetime.now(UTC) - timedelta(days=DAYS)
     faults = {"error_500": 0.03, "bad_answer": 0.06}
     simulator = Simulator(calls_per_day=120, start=start, latency_ms=(800, 2_400), faults=faults)

@@ -21,7 +21,7 @@ _USES = {"training": "yes", "no-training": "no", None: "your own server"}
 
 
 def presets() -> str:
-    """The page."""
+    """Returns the page about the presets."""
     found = [preset(name) for name in shipped()]
     rows = [
         (code(one.name), one.title, _USES.get(one.data_use, one.data_use or ""), one.as_of or "")

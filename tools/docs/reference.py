@@ -36,12 +36,12 @@ _NOTE = (
 
 
 def pages() -> dict[Path, str]:
-    """The text of each page, by its path."""
+    """Returns the text of each page, by its path."""
     return {FOLDER / name: _NOTE + write() for name, write in PAGES.items()}
 
 
 def main() -> int:
-    """Write the pages, or check them; the exit code."""
+    """Writes the pages, or checks them; returns the exit code."""
     stale = [
         path for path, text in pages().items() if not path.exists() or path.read_text() != text
     ]

@@ -35,12 +35,12 @@ class Stage:
     environ: Mapping[str, str]
 
     def start(self, *command: str) -> Terminal:
-        """Start a command in a terminal."""
+        """Starts a command in a terminal."""
         words = [sys.executable, "-m", "runner", *command]
         return Terminal(words, self.folder, self.environ, COLUMNS)
 
     def done(self, *command: str) -> Terminal:
-        """Run a command in a terminal until it ends."""
+        """Runs a command in a terminal until it ends."""
         terminal = self.start(*command)
         terminal.read_until_end()
         return terminal
@@ -48,7 +48,7 @@ class Stage:
 
 @contextmanager
 def stage(*simulated: str) -> Iterator[Stage]:
-    """A folder with the ready jobs, a database and a simulated provider of its own."""
+    """Sets up a folder with the ready jobs, a database and a simulated provider."""
     with tempfile.TemporaryDirectory(prefix="midnight-") as name:
         folder = Path(name)
         shutil.copytree(ROOT / "jobs", folder, dirs_exist_ok=True)
@@ -74,14 +74,14 @@ def stage(*simulated: str) -> Iterator[Stage]:
 
 
 def plan() -> str:
-    """What a dataset would cost."""
+    """Returns the screen of `midnight plan`."""
     with stage() as here:
         command = ("plan", "label_reviews.toml", "label_reviews.csv")
         return picture(here.done(*command), command)
 
 
 def running() -> str:
-    """The screen of a run that has spent the day's allowance."""
+    """Returns the screen of a run that has spent the day's allowance."""
     with stage("--calls-per-day", "150", "--latency", "300-900") as here:
         here.done("submit", "label_reviews.toml", "label_reviews.csv", "-o", "labelled.csv")
         here.done("submit", "sort_headlines.toml", "sort_headlines.csv", "-o", "sorted.csv")
@@ -93,7 +93,7 @@ def running() -> str:
 
 
 def status() -> str:
-    """How far each batch is, while another process runs."""
+    """Returns the screen of `midnight status` while another process runs."""
     with stage("--calls-per-day", "30", "--latency", "400-900") as here:
         here.done("submit", "sort_headlines.toml", "sort_headlines.csv")
         runner = here.start("run", "label_reviews.toml", "label_reviews.csv", "-o", "labelled.csv")
@@ -104,14 +104,14 @@ def status() -> str:
 
 
 def quota() -> str:
-    """What is left of each allowance."""
+    """Returns the screen of `midnight quota`."""
     with stage("--calls-per-day", "300", "--calls-per-model", "200") as here:
         here.done("run", "label_reviews.toml", "label_reviews.csv", "--limit", "200", "--no-wait")
         return picture(here.done("quota"), ("quota",))
 
 
 def failures() -> str:
-    """Why rows have failed."""
+    """Returns the screen of `midnight failures`."""
     with stage("--fault", "bad_answer=0.45") as here:
         command = ("run", "label_reviews.toml", "label_reviews.csv", "--limit", "40", "--no-wait")
         here.done(*command)
@@ -119,7 +119,7 @@ def failures() -> str:
 
 
 def report() -> str:
-    """The calls of some weeks, with the calendar."""
+    """Returns the screen of `midnight report`, with the calls of some weeks."""
     with stage() as here:
         weeks_of_calls(Path(here.environ["MIDNIGHT_DB"]))
         return picture(here.done("report"), ("report",), lines=-26)
@@ -136,7 +136,7 @@ SCREENS: dict[str, Callable[[], str]] = {
 
 
 def main() -> None:
-    """Take the pictures that are named, or all of them."""
+    """Takes the named pictures, or all of them."""
     for name in sys.argv[1:] or SCREENS:
         (FOLDER / f"{name}.svg").write_text(SCREENS[name](), encoding="utf-8")
         print(f"taken: {name}.svg")

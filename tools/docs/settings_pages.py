@@ -70,7 +70,7 @@ _READ_BY_HAND = {
 
 
 def job_file() -> str:
-    """The page about the job file."""
+    """Returns the page about the job file."""
     tables = {
         name: field.annotation
         for name, field in JobFile.model_fields.items()
@@ -88,7 +88,7 @@ def job_file() -> str:
 
 
 def configuration() -> str:
-    """The page about midnight.toml and the environment."""
+    """Returns the page about midnight.toml and the environment."""
     fields = ConfigFile.model_fields
     providers = [
         ("[providers.NAME]", ProviderTable),

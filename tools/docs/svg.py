@@ -52,7 +52,7 @@ class Box:
     height: float = 40
 
     def edge(self, towards: Point) -> Point:
-        """Where a line from the middle to `towards` leaves the box."""
+        """Returns the point where a line from the middle to `towards` leaves the box."""
         dx, dy = towards[0] - self.x, towards[1] - self.y
         across = self.width / 2 / abs(dx) if dx else math.inf
         down = self.height / 2 / abs(dy) if dy else math.inf
@@ -70,7 +70,7 @@ class Drawing:
     parts: list[str] = field(default_factory=list)
 
     def box(self, box: Box, *lines: str, kind: str = "box") -> None:
-        """A box with lines of text; the first is strong."""
+        """Adds a box with lines of text; the first line is strong."""
         x, y = box.x - box.width / 2, box.y - box.height / 2
         self.parts.append(
             f'<rect class="{kind}" x="{x:g}" y="{y:g}" width="{box.width:g}" '
@@ -82,7 +82,7 @@ class Drawing:
             self.words(line, (box.x, top + 18 * number), style)
 
     def words(self, text: str, at: Point, style: str = "", anchor: str = "middle") -> None:
-        """A line of text."""
+        """Adds a line of text."""
         x, y = at
         self.parts.append(
             f'<text class="{style}" x="{x:g}" y="{y:g}" text-anchor="{anchor}">'
@@ -90,7 +90,7 @@ class Drawing:
         )
 
     def arrow(self, start: Box, end: Box, label: str = "", *, bend: float = 0) -> None:
-        """An arrow from box to box; `bend` moves its middle to the left of its way, in pixels."""
+        """Adds an arrow from box to box; `bend` moves its middle to the left, in pixels."""
         dx, dy = end.x - start.x, end.y - start.y
         length = math.hypot(dx, dy)
         middle = (start.x + end.x) / 2, (start.y + end.y) / 2
@@ -104,7 +104,7 @@ class Drawing:
             self.words(label, (x, y + 4), "small halo")
 
     def path(self, points: Sequence[Point], style: str = "line", *, curved: bool = False) -> None:
-        """A line through points; curved: a quadratic curve, whose second point pulls it."""
+        """Adds a line through points; or a quadratic curve, whose control point is the second."""
         first, *rest = [f"{x:.1f} {y:.1f}" for x, y in points]
         way = f"Q {' '.join(rest)}" if curved else f"L {' '.join(rest)}"
         self.parts.append(f'<path class="{style}" d="M {first} {way}"/>')
@@ -119,7 +119,7 @@ class Drawing:
         self.parts.append(f'<polygon class="head" points="{points}"/>')
 
     def text(self) -> str:
-        """The whole drawing."""
+        """Returns the whole drawing."""
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" '
             f'width="{self.width}" height="{self.height}" role="img">'

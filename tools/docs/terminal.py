@@ -25,7 +25,7 @@ LINES = 200
 
 
 def _theme(background: str, text: str, normal: str, bright: str) -> TerminalTheme:
-    """A theme of colours in hex: black, red, green, yellow, blue, magenta, cyan, white."""
+    """Returns a theme of colours in hex: black, red, green, yellow, blue, magenta, cyan, white."""
 
     def rgb(colour: str) -> tuple[int, int, int]:
         red, green, blue = bytes.fromhex(colour)
@@ -66,7 +66,7 @@ class Terminal:
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, size)
 
     def read_for(self, seconds: float) -> bool:
-        """Read what it draws, for so long; whether it is still running."""
+        """Reads its output for so long; returns whether it is still running."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if select.select([self._fd], [], [], left)[0]:
@@ -80,20 +80,20 @@ class Terminal:
         return True
 
     def read_until_end(self, most: float = 120) -> None:
-        """Read until it ends."""
+        """Reads until it ends."""
         if self.read_for(most):
             raise TimeoutError
         os.waitpid(self._pid, 0)
 
     def stop(self) -> None:
-        """Interrupt it twice, and wait for its end."""
+        """Interrupts it twice, and waits for its end."""
         for _ in range(2):
             os.kill(self._pid, signal.SIGINT)
             self.read_for(0.5)
         self.read_until_end(10)
 
     def lines(self) -> list[Text]:
-        """What stands on the screen, to the last line that is not empty."""
+        """Returns the lines of the screen up to the last one that is not empty."""
         found = [self._line(number) for number in range(LINES)]
         while found and not found[-1].plain.strip():
             found.pop()
@@ -160,7 +160,7 @@ _FORMAT = """\
 
 
 def picture(terminal: Terminal, command: Sequence[str], lines: int | None = None) -> str:
-    """What a terminal shows, as SVG in light and dark.
+    """Returns the screen of a terminal as SVG, in light and dark.
 
     Of a long text, only the first `lines`; where `lines` is below zero, the first two and the last.
     """
@@ -183,7 +183,7 @@ def picture(terminal: Terminal, command: Sequence[str], lines: int | None = None
 
 
 def _in_both(light: str, dark: str) -> str:
-    """A picture with the colours of `light`, and those of `dark` where the screen is dark."""
+    """Returns a picture with the colours of `light`, and those of `dark` on a dark screen."""
     rules = re.compile(r"^\.screen-\w+-r\d+ \{.*\}$", re.MULTILINE)
     other = "\n".join(rules.findall(dark))
     rect = re.compile(r'<rect fill="#[0-9a-f]{6}" (stroke="[^"]*" )?')
