@@ -111,7 +111,7 @@ class Gate:
         self._spent = 0
 
     def refusal(self, now: float) -> bytes | None:
-        """Returns the refusal of a call at `now`, in seconds; or counts the call, and returns None."""
+        """Returns the refusal of a call at `now` (s); or counts the call, and returns None."""
         options = self._options
         if options.quota is not None and self._spent >= options.quota:
             words = "You have exceeded today's quota, please try again tomorrow"
