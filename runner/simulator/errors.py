@@ -1,6 +1,7 @@
 """Builds the provider's error replies: messages, codes and envelopes.
 
-The messages are quoted from users' reports and official pages, as of 2026-11.
+The messages are ModelScope's, quoted from users' reports and from the page that its preset names as
+`source`; a few are those of Groq and OpenAI. As of 2026-11.
 """
 
 from __future__ import annotations
