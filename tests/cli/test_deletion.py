@@ -68,6 +68,6 @@ def test_old_batches_are_pruned_and_those_with_work_left_are_not(
     found = midnight("db", "prune", "--older-than", "30d", "--json").json
     assert found["deleted"] == [1, 3]
     assert [one["id"] for one in midnight("status", "--json").json["batches"]] == [2]
-    assert "no batch is that old" in midnight("db", "prune", "--older-than", "40d").out
+    assert "no finished batch is that old" in midnight("db", "prune", "--older-than", "40d").out
     said = midnight("db", "prune", "--older-than", "soon")
     assert (said.code, "30d" in said.err) == (2, True)

@@ -13,7 +13,7 @@ def test_a_dataset_in_the_place_of_a_job_file_is_told_with_the_command_that_writ
 ) -> None:
     said = midnight("run", str(work[1]))
     assert said.code == 2
-    assert "no job file" in said.err
+    assert "not a job file" in said.err
     assert f"midnight init {work[1]}" in said.err
 
 

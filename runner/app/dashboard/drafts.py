@@ -265,7 +265,7 @@ class Drafts:
             draft.problem, draft.problem_field = error, _field_of(error)
         except Exception:
             log.exception("a dataset that was handed in could not be worked on")
-            what, remedy = _("the server has a defect"), _("see the log of midnight serve")
+            what, remedy = _("the server has a defect"), _("see the server's log")
             draft.problem, draft.problem_field = EngineError(what, remedy=remedy), Field.DATASET
         finally:
             draft.end()

@@ -321,7 +321,7 @@ async def _broken(_request: Request, error: Exception) -> Response:
 
 async def _defect(_request: Request, error: Exception) -> Response:
     log.error("a page could not be made", exc_info=error)
-    return _error(500, _("this page has a defect"), _("see the log of midnight serve"))
+    return _error(500, _("this page has a defect"), _("see the server's log"))
 
 
 def _error_of(error: Exception, status: int) -> Response:
