@@ -228,7 +228,8 @@ class Scheduler:
         every = [*(prepared.call for prepared in client_calls), *calls]
         await reserve(turn.connection, every, self._runner_id, turn.now, turn.changes)
         for call in calls:
-            _count(batches[call.permit.key], turn.changes)
+            batch = batches[call.permit.key]
+            turn.changes.count_calls(batch.id, batch.part_of, 1)
         of_batches = await self._preparer.prepare(turn.connection, batches, calls)
         turn.memory = turn.memory.with_started(admitted)
         turn.snapshot = replace(turn.snapshot, last_call_id=every[-1].id)
@@ -254,13 +255,6 @@ class Scheduler:
             )
             for number, permit in enumerate(permits, first_id)
         ]
-
-
-def _count(batch: Batch, changes: Changes) -> None:
-    """Counts a call that is about to be made; a call of a part counts for the whole, too."""
-    changes.add(batch.id, "calls_made", 1)
-    if batch.part_of is not None:
-        changes.add(batch.part_of, "calls_made", 1)
 
 
 def _claimed(job: jobs.ReadyJob) -> CallJob:

@@ -12,7 +12,7 @@ without an answer are fenced by the call, the runner and the attempt.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.retry import Accept, Fail, Reask, RetryAt, Succeed, event_of, tries_after
 from runner.core.settlement import JobOutcome, Settlement
-from runner.core.states import JobEvent, JobState, after
+from runner.core.states import CallState, JobEvent, JobState, after
 from runner.core.tries import Tries
 from runner.store import image_tasks, results
 from runner.store.counts import Changes
@@ -30,7 +30,7 @@ from runner.store.expressions import OneOf, listed
 from runner.store.image_tasks import ImageTask
 from runner.store.results import JobResult
 from runner.store.statement import Statement, Upsert
-from runner.store.tables import calls, invalid_replies, jobs
+from runner.store.tables import batches, calls, invalid_replies, jobs
 
 _UNSETTLED = calls.c.state == literal_column("'reserved'")
 _STILL_OPEN = Statement(select(calls.c.id).where(_UNSETTLED, OneOf(calls.c.id, "calls")))
@@ -64,6 +64,7 @@ _MOVE = Statement(
     )
 )
 _KEEP_REPLIES = Statement(Upsert(invalid_replies, ("job_id", "number")))
+_PART_OF = Statement(select(batches.c.id, batches.c.part_of).where(OneOf(batches.c.id, "batches")))
 
 
 async def unsettled(connection: AsyncConnection, settlements: Sequence[Settlement]) -> set[int]:
@@ -98,6 +99,7 @@ async def apply(
     for settlement, outcome in sorted(_outcomes(settlements), key=_without_answer):
         writes.add(settlement, outcome, fresh=fresh.get(settlement.call.id) is settlement)
     await _write(connection, writes, fresh)
+    await _uncount_unsent(connection, fresh.values(), changes)
     return list(fresh.values())
 
 
@@ -226,6 +228,17 @@ async def _write(
     await image_tasks.forget(connection, writes.tasks_ended)
     ended = [result.job_id for result in writes.results]
     await results.end_duplicates(connection, ended, writes.now, writes.changes)
+
+
+async def _uncount_unsent(
+    connection: AsyncConnection, fresh: Iterable[Settlement], changes: Changes
+) -> None:
+    """Subtracts the calls that never left from those that their batches have made."""
+    unsent = Counter(each.call.batch_id for each in fresh if each.state is CallState.LOCAL)
+    ids = [batch_id for batch_id in unsent if batch_id is not None]
+    if ids:
+        for row in await _PART_OF.fetch(connection, batches=listed(ids)):
+            changes.count_calls(row.id, row.part_of, -unsent[row.id])
 
 
 def _call_row(settlement: Settlement, rows_finished: int, now: int) -> dict[str, Any]:

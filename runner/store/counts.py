@@ -43,6 +43,12 @@ class Changes:
         counter[old.value] -= number
         counter[new.value] += number
 
+    def count_calls(self, batch_id: int, part_of: int | None, number: int) -> None:
+        """Adds `number` to the calls that a batch has made; a part's count for the whole, too."""
+        self.add(batch_id, "calls_made", number)
+        if part_of is not None:
+            self.add(part_of, "calls_made", number)
+
     def include(self, others: Changes) -> None:
         """Adds other changes."""
         for batch_id, changed in others.by_batch.items():

@@ -93,7 +93,7 @@ batch_counts = Table(
     count_column("pending"),
     count_column("duplicate"),
     count_column("reused"),  # those that succeeded without a call
-    count_column("calls_made"),  # with those of its parts
+    count_column("calls_made"),  # with those of its parts; only calls that may have left
     count_column("calls_rejected"),  # since its last answer
     count_column("reviews_made"),  # by people, with those that were taken back
     not_negative(

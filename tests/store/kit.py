@@ -258,7 +258,7 @@ async def try_start(
     ]
     await reserve(connection, calls, runner_id, now, changes)
     await windows.open_windows(connection, touched)
-    changes.add(batch.id, "calls_made", len(calls))
+    changes.count_calls(batch.id, batch.part_of, len(calls))
     await changes.write(connection)
     return calls
 

@@ -69,6 +69,17 @@ def _offences(ask: Ask) -> Iterator[tuple[str, Any]]:
         ask("SELECT id FROM calls WHERE settled_at_ms < reserved_at_ms"),
     )
     yield (
+        "batches that have made more or fewer calls than left for them and their parts",
+        ask("""SELECT batch_id, calls_made, coalesce(left, 0) FROM batch_counts LEFT JOIN (
+                 SELECT whole, sum(number) AS left FROM (
+                   SELECT batch_id AS whole, batch_id FROM batch_counts UNION
+                   SELECT part_of, id FROM batches WHERE part_of IS NOT NULL)
+                 JOIN (SELECT batch_id, count(*) AS number FROM calls
+                       WHERE state <> 'local' GROUP BY batch_id) USING (batch_id)
+                 GROUP BY whole)
+               ON whole = batch_id WHERE calls_made <> coalesce(left, 0)"""),
+    )
+    yield (
         "jobs without a row",
         ask("""SELECT jobs.id FROM jobs JOIN batches ON batches.id = batch_id
                WHERE first_row + (jobs.id - first_job) * row_step NOT IN (SELECT id FROM rows)"""),

@@ -264,6 +264,15 @@ def test_calls_that_were_rejected_are_counted(tmp_path: Path) -> None:
     assert rows(old, "SELECT batch_id, calls_rejected FROM batch_counts") == [(1, 2), (2, 1)]
 
 
+def test_calls_that_never_left_count_no_longer(old: Path) -> None:
+    """Neither for a batch nor, if it is a part, for the whole."""
+    with raw(old) as connection:
+        ended = "rows = 0 AND settled_at_ms IS NOT NULL"
+        connection.execute(f"UPDATE calls SET state = 'local' WHERE {ended}")  # noqa: S608
+    opening(old)
+    assert broken_promises(old) == []
+
+
 def test_words_that_have_changed_and_moments_that_went_back_are_put_right(
     old: Path, release: str
 ) -> None:
