@@ -26,7 +26,7 @@ class Snapshot:
     Attributes:
         batches: The batches that may run and have jobs left, by id.
         latest: The newest window of each quota.
-        superseded: The older windows in which calls in flight still have reservations.
+        superseded: The older windows of calls in flight.
         next_due: When the first waiting job is due (ms since the epoch); None if none waits.
         last_call_id: The id of the newest call in the ledger; 0 if there is none.
     """
@@ -81,12 +81,12 @@ def is_runnable(batch: Batch) -> bool:
 async def read_snapshot(connection: AsyncConnection, accounts: Sequence[str]) -> Snapshot:
     """Reads a snapshot, with the windows of these accounts."""
     latest = await windows.latest_windows(connection, accounts)
-    reserved = await windows.reserved_windows(connection)
+    in_use = await windows.in_use(connection)
     current = {(*key, window.period_key) for key, window in latest.items()}
     return Snapshot(
         batches={batch.id: batch for batch in await batches.runnable(connection)},
         latest=latest,
-        superseded={key: window for key, window in reserved.items() if key not in current},
+        superseded={key: window for key, window in in_use.items() if key not in current},
         next_due=await jobs.next_due(connection),
         last_call_id=await reserve.last_call_id(connection),
     )

@@ -66,8 +66,8 @@ async def rescue(
     changes = Changes()
     open_calls = await _OPEN_CALLS.fetch(connection, runner=runner_id)
     if open_calls:
-        reserved = await windows.reserved_windows(connection)
-        settled = settle_unseen_calls(reserved, map(_unseen, open_calls), now)
+        in_use = await windows.in_use(connection)
+        settled = settle_unseen_calls(in_use, map(_unseen, open_calls), now)
         await windows.save_windows(connection, settled.values())
         await _CLOSE.run(connection, [{"runner": runner_id, "now": now}])
     await image_tasks.end_leases(connection, runner_id)

@@ -285,7 +285,7 @@ windows = Table(
     partial_index(
         "windows_latest", "account", "model", "quota", where="is_latest = 1", unique=True
     ),
-    partial_index("windows_reserved", "account", where="reserved > 0"),
+    partial_index("windows_in_use", "account", where="reserved > 0 OR probe_in_flight = 1"),
 )
 
 # Samples of the balance endpoint, one row for each change, from which grants are inferred.

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, bindparam, literal_column, select, update
+from sqlalchemy import Row, bindparam, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.gate import Gate, ParkReason
@@ -27,7 +27,15 @@ from runner.store.tables import windows
 _KEYS = ("account", "model", "quota", "period_key")
 _LATEST = windows.c.is_latest == literal_column("1")
 _OF_ACCOUNTS = Statement(select(windows).where(_LATEST, OneOf(windows.c.account, "accounts")))
-_RESERVED = Statement(select(windows).where(windows.c.reserved > literal_column("0")))
+# Exactly the condition of the partial index `windows_in_use`.
+_IN_USE = Statement(
+    select(windows).where(
+        or_(
+            windows.c.reserved > literal_column("0"),
+            windows.c.probe_in_flight == literal_column("1"),
+        )
+    )
+)
 _SUPERSEDE = Statement(
     update(windows)
     .where(
@@ -78,9 +86,12 @@ async def latest_windows(connection: AsyncConnection, accounts: Sequence[str]) -
     return {(window.account, window.model, window.quota): window for window in latest}
 
 
-async def reserved_windows(connection: AsyncConnection) -> dict[WindowKey, Window]:
-    """Returns the windows with reservations of calls in flight, of any runner."""
-    return {key_of(window): window for window in map(_window, await _RESERVED.fetch(connection))}
+async def in_use(connection: AsyncConnection) -> dict[WindowKey, Window]:
+    """Returns the windows with calls in flight, of any runner.
+
+    A call may reserve nothing in a window, and be its probe nevertheless.
+    """
+    return {key_of(window): window for window in map(_window, await _IN_USE.fetch(connection))}
 
 
 async def save_windows(connection: AsyncConnection, changed: Iterable[Window]) -> None:

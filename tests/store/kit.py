@@ -283,8 +283,9 @@ async def start(
     count: int = 1,
     runner_id: int = OURS,
     now: int = NOON,
+    quotas: tuple[Quota, ...] = QUOTAS,
 ) -> list[Call]:
-    calls = await try_start(connection, batch, count, runner_id, now)
+    calls = await try_start(connection, batch, count, runner_id, now, quotas)
     assert not isinstance(calls, Refused), calls
     return calls
 
@@ -311,7 +312,7 @@ async def settle(
     still_open = await unsettled(connection, settlements)
     fresh = await apply(connection, settlements, still_open, runner_id, now, changes)
     latest = await windows.latest_windows(connection, [ACCOUNT])
-    known = await windows.reserved_windows(connection)
+    known = await windows.in_use(connection)
     known |= {windows.key_of(window): window for window in latest.values()}
     await windows.save_windows(connection, settle_windows(known, fresh, now).values())
     await changes.write(connection)

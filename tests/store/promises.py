@@ -52,6 +52,13 @@ def _offences(ask: Ask) -> Iterator[tuple[str, Any]]:
     )
     yield "windows that do not hold the calls in flight", _misreserved(ask)
     yield (
+        "windows that wait for a probe while no call is under way",
+        ask("""SELECT account, model, quota FROM windows WHERE probe_in_flight = 1
+               AND NOT EXISTS (SELECT id FROM calls WHERE calls.state = 'reserved' AND probe = 1
+                               AND calls.account = windows.account
+                               AND windows.model IN ('', calls.model))"""),
+    )
+    yield (
         "results of calls that the ledger lost",
         ask("""SELECT job_id FROM results WHERE call_id IS NOT NULL
                AND call_id NOT IN (SELECT id FROM calls)"""),

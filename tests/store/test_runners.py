@@ -14,17 +14,21 @@ from runner.core.packing import Packing
 from runner.core.retry import MAX_CRASHES, RetryAt, SplitPack
 from runner.core.settlement import Call, Settlement
 from runner.core.states import Counts
+from runner.core.verdict import Scope
+from runner.core.window import Quota, Unit
 from runner.errors import BusyError
 from runner.store import failures, liveness, runners
 from runner.store.database import Database
 from runner.store.opening import open_database
 from runner.store.rescue import rescue
 from tests.store.kit import (
+    DAILY,
     DAY,
     HOUR,
     MINUTE,
     NOON,
     OURS,
+    QUOTAS,
     Store,
     asked_again,
     each,
@@ -304,6 +308,22 @@ def test_a_job_that_was_in_so_many_deaths_fails_in_the_end(store: Store) -> None
     store.play(scene)
     assert store.one("SELECT count(*) FROM calls WHERE state = 'unseen'") == MAX_CRASHES
     assert store.rows("SELECT attempts, crashes FROM jobs") == [(MAX_CRASHES, MAX_CRASHES)]
+
+
+def test_a_probe_that_has_reserved_nothing_in_a_window_is_taken_back_there(store: Store) -> None:
+    """As one without a price; or the window would wait for it for ever."""
+    credits_ = Quota("credits", Scope.ACCOUNT, 100, DAILY, unit=Unit.CREDITS)
+    quotas = (*QUOTAS, credits_)
+
+    async def scene(connection: AsyncConnection) -> None:
+        batch = await submit(connection)
+        [probe] = await start(connection, batch, quotas=quotas)
+        assert probe.permit.probe
+        assert probe.permit.reserved["credits"][1] == 0
+        await rescue(connection, OURS, NOON)
+        assert await start(connection, batch, quotas=quotas)
+
+    store.play(scene)
 
 
 def test_only_deaths_count_as_crashes(store: Store) -> None:

@@ -271,7 +271,7 @@ SCENES: dict[str, Callable[[AsyncConnection, Batch], Awaitable[object]]] = {
     "jobs_running (runner_id=": lambda c, _b: rescue(c, OURS, NOON),
     "jobs_failed": retries.retry_failed,
     "calls_reserved (runner_id=": lambda c, _b: rescue(c, OURS, NOON),
-    "windows_reserved": lambda c, _b: windows.reserved_windows(c),
+    "windows_in_use": lambda c, _b: windows.in_use(c),
     "windows_latest": lambda c, _b: windows.latest_windows(c, [ACCOUNT]),
     "image_tasks_due_at_ms": _polling,
     "jobs_duplicates": _a_turn,

@@ -273,6 +273,15 @@ def test_calls_that_never_left_count_no_longer(old: Path) -> None:
     assert broken_promises(old) == []
 
 
+def test_windows_that_have_lost_their_probe_are_probed_again(old: Path) -> None:
+    with raw(old) as connection:
+        connection.execute("UPDATE calls SET probe = 0")
+        connection.execute("UPDATE windows SET probe = 1, probing = 1")
+    opening(old)
+    found = rows(old, "SELECT DISTINCT needs_probe, probe_in_flight FROM windows")
+    assert found == [(1, 0)]
+
+
 def test_words_that_have_changed_and_moments_that_went_back_are_put_right(
     old: Path, release: str
 ) -> None:
