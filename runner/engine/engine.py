@@ -194,6 +194,7 @@ class Engine:
                 failure = defect(error)
             self._closing, self._admitting = True, False
             self._deadline = min(self._deadline, anyio.current_time() + self._options.drain_s)
+            self._calls.give_up_expired()
             drained = await drain(
                 self._calls, self._write, self._alarm, self._trouble, lambda: self._deadline
             )
@@ -329,8 +330,7 @@ class Engine:
     async def _conclude(self, memory: Memory, wait: Wait) -> None:
         """Refuses clients that wait in vain, ends runs that are over, and shows the others."""
         self._clients.conclude(wait)
-        expired = await self._runs.conclude(memory, wait, self._status())
-        self._deadline = min([self._deadline, *expired])
+        self._calls.expire(await self._runs.conclude(memory, wait, self._status()))
 
     def _rules_of(self, batch: Batch | None) -> Rules | None:
         """Returns the rules for the calls of a batch, or of clients; None if none may start."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import anyio
@@ -43,7 +43,8 @@ class OpenCalls:
         self._wake = wake
         self._ended: list[EndedCall] = []
         self._under_way: Counter[int] = Counter()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], int] = {}  # with the key of its demand
+        self._expired: set[asyncio.Task[None]] = set()
 
     def __bool__(self) -> bool:
         """Whether there are any."""
@@ -69,8 +70,20 @@ class OpenCalls:
         self._under_way.update(prepared.call.permit.key for prepared in calls)
         for prepared in calls:
             task = tasks.create_task(self._make(prepared))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = prepared.call.permit.key
+            task.add_done_callback(self._forget)
+
+    def expire(self, keys: Collection[int]) -> None:
+        """Notes that nobody waits any more for the calls of these demands that are in flight.
+
+        An answer that comes nevertheless is stored, as it was paid for.
+        """
+        self._expired.update(task for task, key in self._tasks.items() if key in keys)
+
+    def give_up_expired(self) -> None:
+        """Cancels the calls that nobody waits for; in the ledger they count as spent."""
+        for task in self._expired:
+            task.cancel()
 
     def give_up(self) -> None:
         """Cancels the calls in flight; in the ledger they count as spent."""
@@ -108,9 +121,15 @@ class OpenCalls:
         key = prepared.call.permit.key
         watched = bool(self._observers(key)) or event_log.wants_content()
         endpoint = self._accounts.endpoints[prepared.call.permit.route[0]]
-        ended = await make_call(prepared, endpoint, self._now, watched=watched)
-        self._under_way[key] -= 1
-        if not self._under_way[key]:
-            del self._under_way[key]  # or it would keep the key of every client's request
-        self._ended.append(ended)
-        self._wake()
+        try:
+            ended = await make_call(prepared, endpoint, self._now, watched=watched)
+            self._ended.append(ended)
+        finally:
+            self._under_way[key] -= 1
+            if not self._under_way[key]:
+                del self._under_way[key]  # or it would keep the key of every client's request
+            self._wake()
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        del self._tasks[task]
+        self._expired.discard(task)

@@ -97,25 +97,29 @@ class Runs:
         """When the first stopping run gives up its calls, in the loop's time (s)."""
         return min((run.deadline for run in self._runs), default=float("inf"))
 
-    async def conclude(self, memory: Memory, wait: Wait, status: EngineStatus) -> list[float]:
+    async def conclude(self, memory: Memory, wait: Wait, status: EngineStatus) -> set[int]:
         """Ends the runs that are over, and shows the others their progress.
 
-        Returns the deadlines of those that ended with calls in flight.
+        Returns the demands with open calls that none of the runs waits for any more.
         """
         await self._note_paused(memory, status)
-        expired = []
+        ended = []
         for run in self:
             if not (run.is_known or run.stopping):
                 continue
             if (ending := _ending(run, memory, wait, status)) is not None:
-                if status.open_calls_of(run) and run.stopping:
-                    expired.append(run.deadline)
                 _show(run, memory, wait, status)
                 event_log.run_ended(run, ending)
                 run.end(ending, status.refusal if ending is Ending.STOPPED else None)
                 self._runs.remove(run)
+                ended.append(run)
         self.show(memory, wait, status)
-        return expired
+        return {
+            key
+            for key in (status.open_calls if ended else ())
+            if any(run.covers(key) for run in ended)
+            and not any(run.covers(key) for run in self._runs)
+        }
 
     def show(
         self, memory: Memory, wait: Wait, status: EngineStatus, *, at_once: bool = False

@@ -9,10 +9,12 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
+from anyio.abc import TaskGroup
 
 from runner.core.demand import Rules
 from runner.core.ending import Ending
 from runner.core.pacing import Pace
+from runner.engine.engine import Engine
 from runner.engine.run import Run, RunOptions
 from runner.engine.snapshot import Snapshot, read_snapshot
 from runner.errors import BusyError
@@ -92,6 +94,46 @@ def test_every_reply_that_has_come_when_calls_are_given_up_is_stored(
         assert (await world.batch(batch)).counts.succeeded == answered
 
     simulate(tmp_path, story, latency_ms=(2_000, 4_000), calls_per_day=2_000)
+
+
+def test_the_calls_of_a_run_that_has_expired_are_given_up_when_the_engine_ends(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        batch = await world.queue(1)
+        async with anyio.create_task_group() as tasks:
+            async with world.engine(drain_s=30) as engine:
+                await expire(engine, run_of(batch.id), tasks)
+                closing = anyio.current_time()
+            assert anyio.current_time() - closing < AT_ONCE_S
+        assert (await world.batch(batch)).counts.ready == 1
+
+    simulate(tmp_path, story, latency_ms=(600_000, 600_000))
+
+
+def test_a_run_that_has_expired_does_not_shorten_the_later_end_of_the_engine(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        first, second = await world.queue(1, name="first"), await world.queue(1, name="second")
+        async with anyio.create_task_group() as tasks, world.engine(drain_s=30) as engine:
+            await expire(engine, run_of(first.id), tasks)
+            with anyio.move_on_after(60):  # the first call is the day's probe, for which it waits
+                await engine.run(run_of(second.id))
+            assert (await world.batch(second)).counts.running == 1
+        assert (await world.batch(first)).counts.succeeded == 1, "its answer came after all"
+        assert (await world.batch(second)).counts.succeeded == 1
+
+    simulate(tmp_path, story, latency_ms=(60_000, 60_000))
+
+
+async def expire(engine: Engine, run: Run, tasks: TaskGroup) -> None:
+    """Work for a run until its call is in flight, and stop it."""
+    tasks.start_soon(engine.run, run)
+    await anyio.sleep(5)
+    engine.stop(run)
+    with anyio.fail_after(30 + AT_ONCE_S):
+        await run.over.wait()
 
 
 def test_a_run_that_comes_while_the_queue_is_read_is_worked_for(
