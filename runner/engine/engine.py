@@ -138,7 +138,6 @@ class Engine:
         Raises:
             UnauthorisedError: Every account is refused; no job has failed for it.
             StoreError: The database is damaged.
-            JobFileError: A stored job file cannot be read.
         """
         event_log.run_started(run)
         self._runs.add(run)
@@ -279,6 +278,7 @@ class Engine:
         self._clients.started(turn.calls)
         self._calls.settled(ended, turn.settlements)
         self._clients.settled(ended, turn.settlements)
+        self._runs.see(turn.paused)
         for call in ended:
             self._accounts.learn(call, turn.memory.snapshot, self._now())
             self._provider_clock.learn(call.result.date, call.sent_at, call.ended_at)

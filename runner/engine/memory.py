@@ -88,6 +88,7 @@ class Turn:
         calls: The admitted calls, to be made now.
         demands: The demands that were considered.
         wait: What the demands wait for when no further call can start.
+        paused: The batches that it has paused.
     """
 
     memory: Memory
@@ -95,6 +96,7 @@ class Turn:
     calls: tuple[PreparedCall, ...]
     demands: tuple[Demand, ...]
     wait: Wait
+    paused: frozenset[int] = frozenset()
 
 
 def shares_of(known: Mapping[int, int], present: Sequence[int]) -> dict[int, int]:

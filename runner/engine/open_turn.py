@@ -20,12 +20,14 @@ class OpenTurn:
         now: The moment of the turn, by the provider's clock (ms since the epoch).
         memory: The engine's state, which every step may replace.
         changes: The changes of the counts of batches, which are written at the end of the turn.
+        paused: The batches that the turn has paused.
     """
 
     connection: AsyncConnection
     now: int
     memory: Memory
     changes: Changes = field(default_factory=Changes)
+    paused: set[int] = field(default_factory=set)
 
     @property
     def snapshot(self) -> Snapshot:

@@ -42,7 +42,7 @@ async def pause_unserved(
         return routes_of(batch.models, accounts) if batch else ()
 
     latest = turn.snapshot.with_windows(changed).latest
-    await _pause(turn, unserved_reasons(settlements, routes, latest.values()))
+    await pause(turn, unserved_reasons(settlements, routes, latest.values()))
 
 
 async def pause_rejected(
@@ -72,7 +72,7 @@ async def pause_rejected(
     streaks = {**memory.streaks, **rejections.streaks}
     kept = {batch_id: streak for batch_id, streak in streaks.items() if streak.count}
     turn.memory = replace(memory, streaks=kept)
-    await _pause(turn, rejections.pause_reasons)
+    await pause(turn, rejections.pause_reasons)
     changed = iter(rejections.settlements)
     return [next(changed) if each.call.id in still_open else each for each in settlements]
 
@@ -104,10 +104,10 @@ async def pause_failing(turn: OpenTurn, most_failed: float) -> None:
         if batch_id in batches and batch_id not in reasons
     }
     turn.memory = replace(turn.memory, ended_rows=ended_rows)
-    await _pause(turn, reasons)
+    await pause(turn, reasons)
 
 
-async def _pause(turn: OpenTurn, reasons: Mapping[int, str]) -> None:
+async def pause(turn: OpenTurn, reasons: Mapping[int, str]) -> None:
     """Pauses the batches with these ids, if they run."""
     if not reasons:
         return
@@ -116,4 +116,5 @@ async def _pause(turn: OpenTurn, reasons: Mapping[int, str]) -> None:
         if left.pop(batch_id, None) is not None:
             paused = BatchState.PAUSED
             await batch_updates.set_batch_state(turn.connection, batch_id, paused, reason)
+            turn.paused.add(batch_id)
     turn.snapshot = replace(turn.snapshot, batches=left)

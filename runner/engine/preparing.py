@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,6 +13,10 @@ from runner.engine.handlers.base import JobRow
 from runner.store import jobs
 from runner.store.batches import Batch
 
+log = logging.getLogger(__name__)
+
+UNREADABLE = "its stored job file cannot be read: submit the batch again from its job file"
+
 
 class Preparer:
     """Prepares calls; the job file of a batch is compiled once, and again if it is changed."""
@@ -19,14 +24,17 @@ class Preparer:
     def __init__(self) -> None:
         self._jobs: dict[int, tuple[str, CompiledJob]] = {}  # by batch: its job file, compiled
 
+    def unreadable(self, known: Mapping[int, Batch], ids: Collection[int]) -> dict[int, str]:
+        """Returns why no call can be made for some of these batches: their job file is unreadable.
+
+        Another version of the program may have stored them.
+        """
+        return {id_: UNREADABLE for id_ in ids if id_ in known and not self._can_read(known[id_])}
+
     async def prepare(
         self, connection: AsyncConnection, known: Mapping[int, Batch], calls: Sequence[Call]
     ) -> list[PreparedCall]:
-        """Returns `calls` with their rows and the invalid replies to these so far.
-
-        Raises:
-            JobFileError: A stored job file cannot be read.
-        """
+        """Returns `calls` with their rows and the invalid replies so far."""
         if not calls:
             return []
         for batch_id in self._jobs.keys() - known.keys():
@@ -44,6 +52,14 @@ class Preparer:
             )
             prepared.append(BatchCall(call, self._job_of(batch), rows))
         return prepared
+
+    def _can_read(self, batch: Batch) -> bool:
+        try:
+            self._job_of(batch)
+        except Exception:  # also a bug must not end the runs of other batches
+            log.exception("a job file cannot be read", extra={"batch": batch.id})
+            return False
+        return True
 
     def _job_of(self, batch: Batch) -> CompiledJob:
         job_json, compiled = self._jobs.get(batch.id, ("", None))

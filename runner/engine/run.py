@@ -92,6 +92,10 @@ class Run:
         self.ending, self.failure = ending, failure
         self.over.set()
 
+    def see(self, batch_ids: Collection[int]) -> None:
+        """Notes batches that have been present, so that they are among the `departed` ones."""
+        self._seen.update(filter(self.covers, batch_ids))
+
     def departed(self, present: Collection[int]) -> set[int]:
         """Returns the batches that were present once and are not among these, until `forget`."""
         now = {batch_id for batch_id in present if self.covers(batch_id)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import anyio
 
@@ -57,6 +57,11 @@ class Runs:
         """
         for run in present:
             run.is_known = True
+
+    def see(self, batch_ids: Collection[int]) -> None:
+        """Notes batches that the runs may never have found present, as they were paused at once."""
+        for run in self._runs:
+            run.see(batch_ids)
 
     def remove(self, run: Run) -> None:
         """Removes a run."""

@@ -30,7 +30,7 @@ from runner.engine.client_queue import ClientQueue, is_of_client
 from runner.engine.demands import Demands, RulesOf
 from runner.engine.memory import UNKNOWN_REVISION, Memory, Turn
 from runner.engine.open_turn import OpenTurn
-from runner.engine.pausing import pause_failing, pause_rejected, pause_unserved
+from runner.engine.pausing import pause, pause_failing, pause_rejected, pause_unserved
 from runner.engine.preparing import Preparer
 from runner.engine.read_ahead import ReadAhead
 from runner.engine.snapshot import read_snapshot, routes_of
@@ -108,7 +108,14 @@ class Scheduler:
         await turn.changes.write(connection)
         await windows.store(connection, stored_windows, changed, opened)
         turn.snapshot = turn.snapshot.with_changes(turn.changes).with_windows((), opened)
-        return Turn(turn.memory, tuple(settlements), tuple(calls), tuple(demands), admitted.wait)
+        return Turn(
+            turn.memory,
+            tuple(settlements),
+            tuple(calls),
+            tuple(demands),
+            admitted.wait,
+            frozenset(turn.paused),
+        )
 
     def wait(self, memory: Memory, rules_of: RulesOf, now: int) -> Wait | None:
         """Returns what all demands wait for, from memory alone; None if a call may start."""
@@ -203,8 +210,14 @@ class Scheduler:
             admitted = admission.admit(state, demands, now)
             # Each repetition leaves fewer jobs unread, or fewer calls that may start.
             missing = await wanted.read(connection, admitted, now, turn.changes)
-            if not (missing or wanted.hold_back(admitted)):
+            if missing or wanted.hold_back(admitted):
+                continue
+            keys = {permit.key for permit in admitted.permits}
+            unreadable = self._preparer.unreadable(turn.snapshot.batches, keys)
+            if not unreadable:
                 return demands, admitted
+            await pause(turn, unreadable)
+            wanted = self._demands(turn.memory, rules_of)
 
     def _demands(self, memory: Memory, rules_of: RulesOf) -> Demands:
         free = self._bounds.options.max_concurrency - memory.in_flight

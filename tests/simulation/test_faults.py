@@ -16,7 +16,7 @@ from runner.core.ending import Ending, WaitsFor
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.engine.run import RunOptions
-from runner.errors import JobFileError, UnauthorisedError
+from runner.errors import UnauthorisedError
 from runner.store.batch_updates import set_batch_state
 from runner.store.tables import batches
 
@@ -302,13 +302,23 @@ def test_a_stop_before_the_first_look_ends_the_run_at_once(tmp_path: Path) -> No
     simulate(tmp_path, story)
 
 
-def test_a_job_file_that_cannot_be_read_back_is_one_clear_error(tmp_path: Path) -> None:
+def test_a_job_file_that_cannot_be_read_back_pauses_its_batch_and_not_the_others(
+    tmp_path: Path,
+) -> None:
+    """As one whose key another version calls by another name."""
+
     async def story(world: World) -> None:
-        batch = await world.queue(3)
+        batch = await world.queue(3, name="old")
+        other = await world.queue(3)
         async with world.database.write() as connection:
             broken = update(batches).where(batches.c.id == batch.id).values(job_json="{}")
             await connection.execute(broken)
-        with pytest.raises(JobFileError, match="cannot be read"):
-            await world.run()
+        assert await world.run() is Ending.DONE
+        stopped = await world.batch(batch)
+        assert (stopped.state, stopped.counts.ready) == (BatchState.PAUSED, 3)
+        assert "job file cannot be read" in stopped.pause_reason
+        assert [paused.id for paused in world.shown[-1].paused] == [batch.id]
+        assert (await world.batch(other)).counts.succeeded == 3
+        assert world.simulator.stats().calls == 3
 
     simulate(tmp_path, story)

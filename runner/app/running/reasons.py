@@ -15,6 +15,7 @@ REASONS = (
     gettext_noop("{why} (tried {number} times)"),
     gettext_noop("the provider rejects call after call: {why}"),
     gettext_noop("the provider does not serve this model: {why}"),
+    gettext_noop("its stored job file cannot be read: submit the batch again from its job file"),
     gettext_noop("{failed} of the last {ended} rows have failed"),
     gettext_noop("the reply is not {expected}: {shown}"),
     gettext_noop("one of the labels"),
