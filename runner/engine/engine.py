@@ -89,7 +89,8 @@ class Engine:
         self._writer: TurnWriter
         self._memory: Memory  # set when the loop begins
         self._closing = False
-        self._trouble = Trouble(database.path.parent, lambda: self._images.trouble, self._log)
+        self._trouble = Trouble(database.path.parent, self._log)
+        self._unwritable: dict[int, str] = {}  # by batch: why its images cannot be written
         self._unstored: RunnerError | None = None  # the error about replies saved in a file
         self._ready = False  # whether the balances and the time were asked for
         self._admitting = False  # whether calls may start in this turn
@@ -241,6 +242,7 @@ class Engine:
         memory = await self._current_memory()
         self._runs.read_for(present)
         self._trouble.check_disk()
+        self._unwritable = self._images.unwritable
         self._admitting = (
             self._ready and self._provider_clock.is_settled and self._trouble.what is None
         )
@@ -334,7 +336,9 @@ class Engine:
 
     def _rules_of(self, batch: Batch | None) -> Rules | None:
         """Returns the rules for the calls of a batch, or of clients; None if none may start."""
-        return self._runs.rules_of(batch) if self._admitting else None
+        if not self._admitting or (batch is not None and batch.id in self._unwritable):
+            return None
+        return self._runs.rules_of(batch)
 
     def _status(self) -> EngineStatus:
         """Returns the engine's state for its runs."""
@@ -343,6 +347,7 @@ class Engine:
             skew_ms=self._provider_clock.skew_ms,
             open_calls=self._calls.by_batch(),
             trouble=self._trouble.what,
+            unwritable=self._unwritable,
             admitting=self._admitting,
             refusals=self._accounts.refusals,
             accounts=self._accounts.accounts,

@@ -19,6 +19,7 @@ class EngineStatus:
         skew_ms: How far the provider's clock is ahead, in ms.
         open_calls: The number of calls that are not settled, by the key of their demand.
         trouble: Why results cannot be written; None if they can.
+        unwritable: By batch whose images cannot be written: why not. No call of it starts.
         admitting: Whether calls could start in the latest turn; if not, its reasons mean nothing.
         refusals: The errors of the refused accounts, by name.
         accounts: The accounts that may be called.
@@ -28,6 +29,7 @@ class EngineStatus:
     skew_ms: int
     open_calls: Mapping[int, int]
     trouble: str | None
+    unwritable: Mapping[int, str]
     admitting: bool
     refusals: Mapping[str, UnauthorisedError]
     accounts: tuple[Account, ...]
@@ -36,6 +38,11 @@ class EngineStatus:
     def refusal(self) -> UnauthorisedError | None:
         """The first error if all accounts are refused; else None."""
         return next(iter(self.refusals.values()), None) if not self.accounts else None
+
+    def trouble_of(self, run: Run) -> str | None:
+        """Returns why results of `run` cannot be written; None if they can."""
+        own = (why for batch_id, why in self.unwritable.items() if run.covers(batch_id))
+        return self.trouble or next(own, None)
 
     def open_calls_of(self, run: Run) -> int:
         """Returns the number of calls of `run` that are not settled."""

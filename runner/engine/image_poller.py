@@ -84,12 +84,13 @@ class ImageTaskPoller:
         self._woken = anyio.Event()
         self._polling = 0
         self._limiter = AsyncLimiter(POLLS_PER_SECOND, 1)
-        self._unwritten: dict[int, str] = {}  # by job: why its image cannot be written
+        # By job: its batch, and why its image cannot be written.
+        self._unwritten: dict[int, tuple[int, str]] = {}
 
     @property
-    def trouble(self) -> str | None:
-        """Why images cannot be written; None if they can."""
-        return next(iter(self._unwritten.values()), None)
+    def unwritable(self) -> dict[int, str]:
+        """By batch with an image that cannot be written: why not."""
+        return dict(self._unwritten.values())
 
     def poll_now(self) -> None:
         """Wakes the poller, as a task may be due."""
@@ -136,7 +137,7 @@ class ImageTaskPoller:
         return 0.0
 
     async def _forget_ended(self) -> None:
-        """Forgets the trouble with images whose tasks another runner or a user has ended."""
+        """Forgets the unwritten images whose tasks another runner or a user has ended."""
         if not (job_ids := set(self._unwritten)):
             return
         try:
@@ -207,10 +208,15 @@ class ImageTaskPoller:
             # In English, since it is stored if the task is given up.
             end = _later(task, f"images cannot be written to {target.folder} ({reason})")
             if next_poll_at(task.started_at, await self._clock.settled_now()) is not None:
-                self._unwritten[task.job_id] = why
+                self._note_unwritten(task, why)
                 return end
         self._unwritten.pop(task.job_id, None)
         return end
+
+    def _note_unwritten(self, task: ImageTask, why: str) -> None:
+        if task.batch_id not in self.unwritable:
+            log.warning("images cannot be written", extra={"batch": task.batch_id})
+        self._unwritten[task.job_id] = task.batch_id, why
 
     async def _polled(self, task: ImageTask, target: ImageTarget) -> End:
         """Returns the outcome of a poll of a task.

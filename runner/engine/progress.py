@@ -23,7 +23,7 @@ class Progress:
         windows: The windows that the batches' calls touch.
         in_flight: The number of calls in flight.
         forecast: When all of it will be finished; None if unknown.
-        trouble: Why results cannot be written; None if they can.
+        trouble: Why results of the run cannot be written; None if they can.
         stopping: Whether the run is stopping.
         paused: The batches of the run that were paused.
         refused: The accounts that are refused and not called any more, with the reasons.

@@ -185,7 +185,7 @@ def _ending(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> Endin
 
 def _worth_waiting(run: Run, status: EngineStatus) -> Ending | None:
     """Returns why `run` is over with work left; None if it is not."""
-    if not status.admitting:
+    if not status.admitting or status.trouble_of(run) is not None:
         return None
     if not run.waiting:
         return Ending.STOPPED  # no account serves any of its batches

@@ -38,7 +38,7 @@ def progress_of(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> P
         windows=tuple(sorted(shown, key=lambda w: (w.account, w.model, w.quota))),
         in_flight=in_flight,
         forecast=_forecast(run, own, by_route, memory, accounts, now),
-        trouble=status.trouble,
+        trouble=status.trouble_of(run),
         stopping=run.stopping,
         refused=tuple((name, error.what) for name, error in status.refusals.items()),
         paused=tuple(run.paused.values()),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from runner.engine.event_log import EventLog
@@ -20,17 +19,15 @@ RETRY_WRITE_S = 2.0
 
 
 class Trouble:
-    """Failures of the disk, the database and the folders of images.
+    """Failures of the disk and the database.
 
     Args:
         folder: The folder of the database.
-        of_images: Returns why images cannot be stored; None if they can.
         events: The log of changes.
     """
 
-    def __init__(self, folder: Path, of_images: Callable[[], str | None], events: EventLog) -> None:
+    def __init__(self, folder: Path, events: EventLog) -> None:
         self._folder = folder
-        self._of_images = of_images
         self._events = events
         self._write_error: str | None = None
         self._low_disk: str | None = None
@@ -38,7 +35,7 @@ class Trouble:
     @property
     def what(self) -> str | None:
         """The reason, as a clause; None if everything can be written."""
-        return self._write_error or self._low_disk or self._of_images()
+        return self._write_error or self._low_disk
 
     def write_failed(self, error: RunnerError) -> None:
         """Notes a failed transaction."""

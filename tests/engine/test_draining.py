@@ -36,7 +36,7 @@ async def drained(calls: Any, failures: list[Exception]) -> Trouble:
             raise failures.pop()
         calls.ended.clear()
 
-    alarm, trouble = Alarm(), Trouble(Path(), lambda: None, EventLog())
+    alarm, trouble = Alarm(), Trouble(Path(), EventLog())
     with anyio.fail_after(60):
         failure = await drain(calls, settle, alarm, trouble, lambda: float("-inf"))
     assert failure is None

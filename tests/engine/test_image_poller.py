@@ -104,3 +104,44 @@ def test_an_outcome_that_cannot_be_stored_ends_the_lease_and_not_the_poller(
             tasks.cancel_scope.cancel()
 
     simulate(tmp_path, story, tick_s=5.0)
+
+
+def test_a_folder_that_cannot_be_written_holds_back_its_own_batch_alone(tmp_path: Path) -> None:
+    """No further image is paid for; other batches and their runs go on, and see no trouble."""
+    blocked = tmp_path / "made" / "1-0001.png"
+    blocked.mkdir(parents=True)
+
+    async def story(world: World) -> None:
+        images = await world.queue(20, name="images", job=pictures(tmp_path / "made"))
+        shown: dict[str, list[str | None]] = {"images": [], "letters": []}
+
+        def run_of(name: str, batch_id: int) -> Run:
+            def watch(progress: Progress) -> None:
+                shown[name].append(progress.trouble)
+
+            options = RunOptions(only=frozenset({batch_id}), rules=Rules(Pace.ASAP), watcher=watch)
+            return Run(options)
+
+        async with (
+            world.engine(max_concurrency=1) as engine,
+            anyio.create_task_group() as tasks,
+        ):
+            run = run_of("images", images.id)
+            tasks.start_soon(engine.run, run)
+            await anyio.sleep(600)
+            made = world.simulator.stats().images
+            assert 0 < made < 20
+            letters = await world.queue(20, name="letters")
+            with anyio.fail_after(600):
+                assert await engine.run(run_of("letters", letters.id)) is Ending.DONE
+            assert (await world.batch(letters)).counts.succeeded == 20
+            assert world.simulator.stats().images == made
+            assert not run.over.is_set()
+            blocked.rmdir()
+            await run.over.wait()
+            assert run.ending is Ending.DONE
+        assert (await world.batch(images)).counts.succeeded == 20
+        assert "images cannot be written to" in str(shown["images"])
+        assert set(shown["letters"]) == {None}
+
+    simulate(tmp_path, story)
