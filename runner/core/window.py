@@ -179,6 +179,11 @@ class Window:
         return max(0, self.reserve - self.by_clients)
 
     @property
+    def in_use(self) -> bool:
+        """Whether a call in flight has reserved something in it, or is its probe."""
+        return self.reserved > 0 or self.gate.probe_in_flight
+
+    @property
     def remaining(self) -> int | None:
         """The amount that may still be reserved; None when no limit is known."""
         if self.limit is None:

@@ -59,7 +59,8 @@ class Snapshot:
                 superseded[(*key, old.period_key)] = old
                 superseded.pop((*key, window.period_key), None)
             latest[key] = window
-        return replace(self, latest=latest, superseded=superseded)
+        in_use = {key: window for key, window in superseded.items() if window.in_use}
+        return replace(self, latest=latest, superseded=in_use)
 
     def with_changes(self, changes: Changes) -> Snapshot:
         """Returns the snapshot with changed counts of batches, without those that are done."""
