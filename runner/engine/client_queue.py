@@ -27,7 +27,10 @@ CLIENT_RULES = Rules(Pace.ASAP)
 # The reasons why no call can be made for any client.
 REFUSED = "the provider refuses the token of every account"
 CLOSED = "the server is stopping"
-UNAVAILABLE = "no call can be made: the database cannot be written, or the hour is not known yet"
+UNAVAILABLE = (
+    "no call can be made: the database cannot be written, its disk is nearly full, or the provider "
+    "has not told the balances or the hour yet"
+)
 
 
 @dataclass(slots=True)

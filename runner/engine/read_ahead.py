@@ -1,7 +1,8 @@
 """A cache of ready jobs, read ahead and packed into calls.
 
-They are read in the order of the input, many at a time, inside the engine's own transactions. The
-cache is valid until another process writes; then it is cleared.
+They are read in the order of the input, many at a time, inside the engine's own transactions. A
+turn takes jobs out of it before its transaction is committed. So it is cleared when a transaction
+has failed, as well as when another process has written or a late answer may have ended a job.
 
 No job in it has an answer in another batch that it may reuse: such jobs are ended when they are
 read, and later when the answer is recorded. A job whose request is in flight for another batch is

@@ -1,8 +1,10 @@
 """One turn of the engine: settle ended calls and admit new ones, in one transaction.
 
 The state is in memory, and is read again only when another process has written. A turn returns the
-new state with its decisions; the engine adopts both once the transaction is committed. So a turn
-that fails has changed nothing.
+new state with its decisions; the engine adopts both once the transaction is committed. A turn that
+fails has changed nothing of that state. The jobs that it has taken out of the `ReadAhead` are ready
+in the database still: the next turn finds another revision there than it expects, and clears the
+cache. Clients' requests stay in their queue until the engine has adopted the turn.
 """
 
 from __future__ import annotations

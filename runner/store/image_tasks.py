@@ -166,7 +166,7 @@ async def done(
     connection: AsyncConnection, task: ImageTask, answer: str, now: int, changes: Changes
 ) -> None:
     """Records the answer of a task, unless its job has one already."""
-    if (stored := await _ended_now(connection, task)) is None:
+    if (stored := await _take(connection, task)) is None:
         return
     state = known(JobState, stored.state)
     if state is JobState.SUCCEEDED:
@@ -182,7 +182,7 @@ async def failed(
     connection: AsyncConnection, task: ImageTask, why: str, now: int, changes: Changes
 ) -> None:
     """Fails a pending job whose task has failed."""
-    stored = await _ended_now(connection, task)
+    stored = await _take(connection, task)
     if stored is None or stored.state != JobState.PENDING:
         return
     await _finish(connection, task, stored, JobEvent.GAVE_UP, changes)
@@ -203,14 +203,14 @@ async def begin_again(
     if (given_up := after_lost_task(why, stored.faults, max_attempts)) is not None:
         await failed(connection, task, given_up.why, now, changes)
         return
-    if await _ended_now(connection, task) is None or stored.state != JobState.PENDING:
+    if await _take(connection, task) is None or stored.state != JobState.PENDING:
         return
     new = after(JobState.PENDING, JobEvent.LOST)
     await _SET.run(connection, [{"job": task.job_id, "to": new, "faults": stored.faults + 1}])
     changes.move(task.batch_id, JobState.PENDING, new)
 
 
-async def _ended_now(connection: AsyncConnection, task: ImageTask) -> Row[Any] | None:
+async def _take(connection: AsyncConnection, task: ImageTask) -> Row[Any] | None:
     """Deletes a task and returns its stored job; None if another runner has ended the task."""
     ended = {"job": task.job_id, "call": task.call_id}
     if not await _FIND.fetch(connection, **ended):

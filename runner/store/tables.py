@@ -281,7 +281,8 @@ windows = Table(
     not_negative("reserve", "spent", "reserved", "previous_spent", "refusals", "faults"),
     CheckConstraint("starts_at_ms < resets_at_ms", name="has_length"),
     CheckConstraint("probe_in_flight <= needs_probe", name="only_a_probe_is_in_flight"),
-    # However many days have passed, the windows of now are as many as there are quotas.
+    # However many days have passed, the windows of now are one for each quota of an account, and
+    # one for each quota of a model on it that was called.
     partial_index(
         "windows_latest", "account", "model", "quota", where="is_latest = 1", unique=True
     ),
