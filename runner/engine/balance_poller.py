@@ -116,7 +116,7 @@ class BalancePoller:
         """Asks for the balance and stores it; returns a verdict if the token is refused."""
         self._ask_at = self._clock.now() + EVERY_MS
         reply = await ask_balance(self._endpoint)
-        now = await self._clock.settled_now()
+        now = await self._clock.known_now()
         self._ask_at = min(self._ask_at, now + EVERY_MS)
         if isinstance(reply, TokenRefused):
             await self._post(lambda c, _: write_refusal(c, self.account, reply.why, now))

@@ -244,7 +244,7 @@ class Engine:
         self._trouble.check_disk()
         self._unwritable = self._images.unwritable
         self._admitting = (
-            self._ready and self._provider_clock.is_settled and self._trouble.what is None
+            self._ready and self._provider_clock.is_known and self._trouble.what is None
         )
         if not self._has_news(memory):
             wait = scheduler.wait(memory, self._rules_of, self._now())
@@ -295,7 +295,7 @@ class Engine:
         clock = self._provider_clock
         # What cannot be written now is written by the loop, which waits until it can be.
         with anyio.move_on_after(FIRST_POLL_S), suppress(UnavailableError):
-            while not (self._closing or (self._accounts.polled and clock.is_settled)):
+            while not (self._closing or (self._accounts.polled and clock.is_known)):
                 self._alarm.arm()
                 if self._posts:
                     await self._write()

@@ -113,7 +113,7 @@ class ImageTaskPoller:
     async def _turn(self, runner_id: int, polls: TaskGroup) -> float:
         """Starts to poll the tasks that are due; returns the seconds to sleep afterwards."""
         await self._forget_ended()
-        accounts, now = list(self._endpoints), await self._clock.settled_now()
+        accounts, now = list(self._endpoints), await self._clock.known_now()
         free = AT_ONCE - self._polling
         if free <= 0:
             return math.inf  # the end of a poll wakes it
@@ -168,7 +168,7 @@ class ImageTaskPoller:
             self._on_change()
 
     async def _store(self, end: End) -> None:
-        now = await self._clock.settled_now()
+        now = await self._clock.known_now()
 
         async def write(connection: AsyncConnection, changes: Changes) -> None:
             await end(connection, now=now, changes=changes)
@@ -207,7 +207,7 @@ class ImageTaskPoller:
             reason = getattr(error.__cause__, "strerror", None) or type(error.__cause__).__name__
             # In English, since it is stored if the task is given up.
             end = _later(task, f"images cannot be written to {target.folder} ({reason})")
-            if next_poll_at(task.started_at, await self._clock.settled_now()) is not None:
+            if next_poll_at(task.started_at, await self._clock.known_now()) is not None:
                 self._note_unwritten(task, why)
                 return end
         self._unwritten.pop(task.job_id, None)
@@ -260,7 +260,7 @@ class ImageTaskPoller:
         async with self._database.read() as connection:
             row = (await jobs.read_bodies(connection, [row_id]))[row_id]
         as_base64 = exact_json.loads(row)["body"].get("response_format") == "b64_json"
-        now = await self._clock.settled_now()
+        now = await self._clock.known_now()
         download = await image_reply(endpoint, urls, now, as_base64=as_base64)
         if not isinstance(download, str):
             return self._unfetched(task, target, download)

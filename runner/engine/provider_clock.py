@@ -40,9 +40,9 @@ class ProviderClock:
         self._difference: int | None = None  # between our clock and the loop's
         self._doubted = anyio.Event()
         self._asked_at = 0  # by the loop's clock (ms)
-        self._settled = anyio.Event()
+        self._known = anyio.Event()
         if not self._endpoints:
-            self._settled.set()
+            self._known.set()
 
     @property
     def tick_s(self) -> float:
@@ -50,12 +50,12 @@ class ProviderClock:
         return self._clock.tick_s
 
     @property
-    def is_settled(self) -> bool:
-        """Whether the provider was asked since our clock last jumped.
+    def is_known(self) -> bool:
+        """Whether the provider was asked since our clock last jumped, so that the time is known.
 
         Until then no call should start, as it might be counted on a wrong day.
         """
-        return self._settled.is_set()
+        return self._known.is_set()
 
     @property
     def skew_ms(self) -> int:
@@ -71,11 +71,11 @@ class ProviderClock:
         """Returns the present moment by the provider's clock (ms since the epoch)."""
         return self._clock.now() + self._skew.ms
 
-    async def settled_now(self) -> int:
-        """Returns the present moment once it is settled (ms since the epoch)."""
+    async def known_now(self) -> int:
+        """Returns the present moment once it is known (ms since the epoch)."""
         self.check_jump()
-        while not self.is_settled:
-            await self._settled.wait()
+        while not self.is_known:
+            await self._known.wait()
         return self.now()
 
     def check_jump(self) -> None:
@@ -106,14 +106,14 @@ class ProviderClock:
             self._doubted = anyio.Event()
             await self._ask()
             if not self._doubted.is_set():  # our clock has not jumped meanwhile
-                self._settled.set()
+                self._known.set()
             self._wake()
 
     def _doubt(self) -> None:
         if not self._endpoints:
             return
-        if self.is_settled:
-            self._settled = anyio.Event()
+        if self.is_known:
+            self._known = anyio.Event()
         self._doubted.set()
 
     async def _ask(self) -> None:

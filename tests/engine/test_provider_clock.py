@@ -36,7 +36,7 @@ def test_a_jump_while_the_provider_is_asked_is_asked_about_in_turn() -> None:
             clock = ProviderClock(
                 machine,
                 [Endpoint(account, "mine", transport)],
-                lambda: woken.append(clock.is_settled),
+                lambda: woken.append(clock.is_known),
             )
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(clock.run)
