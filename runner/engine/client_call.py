@@ -18,7 +18,7 @@ from runner.core import client_request
 from runner.core.demand import Waiting
 from runner.core.retry import RetryLimits
 from runner.core.route import Route
-from runner.core.settlement import Call, Settlement
+from runner.core.settlement import Call
 from runner.core.verdict import Kind, Verdict
 from runner.engine.call import EndedCall, loop_ms
 from runner.providers.call_result import CallResult
@@ -134,18 +134,17 @@ class ClientRequest:
             self._outcome = outcome
             self._happened.set()
 
-    def settled(self, settlement: Settlement, result: CallResult) -> bool:
-        """Notes that a call for it was settled; whether another one is to be made."""
-        if self._outcome is not None or self.has_left:
-            return False
-        verdict = settlement.outcome.verdict
+    def count_call(self, verdict: Verdict) -> None:
+        """Counts a call for it that was settled."""
         free = client_request.is_free(verdict)
         self._free_calls += free
         self._charged_calls += not free
-        if client_request.asks_again(verdict, self._free_calls, self._charged_calls):
-            return True
-        self.end(Answered(result, settlement.call.permit.route))
-        return False
+
+    def asks_again(self, verdict: Verdict) -> bool:
+        """Whether another call is to be made for it after its last one, which is counted."""
+        if self.has_outcome:
+            return False
+        return client_request.asks_again(verdict, self._free_calls, self._charged_calls)
 
     async def send(self, route: Route, endpoint: Endpoint, now: int) -> CallResult:
         """Makes one call for it; an answer becomes the outcome at once."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from runner.core.admission import Permit
 from runner.core.client_request import is_refused
@@ -16,7 +17,13 @@ from runner.core.pacing import Pace
 from runner.core.selection import Wait
 from runner.core.settlement import Call, Settlement
 from runner.engine.call import EndedCall, PreparedCall
-from runner.engine.client_call import ClientCall, ClientQuestion, ClientRequest, NotAdmitted
+from runner.engine.client_call import (
+    Answered,
+    ClientCall,
+    ClientQuestion,
+    ClientRequest,
+    NotAdmitted,
+)
 from runner.engine.snapshot import routes_of
 from runner.providers.account import Account
 
@@ -42,6 +49,11 @@ class _Group:
     models: tuple[str, ...]
     waiting: deque[ClientRequest] = field(default_factory=deque)
 
+    @property
+    def open(self) -> list[ClientRequest]:
+        """The requests without an outcome."""
+        return [each for each in self.waiting if not each.has_outcome]
+
 
 def is_of_client(key: int) -> bool:
     """Whether a demand with this key is of a client: the ids of batches are positive."""
@@ -66,7 +78,7 @@ class ClientQueue:
 
     @property
     def has_new(self) -> bool:
-        """Whether requests have come since the latest `demands`; most of them may start at once."""
+        """Whether requests have come since the latest `prune`; most of them may start at once."""
         return self._has_new
 
     def add(self, question: ClientQuestion) -> ClientRequest:
@@ -75,23 +87,24 @@ class ClientQueue:
         self._put(request)
         return request
 
+    def prune(self, accounts: Sequence[Account]) -> None:
+        """Refuses requests that no account serves, and removes those that have an outcome."""
+        self._has_new = False
+        for group in list(self._groups.values()):
+            if not routes_of(group.models, accounts):
+                for request in group.waiting:
+                    request.end(NotAdmitted(None, "" if accounts else REFUSED))
+            group.waiting = deque(group.open)
+            if not group.waiting:
+                del self._groups[group.client, group.models]
+
     def demands(self, accounts: Sequence[Account]) -> list[Demand]:
         """Returns the clients' demands, without the requests that have an outcome."""
-        self._has_new = False
-        demands = []
-        for group in list(self._groups.values()):
-            group.waiting = deque(each for each in group.waiting if not each.has_outcome)
-            routes = routes_of(group.models, accounts)
-            if not routes:
-                _refuse(group.waiting, "" if accounts else REFUSED)
-            if group.waiting:
-                ready = len(group.waiting)
-                demands.append(
-                    Demand(group.key, routes, ready, rules=CLIENT_RULES, interactive=True)
-                )
-            else:
-                del self._groups[group.client, group.models]
-        return demands
+        return [
+            Demand(group.key, routes, ready, rules=CLIENT_RULES, interactive=True)
+            for group in self._groups.values()
+            if (ready := len(group.open)) and (routes := routes_of(group.models, accounts))
+        ]
 
     def next_deadline(self) -> int | None:
         """Returns when the next waiting request has waited long enough; None if none will have."""
@@ -108,7 +121,11 @@ class ClientQueue:
 
         The requests stay in the queue until their calls have `started`.
         """
-        waiting = {group.key: iter(group.waiting) for group in self._groups.values()}
+        # A request may have got an outcome since its demand was made: then its call is not sent.
+        waiting = {
+            group.key: iter(sorted(group.waiting, key=attrgetter("has_outcome")))
+            for group in self._groups.values()
+        }
         calls = []
         for number, permit in enumerate(permits, first_id):
             request = next(waiting[permit.key])
@@ -128,9 +145,12 @@ class ClientQueue:
         for ended_call, settlement in zip(ended, settlements, strict=True):
             prepared = ended_call.prepared
             if isinstance(prepared, ClientCall):
-                request = prepared.request
-                if request.settled(settlement, ended_call.result):
+                request, verdict = prepared.request, settlement.outcome.verdict
+                request.count_call(verdict)
+                if request.asks_again(verdict):
                     self._put(request, first=True)
+                else:
+                    request.end(Answered(ended_call.result, settlement.call.permit.route))
 
     def conclude(self, wait: Wait) -> None:
         """Refuses the requests whose wait, by the reasons of a turn, exceeds their deadline."""
@@ -173,9 +193,3 @@ class ClientQueue:
 def _is_refused(reason: Waiting | None, until: int, now: int) -> bool:
     """Whether a request is refused; without a reason no call can start for any client."""
     return is_refused(reason, until) if reason is not None else until <= now
-
-
-def _refuse(requests: deque[ClientRequest], why: str) -> None:
-    for request in requests:
-        request.end(NotAdmitted(None, why))
-    requests.clear()

@@ -246,7 +246,10 @@ class Engine:
         self._admitting = (
             self._ready and self._provider_clock.is_known and self._trouble.what is None
         )
-        if not self._has_news(memory):
+        has_news = self._has_news(memory)
+        if self._admitting:
+            self._clients.prune(self._accounts.accounts)
+        if not has_news:
             wait = scheduler.wait(memory, self._rules_of, self._now())
             if wait is not None:
                 await self._conclude(memory, wait)
