@@ -19,7 +19,7 @@ from runner.engine.client_caps import capped
 from runner.engine.client_queue import ClientQueue, is_of_client
 from runner.engine.memory import Memory, shares_of
 from runner.engine.read_ahead import CALLS_AHEAD, ReadAhead
-from runner.engine.snapshot import Snapshot, demand_of, routes_of
+from runner.engine.snapshot import Snapshot, demand_of, has_work, routes_of
 from runner.providers.account import Account
 from runner.store.batches import Batch
 from runner.store.counts import Changes
@@ -88,8 +88,9 @@ class Demands:
         demands = [replace(demand, share=shares[demand.key]) for demand in self._of_clients]
         for batch, rules, routes in self._batches:
             current = changes.applied_to(batch)
-            ready = self._ready(current)
-            demands.append(demand_of(current, routes, ready, due, rules, shares[batch.id]))
+            if has_work(current):
+                ready = self._ready(current)
+                demands.append(demand_of(current, routes, ready, due, rules, shares[batch.id]))
         return capped(demands, self._owners, caps) if caps else demands
 
     async def read(

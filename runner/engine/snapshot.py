@@ -65,18 +65,19 @@ class Snapshot:
     def with_changes(self, changes: Changes) -> Snapshot:
         """Returns the snapshot with changed counts of batches, without those that are done."""
         changed = (changes.applied_to(batch) for batch in self.batches.values())
-        left = {batch.id: batch for batch in changed if _has_work(batch)}
+        left = {batch.id: batch for batch in changed if has_work(batch)}
         return replace(self, batches=left)
 
 
-def _has_work(batch: Batch) -> bool:
+def has_work(batch: Batch) -> bool:
+    """Whether the batch has jobs that have not ended."""
     counts = batch.counts
     return counts.to_ask + counts.pending > 0
 
 
 def is_runnable(batch: Batch) -> bool:
     """Whether a snapshot includes the batch: it may run, and has jobs left."""
-    return batch.state in (BatchState.ACTIVE, BatchState.LOADING) and _has_work(batch)
+    return batch.state in (BatchState.ACTIVE, BatchState.LOADING) and has_work(batch)
 
 
 async def read_snapshot(connection: AsyncConnection, accounts: Sequence[str]) -> Snapshot:

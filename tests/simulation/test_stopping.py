@@ -18,7 +18,7 @@ from runner.engine.engine import Engine
 from runner.engine.run import Run, RunOptions
 from runner.engine.snapshot import Snapshot, read_snapshot
 from runner.errors import BusyError
-from tests.support.world import World, simulate
+from tests.support.world import MODEL, World, simulate
 
 ASAP = Rules(Pace.ASAP)
 AT_ONCE_S = 3  # a transaction, and the rounding of virtual time
@@ -222,3 +222,17 @@ def test_a_run_can_be_stopped_though_the_queue_can_not_be_read(
         assert world.simulator.stats().calls == 0
 
     simulate(tmp_path, story)
+
+
+def test_a_run_ends_with_its_last_call_although_no_account_serves_another_batch(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        await world.queue(5, name="unserved", model="other/model")
+        await world.queue(5)
+        async with world.engine(models={"mine": {MODEL: MODEL}}) as engine:
+            began = anyio.current_time()
+            assert await engine.run(Run(RunOptions(rules=ASAP))) is Ending.STOPPED
+            assert anyio.current_time() - began < 2 * AT_ONCE_S
+
+    simulate(tmp_path, story, latency_ms=(100, 100))
