@@ -24,20 +24,18 @@ class Batch(Generic[T]):
     Attributes:
         job: The job that is applied to each row.
         created: Whether submitting created the batch; False if it existed before.
-        family: The stored batch, followed by its parts (votes, a check).
+        parts: The stored batch itself, followed by its parts (votes, a check).
     """
 
-    def __init__(
-        self, family: Sequence[StoredBatch], job: Job[T], *, created: bool = False
-    ) -> None:
-        self.family = tuple(family)
+    def __init__(self, parts: Sequence[StoredBatch], job: Job[T], *, created: bool = False) -> None:
+        self.parts = tuple(parts)
         self.job = job
         self.created = created
 
     @property
     def stored(self) -> StoredBatch:
         """The stored batch, without its parts."""
-        return self.family[0]
+        return self.parts[0]
 
     @property
     def id(self) -> int:
@@ -83,7 +81,7 @@ class Batch(Generic[T]):
     @property
     def left(self) -> int:
         """The number of jobs without a result, those of votes and of a check included."""
-        return sum(part.left for part in self.family)
+        return sum(part.left for part in self.parts)
 
     @property
     def calls(self) -> int:
@@ -100,6 +98,6 @@ class Batch(Generic[T]):
         return f"<Batch {self.id} {self.name!r}: {self.rows} rows, {counts}>"
 
 
-def of_family(family: Sequence[StoredBatch]) -> Batch[Any]:
+def of_parts(parts: Sequence[StoredBatch]) -> Batch[Any]:
     """Returns a stored batch, given with its parts, with the job of its job file."""
-    return Batch(family, of_jobfile(JobFile.from_json(family[0].job_json)))
+    return Batch(parts, of_jobfile(JobFile.from_json(parts[0].job_json)))

@@ -53,17 +53,17 @@ OnProgress = Callable[[BatchProgress], None]
 
 
 def progress_of(
-    family: Sequence[StoredBatch], at: int, shown: Progress | None = None
+    parts: Sequence[StoredBatch], at: int, shown: Progress | None = None
 ) -> BatchProgress:
-    """Returns the progress of the batch and parts in `family` at `at`, in ms since the epoch.
+    """Returns the progress of a batch, given with its parts, at `at`, in ms since the epoch.
 
     Args:
-        family: The stored batch, followed by its parts.
+        parts: The stored batch itself, followed by its parts.
         at: The time of the report.
         shown: The progress of its run, if it is running.
     """
-    whole = family[0]
-    answers = sum(part.rows for part in family)
+    whole = parts[0]
+    answers = sum(part.rows for part in parts)
     waits = wait_messages.waits(shown.waiting, at) if shown and not shown.in_flight else []
     forecast = shown.forecast if shown else None
     return BatchProgress(
@@ -72,7 +72,7 @@ def progress_of(
         rows=whole.rows,
         succeeded=whole.counts.succeeded,
         failed=whole.counts.failed,
-        share=1 - sum(part.left for part in family) / answers if answers else 1.0,
+        share=1 - sum(part.left for part in parts) / answers if answers else 1.0,
         calls=whole.calls_made,
         in_flight=shown.in_flight if shown else 0,
         waiting="; ".join(waits),
@@ -87,7 +87,7 @@ class ProgressReporter:
     If the function raises, the run is stopped; calls in flight may finish, and nothing is lost.
 
     Args:
-        family: The batch and its parts before the run.
+        parts: The batch itself, followed by its parts before the run.
         tell: The user's function.
         then: Another watcher, or None.
 
@@ -96,9 +96,9 @@ class ProgressReporter:
     """
 
     def __init__(
-        self, family: Sequence[StoredBatch], tell: OnProgress, then: Watcher | None
+        self, parts: Sequence[StoredBatch], tell: OnProgress, then: Watcher | None
     ) -> None:
-        self._known = {part.id: part for part in family}
+        self._known = {part.id: part for part in parts}
         self._tell = tell
         self._then = then
         self._stop: Callable[[], None] | None = None

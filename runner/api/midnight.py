@@ -17,7 +17,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from runner.api.background_run import BackgroundRun
-from runner.api.batch import Batch, of_family
+from runner.api.batch import Batch, of_parts
 from runner.api.batch_progress import OnProgress, ProgressReporter, progress_of
 from runner.api.figures import (
     Allowance,
@@ -136,8 +136,8 @@ class Midnight:
         """
         async with submission_of(self._program.settings, job.jobfile, rows) as submission:
             submitted = await self._program.submit(submission)
-        family = await self._program.family(submitted.batch)
-        return Batch(family, job, created=submitted.created)
+        parts = await self._program.parts_of(submitted.batch)
+        return Batch(parts, job, created=submitted.created)
 
     async def plan(self, job: Job[Any], rows: Rows) -> Estimate:
         """Estimates the cost of a batch in calls, tokens and days; nothing is queued or spent.
@@ -179,8 +179,8 @@ class Midnight:
             StoreError: The database cannot be read or written.
             EngineError: The engine has a defect.
         """
-        family = await self._program.family(batch.stored)
-        feed = ResultFeed(self._program.reading, family)
+        parts = await self._program.parts_of(batch.stored)
+        feed = ResultFeed(self._program.reading, parts)
         with progress_bar(on_progress, wanted=progress) as tell:
             run = self._begin(batch, wait=wait, pace=pace, tell=tell)
             try:
@@ -233,9 +233,9 @@ class Midnight:
 
     async def collect(self, batch: Batch[T]) -> Results[T]:
         """Returns the results so far, one for each row in their order, without a run."""
-        family = await self._program.family(batch.stored)
+        parts = await self._program.parts_of(batch.stored)
         collected: Results[T] = Results()
-        async for page in results(self._program.reading, family):
+        async for page in results(self._program.reading, parts):
             collected += await self._results(batch.job, page)
         return collected
 
@@ -254,7 +254,7 @@ class Midnight:
 
     async def refresh(self, batch: Batch[T]) -> Batch[T]:
         """Refreshes the batch from the database, and returns the same object."""
-        batch.family = tuple(await self._program.family(batch.stored))
+        batch.parts = tuple(await self._program.parts_of(batch.stored))
         return batch
 
     async def batch(self, name: str | int) -> Batch[Any]:
@@ -265,11 +265,11 @@ class Midnight:
         """
         program = self._program
         stored = await (program.get(name) if isinstance(name, int) else program.batch(name))
-        return of_family(await program.family(stored))
+        return of_parts(await program.parts_of(stored))
 
     async def batches(self) -> list[Batch[Any]]:
         """Returns every batch in the queue, the oldest first."""
-        return [of_family(family) for family in await self._program.families()]
+        return [of_parts(parts) for parts in await self._program.all_with_parts()]
 
     async def report(
         self, batch: Batch[Any] | None = None, *, by_model: bool = False
@@ -352,7 +352,7 @@ class Midnight:
         await self.refresh(batch)
         reporter = None
         if tell is not None:
-            reporter = ProgressReporter(batch.family, tell, watcher)
+            reporter = ProgressReporter(batch.parts, tell, watcher)
             watcher, on_start = reporter, reporter.on_start(on_start)
         if not batch.done:
             waits = WaitsFor.ALLOWANCE if wait else WaitsFor.CALLS
@@ -362,8 +362,8 @@ class Midnight:
         if reporter is None:
             return
         if reporter.failure is None:
-            family = (await self.refresh(batch)).family
-            reporter.tell(progress_of(family, self._program.now()))
+            parts = (await self.refresh(batch)).parts
+            reporter.tell(progress_of(parts, self._program.now()))
         if reporter.failure is not None:
             raise reporter.failure
 

@@ -26,13 +26,13 @@ class ResultFeed:
 
     Args:
         reading: Opens a short-lived read connection to the database.
-        family: The batch and its parts.
+        parts: The batch itself, followed by its parts.
     """
 
-    def __init__(self, reading: Reading, family: Sequence[Batch]) -> None:
+    def __init__(self, reading: Reading, parts: Sequence[Batch]) -> None:
         self._reading = reading
-        self._reader = RowReader.of(family)
-        self._rows = family[0].rows
+        self._reader = RowReader.of(parts)
+        self._rows = parts[0].rows
         self._returned = bytearray(self._rows)
         starts = range(0, self._rows, BLOCK)
         self._left = [min(BLOCK, self._rows - start) for start in starts]

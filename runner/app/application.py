@@ -134,9 +134,9 @@ class Application(Catalogue):
         watch = on_progress or unseen_progress
         queued = await queueing.submit(self._database, submission, self._clock.now(), watch, policy)
         batch, old = queued.batch, queued.replaces
-        family = await self.family(batch)
-        models = list(dict.fromkeys(model for part in family for model in part.models))
-        calls = sum(part.calls_needed for part in family)
+        parts = await self.parts_of(batch)
+        models = list(dict.fromkeys(model for part in parts for model in part.models))
+        calls = sum(part.calls_needed for part in parts)
         return Submitted(
             batch,
             queued.created,
@@ -179,7 +179,7 @@ class Application(Catalogue):
         """
         from runner.engine.run import RunOptions  # only a run needs it
 
-        chosen = None if only is None else frozenset(b.id for b in await self.family(only))
+        chosen = None if only is None else frozenset(b.id for b in await self.parts_of(only))
         in_play = [batch for batch in await self.batches() if _in_play(batch, chosen)]
         unserved = self._unserved(in_play)
         options = RunOptions(

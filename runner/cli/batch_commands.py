@@ -177,7 +177,7 @@ def _change(context: typer.Context, name: str, state: BatchState) -> int:
 async def _set(midnight: Application, name: str, state: BatchState) -> _Change:
     before, is_worked_on = await midnight.batch(name), await midnight.is_worked_on()
     after = await midnight.set_state(before, state)
-    is_finished = all(part.done for part in await midnight.family(after))
+    is_finished = all(part.done for part in await midnight.parts_of(after))
     return _Change(before, after, is_finished, is_worked_on)
 
 

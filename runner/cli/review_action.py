@@ -106,9 +106,9 @@ async def _find(
 
     if request.row is not None:
         return RowsToReview([request.row], [])
-    family = await midnight.family(reviewing.batch)
+    parts = await midnight.parts_of(reviewing.batch)
     with bar(session.err, _("looking for rows to review")) as tick:
-        return await find(midnight.reading, family, request.wanted, tick)
+        return await find(midnight.reading, parts, request.wanted, tick)
 
 
 async def _list(session: Session, midnight: Application, request: ReviewRequest) -> None:

@@ -16,8 +16,8 @@ from runner.store.tables import batch_counts, batches
 
 async def replace_batch(connection: AsyncConnection, old: Batch, new: Batch) -> None:
     """Cancels what is left of `old` and its parts, which `new` replaces."""
-    family = or_(batches.c.id == old.id, batches.c.part_of == old.id)
-    await connection.execute(update(batches).where(family).values(replaced_by=new.id))
+    with_parts = or_(batches.c.id == old.id, batches.c.part_of == old.id)
+    await connection.execute(update(batches).where(with_parts).values(replaced_by=new.id))
     for part in await parts_of(connection, old.id):
         if not part.done:
             await set_batch_state(connection, part.id, BatchState.CANCELLED)

@@ -100,14 +100,14 @@ async def first_failures(
 
 
 async def causes(
-    connection: AsyncConnection, family: Sequence[Batch], most: int | None = None
+    connection: AsyncConnection, parts: Sequence[Batch], most: int | None = None
 ) -> list[FailureGroup]:
     """Returns why rows of a batch and its parts have failed, the most frequent cause first."""
     by_cause: dict[str, list[tuple[int, int, str]]] = {}
     reviewed = set()
-    for part in family:
+    for part in parts:
         async for row in _errors(connection, part):
-            number = part.row(row.id) - family[0].first_row + 1
+            number = part.row(row.id) - parts[0].first_row + 1
             by_cause.setdefault(pattern_of(row.error), []).append((number, row.id, row.error))
             if not row.is_open:
                 reviewed.add(row.id)

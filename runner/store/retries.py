@@ -94,7 +94,7 @@ async def requeue_failed(
     await _TAKE_BACK.run(connection, [which])
 
 
-async def retry_family(
+async def retry_parts(
     connection: AsyncConnection, batch_id: int, job_ids: Sequence[int] | None = None
 ) -> int:
     """Queues the failed jobs of a batch and its parts again; returns their number.

@@ -35,7 +35,7 @@ def play(folder: Path, answers: Any, scene: Scene) -> None:
 
 
 async def states(midnight: Application, batch: Batch) -> list[BatchState]:
-    return [part.state for part in await midnight.family(batch)]
+    return [part.state for part in await midnight.parts_of(batch)]
 
 
 def test_a_finished_batch_is_not_changed(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_retry_resumes_the_paused_parts_with_failures_and_writes_the_output(
 ) -> None:
     async def scene(midnight: Application, batch: Batch) -> None:
         async with midnight._database.write() as connection:
-            for part in await midnight.family(batch):
+            for part in await midnight.parts_of(batch):
                 await batch_updates.set_batch_state(connection, part.id, BatchState.PAUSED)
         await midnight.write_output(batch)
         before = (tmp_path / "out.csv").read_text()

@@ -22,7 +22,7 @@ def test_an_output_that_could_not_be_written_is_written_next_time(error: RunnerE
     async def find() -> list[Batch]:
         return [shown]
 
-    async def family(of: Batch) -> list[Batch]:
+    async def parts_of(of: Batch) -> list[Batch]:
         return [of]
 
     async def write(of: Batch) -> int:
@@ -32,7 +32,7 @@ def test_an_output_that_could_not_be_written_is_written_next_time(error: RunnerE
         return 6
 
     async def main() -> None:
-        keeper = OutputKeeper(find, family, write, None)
+        keeper = OutputKeeper(find, parts_of, write, None)
         for _ in range(3):
             try:
                 await keeper.write_changed()

@@ -45,7 +45,7 @@ def play(folder: Path, scene: Scene[T], answers: Any = DISPUTED, **more: Any) ->
 
 
 async def marked(midnight: Application, batch: Batch, wanted: ReviewQuery = MARKED) -> list[int]:
-    found = await review_rows.find(midnight.reading, await midnight.family(batch), wanted)
+    found = await review_rows.find(midnight.reading, await midnight.parts_of(batch), wanted)
     return found.left
 
 
@@ -69,10 +69,10 @@ def test_marked_rows_are_those_that_the_output_marks(tmp_path: Path) -> None:
         found = await exported(midnight, batch, tmp_path / "out.csv")
         in_output = [n for n, one in enumerate(found, 1) if one["review"] == "true"]
         assert in_output == await marked(midnight, batch) == [1, 2, 3, 4, 5]
-        family = await midnight.family(batch)
+        parts = await midnight.parts_of(batch)
         steps, at = [], 0
         while at is not None and (at := (await review_rows.next_marked(
-            midnight.reading, family, at, 9
+            midnight.reading, parts, at, 9
         ))[0]) is not None:  # fmt: skip
             steps.append(at)
         assert steps == in_output
@@ -211,11 +211,11 @@ def test_rows_are_chosen_by_columns_results_and_a_sample_that_stays(tmp_path: Pa
         assert await marked(midnight, batch, wanted("agreement < 1", every=False)) == [2, 3, 5]
         with pytest.raises(InputError, match="no column"):
             await marked(midnight, batch, wanted("stars > 3"))
-        family = await midnight.family(batch)
-        before = await review_rows.find(midnight.reading, family, wanted(sample="3"))
+        parts = await midnight.parts_of(batch)
+        before = await review_rows.find(midnight.reading, parts, wanted(sample="3"))
         await (await midnight.reviewing(batch, "ann")).record(before.left[0], M)
         after = await review_rows.find(
-            midnight.reading, await midnight.family(batch), wanted(sample="3")
+            midnight.reading, await midnight.parts_of(batch), wanted(sample="3")
         )
         assert (after.reviewed, after.left) == (before.left[:1], before.left[1:])
 

@@ -78,7 +78,7 @@ async def _play(
                 await reviewed.ended(connection, answers, **more)
         batch = (await midnight.batches())[0]
         reviewing = await midnight.reviewing(batch, "ann", reopens=True)
-        found = await find(midnight.reading, await midnight.family(batch))
+        found = await find(midnight.reading, await midnight.parts_of(batch))
         screens: list[ReviewView] = []
         left = iter(keys)
 

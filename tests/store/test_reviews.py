@@ -97,7 +97,7 @@ def test_failed_rows_that_a_person_has_answered_are_not_asked_again(store: Store
         part = await submit(connection, 3, "part", part_of=batch.id, part="vote 2", first_row=1)
         part = await answered(connection, part, None, None, None)
         batch = await review(connection, batch, 1, "mine")
-        assert await retries.retry_family(connection, batch.id) == 1 + 2
+        assert await retries.retry_parts(connection, batch.id) == 1 + 2
         batch, part = await reread(connection, batch), await reread(connection, part)
         assert batch.counts == Counts(ready=1, failed=2, succeeded=1)
         assert part.counts == Counts(ready=2, failed=1)

@@ -54,17 +54,17 @@ class BatchReader:
         async with self._database.read() as connection:
             return await batches.list_batches(connection)
 
-    async def family(self, batch: Batch) -> list[Batch]:
+    async def parts_of(self, batch: Batch) -> list[Batch]:
         """Returns `batch` and its parts, the batch itself first; a part is returned alone."""
         async with self._database.read() as connection:
             return await batches.parts_of(connection, batch.id)
 
-    async def families(self) -> list[list[Batch]]:
+    async def all_with_parts(self) -> list[list[Batch]]:
         """Returns every batch with its parts, the batch itself first, oldest first."""
-        families: dict[int, list[Batch]] = {}
+        with_parts: dict[int, list[Batch]] = {}
         for part in await self.batches():
-            families.setdefault(part.part_of or part.id, []).append(part)
-        return list(families.values())
+            with_parts.setdefault(part.part_of or part.id, []).append(part)
+        return list(with_parts.values())
 
     async def get(self, batch_id: int) -> Batch:
         """Returns the batch with this id.
@@ -103,7 +103,7 @@ class BatchReader:
         """Returns the agreement of `batch`: votes, known answers, packed against single rows."""
         from runner.app.reviews.quality import quality  # only a report of a batch
 
-        return await quality(self._database.read, await self.family(batch))
+        return await quality(self._database.read, await self.parts_of(batch))
 
     async def is_worked_on(self) -> bool:
         """Whether a runner is at work on this database, in whichever process."""
@@ -132,26 +132,26 @@ class BatchReader:
         """
         from runner.app.batches.story import story  # only to show a row
 
-        return await story(self._database.read, await self.family(batch), number)
+        return await story(self._database.read, await self.parts_of(batch), number)
 
     async def profile(self, batch: Batch) -> Profile:
         """Returns the job, the outcome and the cost of `batch`."""
         from runner.app.batches.profile import profile  # only to show a batch
 
-        return await profile(self._database.read, await self.batches(), await self.family(batch))
+        return await profile(self._database.read, await self.batches(), await self.parts_of(batch))
 
     async def difference(self, first: Batch, second: Batch) -> Difference:
         """Compares the answers of two batches to the same rows."""
         from runner.app.batches.difference import difference  # only to compare
 
-        families = [await self.family(one) for one in (first, second)]
-        return await difference(self._database.read, *families)
+        pair = [await self.parts_of(one) for one in (first, second)]
+        return await difference(self._database.read, *pair)
 
     async def rows(self, batch: Batch) -> AsyncIterator[RowResult]:
         """Yields every queued row with its result, in the input's order."""
         from runner.app.results.rows import results  # only those who look need it
 
-        async for page in results(self._database.read, await self.family(batch)):
+        async for page in results(self._database.read, await self.parts_of(batch)):
             for row in page:
                 yield row
 
@@ -160,7 +160,7 @@ class BatchReader:
         from runner.store import failures  # only to show failures
 
         found: list[Failure] = []
-        for part in await self.family(batch):
+        for part in await self.parts_of(batch):
             async with self._database.read() as connection:
                 found += await failures.first_failures(connection, part, limit - len(found))
         return found
@@ -169,16 +169,16 @@ class BatchReader:
         """Returns the causes of failure of `batch` and its parts, the most frequent first."""
         from runner.store import failures  # only to show failures
 
-        family = await self.family(batch)
+        parts = await self.parts_of(batch)
         async with self._database.read() as connection:
-            return await failures.causes(connection, family)
+            return await failures.causes(connection, parts)
 
     async def example(self, batch: Batch, cause: FailureGroup) -> Failure | None:
         """Returns the first row that failed for a cause; None if there is no such row any more."""
         from runner.store import failures  # only to show failures
 
         job_id = cause.job_ids[0]
-        for part in await self.family(batch):
+        for part in await self.parts_of(batch):
             if part.first_job <= job_id <= part.last_job:
                 async with self._database.read() as connection:
                     found = await failures.first_failures(connection, part, 1, job_id)

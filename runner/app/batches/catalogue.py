@@ -54,10 +54,10 @@ class Catalogue(BatchReader):
         """
         from runner.app.results import export, request_results, targets  # only an export
 
-        family, reading = await self.family(batch), self._database.read
+        parts, reading = await self.parts_of(batch), self._database.read
         if targets.as_lines(targets.kind_of(batch), path):
-            return await request_results.write_results(reading, family, path, errors, on_progress)
-        return await export.write_results(reading, family, path, on_progress, details=details)
+            return await request_results.write_results(reading, parts, path, errors, on_progress)
+        return await export.write_results(reading, parts, path, on_progress, details=details)
 
     async def rename(self, batch: Batch, name: str) -> Batch:
         """Renames `batch` and its parts."""
@@ -110,7 +110,7 @@ class Catalogue(BatchReader):
         path, database = self.database_path, self._database
         opened: Opened = (lambda: reopened(path)) if reopens else (lambda: nullcontext(database))
         whole = batch if batch.part_of is None else await self.get(batch.part_of)
-        return Reviewing(opened, self._clock, await self.family(whole), reviewer)
+        return Reviewing(opened, self._clock, await self.parts_of(whole), reviewer)
 
     async def name_output(
         self, batch: Batch, path: Path, errors: Path | None = None
@@ -162,7 +162,7 @@ class Catalogue(BatchReader):
 
         async with self._database.write() as connection:
             job_ids = None if cause is None else cause.job_ids
-            retried = await retries.retry_family(connection, batch.id, job_ids)
+            retried = await retries.retry_parts(connection, batch.id, job_ids)
         if retried and writes_output:
             await self._write_whole(batch)
         return retried

@@ -21,7 +21,7 @@ class Profile:
     """The details of a batch.
 
     Attributes:
-        family: The batch and its parts.
+        parts: The batch itself, followed by its parts.
         jobfile: Its job file.
         replaces: The batches that it replaced.
         answers: The most frequent short answers, with their numbers of rows.
@@ -29,7 +29,7 @@ class Profile:
         days: Its cost by day.
     """
 
-    family: tuple[Batch, ...]
+    parts: tuple[Batch, ...]
     jobfile: JobFile
     replaces: tuple[Batch, ...]
     answers: tuple[tuple[str, int], ...]
@@ -39,7 +39,7 @@ class Profile:
     @property
     def batch(self) -> Batch:
         """The batch itself."""
-        return self.family[0]
+        return self.parts[0]
 
     @property
     def tokens(self) -> int | None:
@@ -48,15 +48,15 @@ class Profile:
         return sum(known) if known else None
 
 
-async def profile(reading: Reading, every: Sequence[Batch], family: Sequence[Batch]) -> Profile:
+async def profile(reading: Reading, every: Sequence[Batch], parts: Sequence[Batch]) -> Profile:
     """Reads the profile of a batch, given with its parts; `every` holds all batches."""
-    whole = family[0]
+    whole = parts[0]
     async with reading() as connection:
         answers = await batch_rows.common_answers(
             connection, whole.first_job, whole.last_job, MOST_ANSWERS
         )
-        causes = await failures.causes(connection, family, MOST_CAUSES)
-        days = await reports.daily(connection, batch_ids=[part.id for part in family])
+        causes = await failures.causes(connection, parts, MOST_CAUSES)
+        days = await reports.daily(connection, batch_ids=[part.id for part in parts])
     replaces = tuple(b for b in every if b.replaced_by == whole.id and b.part_of is None)
     jobfile = JobFile.from_json(whole.job_json)
-    return Profile(tuple(family), jobfile, replaces, tuple(answers), tuple(causes), tuple(days))
+    return Profile(tuple(parts), jobfile, replaces, tuple(answers), tuple(causes), tuple(days))

@@ -35,14 +35,14 @@ async def delete(database: Database, selected: Sequence[Batch], now: int) -> Pru
     """
     alive = await liveness.alive(database)
     async with database.write() as connection:
-        families = [await batches.parts_of(connection, batch.id) for batch in selected]
-        busy = [part for family in families for part in family if part.counts.running]
+        parts = [p for b in selected for p in await batches.parts_of(connection, b.id)]
+        busy = [part for part in parts if part.counts.running]
         if alive and busy:
             number = busy[0].part_of or busy[0].id
             name = _("{name} (batch {id})").format(name=busy[0].name, id=number)
             remedy = _("first: {command}").format(command=invocation.command("cancel", number))
             raise BusyError(_("a runner works on {name}").format(name=name), remedy=remedy)
-        ids = [part.id for family in families for part in family]
+        ids = [part.id for part in parts]
         await pruning.hide(connection, ids, now)
     return Pruned(tuple(selected), await _empty(database, may_shrink=not alive))
 
@@ -51,12 +51,12 @@ async def old_batches(database: Database, before: int) -> list[Batch]:
     """Returns the batches that are finished, cancelled or trials, unused since `before`."""
     async with database.read() as connection:
         every = await batches.list_batches(connection)
-        families = {b.id: [p for p in every if b.id in (p.id, p.part_of)] for b in every}
+        with_parts = {b.id: [p for p in every if b.id in (p.id, p.part_of)] for b in every}
         return [
             batch
             for batch in every
             if batch.part_of is None
-            and all(part.over for part in families[batch.id])
+            and all(part.over for part in with_parts[batch.id])
             and await pruning.last_used(connection, batch) < before
         ]
 

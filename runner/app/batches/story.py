@@ -66,33 +66,33 @@ class RowStory:
         return not kept or any(origin is None or origin.same for origin in kept)
 
 
-async def story(reading: Reading, family: Sequence[Batch], number: int) -> RowStory:
+async def story(reading: Reading, parts: Sequence[Batch], number: int) -> RowStory:
     """Returns everything recorded about row `number` (from 1).
 
     Raises:
         NotFoundError: There is no such row.
     """
-    whole = family[0]
+    whole = parts[0]
     if not 1 <= number <= whole.rows_loaded:
         what = _("batch {id} has no row {number}").format(id=whole.id, number=number)
         raise NotFoundError(
             what, remedy=_("its rows are 1 to {last}").format(last=whole.rows_loaded)
         )
-    row_id, parts, kept = whole.first_row + number - 1, [], {}
+    row_id, found, kept = whole.first_row + number - 1, [], {}
     async with reading() as connection:
         body = (await jobs.read_bodies(connection, [row_id]))[row_id]
-        for part in family:
+        for part in parts:
             job_id, apart = divmod(number - 1, part.row_step)
             if apart:
                 continue
             job = await stories.story_of(connection, part.id, part.first_job + job_id)
             if job is not None:
-                parts.append((part.part, job))
-            if job is not None and job.asked_in not in (None, *(part.id for part in family)):
+                found.append((part.part, job))
+            if job is not None and job.asked_in not in (None, *(part.id for part in parts)):
                 kept[part.part] = await _origin_of(connection, job, body)
         history = await reviews.history(connection, whole.first_job + number - 1)
     prompt = _prompt(whole, body)
-    return RowStory(whole, number, body, prompt, tuple(parts), tuple(history), kept)
+    return RowStory(whole, number, body, prompt, tuple(found), tuple(history), kept)
 
 
 async def _origin_of(connection: AsyncConnection, job: JobStory, body: str) -> KeptAnswer:

@@ -49,10 +49,10 @@ class LedgerReports:
 
         await self.add_up()
         async with self._database.read() as connection:
-            family = None
+            part_ids = None
             if batch is not None:
-                family = [part.id for part in await batches.parts_of(connection, batch.id)]
-            return await reports.daily(connection, batch_ids=family, by_model=by_model)
+                part_ids = [part.id for part in await batches.parts_of(connection, batch.id)]
+            return await reports.daily(connection, batch_ids=part_ids, by_model=by_model)
 
     async def add_up(self) -> None:
         """Stores the totals of ended calls, so that reports need not read these again.

@@ -120,16 +120,16 @@ _Cells = Sequence[tuple[CellKey, Figures]]
 async def make_report(reading: Reading, wanted: ReportQuery) -> Report:
     """Reads the ledger, and sums up the cells that the query selects."""
     async with reading() as connection:
-        family = None
+        part_ids = None
         if wanted.batch is not None:
-            family = [part.id for part in await batches.parts_of(connection, wanted.batch.id)]
+            part_ids = [part.id for part in await batches.parts_of(connection, wanted.batch.id)]
         apart = [_COLUMNS[by] for by in wanted.by if by in _COLUMNS]
-        sums = await ledger.read(connection, apart, wanted.chosen(family))
+        sums = await ledger.read(connection, apart, wanted.chosen(part_ids))
         zones = await read_zones(connection)
         names = {batch.id: batch for batch in await batches.list_batches(connection)}
         paid = await _read_balances(connection, sums.cells) if wanted.balances else {}
         allowances = _Allowances(await reports.allowances(connection), paid)
-    make = _LineMaker(_Labels(names), allowances, some=family is not None)
+    make = _LineMaker(_Labels(names), allowances, some=part_ids is not None)
     cells = list(sums.cells.items())
     return Report(
         wanted,

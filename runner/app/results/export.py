@@ -49,12 +49,12 @@ class AddedColumns:
     replies_are_answers: bool = False
 
     @classmethod
-    def of(cls, family: Sequence[Batch], *, details: bool = False) -> AddedColumns:
+    def of(cls, parts: Sequence[Batch], *, details: bool = False) -> AddedColumns:
         """Returns the added columns of a batch, which is given with its parts."""
-        reader = RowReader.of(family)
-        traits = JobFile.from_json(family[0].job_json).job.traits
+        reader = RowReader.of(parts)
+        traits = JobFile.from_json(parts[0].job_json).job.traits
         replies_are_answers = details and traits.answers is Answers.TEXT
-        reviewed = family[0].reviews_made > 0
+        reviewed = parts[0].reviews_made > 0
         return cls(len(reader.voters) > 1, reader.marks, reviewed, details, replies_are_answers)
 
     @property
@@ -101,7 +101,7 @@ class AddedColumns:
 
 async def write_results(
     reading: Reading,
-    family: Sequence[Batch],
+    parts: Sequence[Batch],
     path: Path,
     on_progress: OnProgress | None = None,
     *,
@@ -112,8 +112,8 @@ async def write_results(
     Raises:
         OutputError: The file cannot be written; an existing one is unchanged.
     """
-    batch, written = family[0], 0
-    added, columns = AddedColumns.of(family, details=details), orjson.loads(batch.columns_json)
+    batch, written = parts[0], 0
+    added, columns = AddedColumns.of(parts, details=details), orjson.loads(batch.columns_json)
     jobfile, source = JobFile.from_json(batch.job_json), to_path(batch.input)
     names = jobfile.output.names(added.names, columns)
     vectors = jobfile.job.traits.answers is Answers.VECTOR
@@ -121,7 +121,7 @@ async def write_results(
         path, columns, names, vectors=vectors, source=source, mark=jobfile.output.bom
     )
     async with opened_in_thread(opening) as output:
-        async for page in results(reading, family):
+        async for page in results(reading, parts):
             await in_thread_to_its_end(_write_page, output, page, added)
             written += len(page)
             if on_progress:

@@ -28,7 +28,7 @@ SLEEP_MS = 20_000
 Signature = tuple[tuple[Counts, int], ...]
 """The counts of a batch and its parts; they change whenever the results do."""
 
-Family = Callable[[Batch], Awaitable[list[Batch]]]
+PartsOf = Callable[[Batch], Awaitable[list[Batch]]]
 Write = Callable[[Batch], Awaitable[int]]
 
 
@@ -47,7 +47,7 @@ class OutputKeeper:
 
     Args:
         find: Returns the batches of the run that have an output.
-        family: Returns a batch with its parts.
+        parts_of: Returns a batch with its parts.
         write: Writes the output of a batch; returns the number of rows.
         watcher: The next watcher, which is called with the same progress.
     """
@@ -55,12 +55,12 @@ class OutputKeeper:
     def __init__(
         self,
         find: Callable[[], Awaitable[list[Batch]]],
-        family: Family,
+        parts_of: PartsOf,
         write: Write,
         watcher: Watcher | None,
     ) -> None:
         self._find = find
-        self._family = family
+        self._parts_of = parts_of
         self._write = write
         self._watcher = watcher
         self._asleep = anyio.Event()
@@ -97,8 +97,8 @@ class OutputKeeper:
     async def write_changed(self) -> None:
         """Writes the outputs of changed batches."""
         for batch in await self._find():
-            family = await self._family(batch)
-            signature = tuple((part.counts, part.calls_made) for part in family)
+            parts = await self._parts_of(batch)
+            signature = tuple((part.counts, part.calls_made) for part in parts)
             if self._seen.get(batch.id) != signature and await self._write_one(batch):
                 self._seen[batch.id] = signature
 

@@ -35,7 +35,7 @@ _CANCELLED = RequestFailure(
 
 async def write_results(
     reading: Reading,
-    family: Sequence[Batch],
+    parts: Sequence[Batch],
     path: Path,
     errors: Path | None,
     on_progress: OnProgress | None = None,
@@ -46,12 +46,12 @@ async def write_results(
         OutputError: A file cannot be written; existing ones are unchanged.
     """
     written = read = 0
-    async with opened_in_thread(open_results(path, errors, family[0].digest)) as lines:
-        async for page in results(reading, family):
+    async with opened_in_thread(open_results(path, errors, parts[0].digest)) as lines:
+        async for page in results(reading, parts):
             written += await in_thread_to_its_end(_write_page, lines, page)
             read += len(page)
             if on_progress:
-                on_progress(read, family[0].rows_loaded)
+                on_progress(read, parts[0].rows_loaded)
     return written
 
 

@@ -112,14 +112,14 @@ class RowResult:
 _ENDS = frozenset({JobState.SUCCEEDED.value, JobState.FAILED.value})
 
 
-def voters(family: Sequence[Batch]) -> list[Batch]:
+def voters(parts: Sequence[Batch]) -> list[Batch]:
     """Returns the voting parts of a batch, the batch itself first."""
-    return [part for part in family if part.part != CHECK]
+    return [part for part in parts if part.part != CHECK]
 
 
-def check_of(family: Sequence[Batch]) -> Batch | None:
+def check_of(parts: Sequence[Batch]) -> Batch | None:
     """Returns the part of a batch that asks a sample of its rows alone; None if there is none."""
-    return next((part for part in family[1:] if part.part == CHECK), None)
+    return next((part for part in parts[1:] if part.part == CHECK), None)
 
 
 def right_answer(body: str, column: str) -> str | None:
@@ -145,12 +145,12 @@ class RowReader:
     gold: str = ""
 
     @classmethod
-    def of(cls, family: Sequence[Batch]) -> RowReader:
+    def of(cls, parts: Sequence[Batch]) -> RowReader:
         """Returns a reader for a batch, which is given with its parts."""
         from runner.jobfile import JobFile  # not needed to import `Reading`
 
-        gold = JobFile.from_json(family[0].job_json).job.gold
-        return cls(tuple(voters(family)), check_of(family), gold or "")
+        gold = JobFile.from_json(parts[0].job_json).job.gold
+        return cls(tuple(voters(parts)), check_of(parts), gold or "")
 
     @property
     def marks(self) -> bool:
@@ -198,10 +198,10 @@ class RowReader:
         return {place * step + 1: answer for place, answer in zip(places, answers, strict=True)}
 
 
-async def results(reading: Reading, family: Sequence[Batch]) -> AsyncIterator[list[RowResult]]:
+async def results(reading: Reading, parts: Sequence[Batch]) -> AsyncIterator[list[RowResult]]:
     """Yields every queued row, page by page, of a batch given with its parts."""
-    reader = RowReader.of(family)
-    for start in range(0, family[0].rows_loaded, PAGE):
+    reader = RowReader.of(parts)
+    for start in range(0, parts[0].rows_loaded, PAGE):
         async with reading() as connection:
             rows = await reader.page(connection, start)
         yield rows

@@ -41,37 +41,37 @@ class Quality:
     reviewed: tuple[tuple[str, int], ...] = ()
 
 
-async def quality(reading: Reading, family: Sequence[Batch]) -> Quality:
+async def quality(reading: Reading, parts: Sequence[Batch]) -> Quality:
     """Measures the quality of a batch, given with its parts."""
-    jobfile = JobFile.from_json(family[0].job_json)
+    jobfile = JobFile.from_json(parts[0].job_json)
     if jobfile.job.traits.answers is not Answers.TEXT:
         return Quality()
     counts = LabelCounts(jobfile.answer)
     agreement = None
     if jobfile.job.votes > 1 or jobfile.job.gold:
-        agreement = await _agreement(reading, family, counts)
+        agreement = await _agreement(reading, parts, counts)
     else:
-        await label_counts.count_stored(reading, family[0], counts)
+        await label_counts.count_stored(reading, parts[0], counts)
     people = Comparison()
-    async for review, answer in _reviews(reading, family):
+    async for review, answer in _reviews(reading, parts):
         people.add(review.answer, answer)
         counts.replace(answer, review.answer)
     async with reading() as connection:
-        by_reviewer = await reviews.by_reviewer(connection, family[0])
+        by_reviewer = await reviews.by_reviewer(connection, parts[0])
     return Quality(
         agreement,
-        await _check_agreement(reading, family),
+        await _check_agreement(reading, parts),
         counts.listed(),
         people.accuracy(),
-        len((await review_rows.find(reading, family)).left),
+        len((await review_rows.find(reading, parts)).left),
         tuple(by_reviewer),
     )
 
 
-async def _agreement(reading: Reading, family: Sequence[Batch], counts: LabelCounts) -> Agreement:
+async def _agreement(reading: Reading, parts: Sequence[Batch], counts: LabelCounts) -> Agreement:
     """Compares the models' answers row by row, and counts them."""
-    tally = AnswerTally([_rater(part) for part in voters(family)])
-    async for page in results(reading, family):
+    tally = AnswerTally([_rater(part) for part in voters(parts)])
+    async for page in results(reading, parts):
         for row in page:
             if not row.open:
                 counts.add(row.model_answer)
@@ -85,10 +85,10 @@ def _rater(part: Batch) -> str:
 
 
 async def _reviews(
-    reading: Reading, family: Sequence[Batch]
+    reading: Reading, parts: Sequence[Batch]
 ) -> AsyncIterator[tuple[Review, str | None]]:
     """Yields each review with the models' answer to the same row."""
-    whole, *others = voters(family)
+    whole, *others = voters(parts)
     first = whole.first_job
     while whole.reviews_made:
         async with reading() as connection:
@@ -106,9 +106,9 @@ async def _reviews(
         first = max(standing) + 1
 
 
-async def _check_agreement(reading: Reading, family: Sequence[Batch]) -> Pair | None:
+async def _check_agreement(reading: Reading, parts: Sequence[Batch]) -> Pair | None:
     """Compares rows that shared a call with the same rows asked alone."""
-    check = check_of(family)
+    check = check_of(parts)
     if check is None:
         return None
     tally = AnswerTally(("packed", "alone"))
@@ -117,7 +117,7 @@ async def _check_agreement(reading: Reading, family: Sequence[Batch]) -> Pair | 
             alone = await batch_rows.export_page(
                 connection, check, check.first_job + start - 1, PAGE
             )
-            twins = [_job_of_same_row(family[0], check, row.job_id) for row in alone]
+            twins = [_job_of_same_row(parts[0], check, row.job_id) for row in alone]
             packed = await batch_rows.answers(connection, twins)
         for row, answer in zip(alone, packed, strict=True):
             tally.add((answer, row.answer))

@@ -72,10 +72,10 @@ class ReviewCounts:
     answered: int = 0
 
 
-async def review_counts(reading: Reading, family: Sequence[Batch]) -> ReviewCounts:
+async def review_counts(reading: Reading, parts: Sequence[Batch]) -> ReviewCounts:
     """Counts the reviews of a finished batch, given with its parts; zeros for a very long one."""
-    whole = family[0]
-    if whole.rows > MOST_COUNTED or not all(part.done for part in family):
+    whole = parts[0]
+    if whole.rows > MOST_COUNTED or not all(part.done for part in parts):
         return ReviewCounts()
     job = JobFile.from_json(whole.job_json).job
     if job.traits.answers is not Answers.TEXT:
@@ -84,14 +84,14 @@ async def review_counts(reading: Reading, family: Sequence[Batch]) -> ReviewCoun
     if whole.reviews_made:
         async with reading() as connection:
             answered = await reviews.count_answered_failures(connection, whole)
-    if len(family) == 1 and not job.gold and not whole.counts.failed:
+    if len(parts) == 1 and not job.gold and not whole.counts.failed:
         return ReviewCounts(answered=answered)  # nothing marks any of its rows
-    return ReviewCounts(len((await find(reading, family)).left), answered)
+    return ReviewCounts(len((await find(reading, parts)).left), answered)
 
 
 async def find(
     reading: Reading,
-    family: Sequence[Batch],
+    parts: Sequence[Batch],
     wanted: ReviewQuery = MARKED,
     on_progress: OnProgress = unseen_progress,
 ) -> RowsToReview:
@@ -103,8 +103,8 @@ async def find(
         InputError: A condition names a column that does not exist.
     """
     if wanted:
-        return await _find_selected(reading, family, wanted, on_progress)
-    whole, reader, rows_found, searched = family[0], RowReader.of(family), RowsToReview(), 0
+        return await _find_selected(reading, parts, wanted, on_progress)
+    whole, reader, rows_found, searched = parts[0], RowReader.of(parts), RowsToReview(), 0
     while searched < whole.rows_loaded:
         numbers, searched = await _find_marked(reading, reader, searched + 1)
         rows_found.left += numbers
@@ -116,14 +116,14 @@ async def find(
 
 
 async def next_marked(
-    reading: Reading, family: Sequence[Batch], after: int, most: int
+    reading: Reading, parts: Sequence[Batch], after: int, most: int
 ) -> tuple[int | None, int]:
     """Returns the number of the first marked row after `after`, and the last row searched.
 
     The search ends after `most` pages without one; a caller may continue from there.
     """
-    reader, searched = RowReader.of(family), after
-    while searched < family[0].rows_loaded and most:
+    reader, searched = RowReader.of(parts), after
+    while searched < parts[0].rows_loaded and most:
         numbers, searched = await _find_marked(reading, reader, searched + 1, most=1)
         if numbers:
             return numbers[0], numbers[0]
@@ -157,16 +157,16 @@ def _is_marked(row: Disputed, gold: str) -> bool:
 
 
 async def _find_selected(
-    reading: Reading, family: Sequence[Batch], wanted: ReviewQuery, on_progress: OnProgress
+    reading: Reading, parts: Sequence[Batch], wanted: ReviewQuery, on_progress: OnProgress
 ) -> RowsToReview:
-    whole, matching = family[0], list[tuple[int, bool]]()
-    columns, added = orjson.loads(whole.columns_json), AddedColumns.of(family)
+    whole, matching = parts[0], list[tuple[int, bool]]()
+    columns, added = orjson.loads(whole.columns_json), AddedColumns.of(parts)
     names = JobFile.from_json(whole.job_json).output.names(added.names, columns)
     where = wanted.selection.where
     require_columns(
         Path(whole.input), [condition.column for condition in where], (*columns, *names)
     )
-    async for page in results(reading, family):
+    async for page in results(reading, parts):
         for row in page:
             if _is_wanted(row, wanted) and (
                 not where or _matches(row, wanted.selection, names, added)

@@ -174,14 +174,12 @@ class Reviewing:
     `opened` opens the database for each step, because hours may pass between two steps.
     """
 
-    def __init__(
-        self, opened: Opened, clock: Clock, family: Sequence[Batch], reviewer: str
-    ) -> None:
-        self.batch = family[0]
+    def __init__(self, opened: Opened, clock: Clock, parts: Sequence[Batch], reviewer: str) -> None:
+        self.batch = parts[0]
         self.spec = require_answers(self.batch).answer
         self.reviewer = reviewer
         self.choices = choices_of(self.spec)
-        self._ids = [part.id for part in family]
+        self._ids = [part.id for part in parts]
         self._opened = opened
         self._clock = clock
 
@@ -221,7 +219,7 @@ class Reviewing:
             InputError: A row is not finished; then none is stored.
         """
         async with self._opened() as database, database.write() as connection:
-            whole, *others = await self._family(connection)
+            whole, *others = await self._read_parts(connection)
             first = whole.first_job
             for part in voters([whole, *others]):
                 await _require_ended(connection, part, answers)
@@ -241,7 +239,7 @@ class Reviewing:
             NotFoundError: The batch was deleted.
         """
         async with self._opened() as database, database.write() as connection:
-            await self._family(connection)
+            await self._read_parts(connection)
             latest = await reviews.latest_of(connection, self.batch, self.reviewer)
             if latest is None:
                 return []
@@ -253,26 +251,26 @@ class Reviewing:
         return [job_id - self.batch.first_job + 1 for job_id in job_ids]
 
     async def _row(self, connection: AsyncConnection, number: int) -> RowResult:
-        family = await self._family(connection)
-        whole = family[0]
+        parts = await self._read_parts(connection)
+        whole = parts[0]
         if not 1 <= number <= whole.rows_loaded:
             what = _("batch {batch} has no row {row}").format(batch=whole.id, row=number)
             raise NotFoundError(
                 what, remedy=_("its rows are 1 to {rows}").format(rows=whole.rows_loaded)
             )
-        (row,) = await RowReader.of(family).page(connection, number - 1, 1)
+        (row,) = await RowReader.of(parts).page(connection, number - 1, 1)
         if row.open and row.review is None:
             what = _("row {number} has no answer yet").format(number=number)
             where = _("batch {number}").format(number=whole.id)
             raise InputError(what, where=where, remedy=_("run the batch first"))
         return row
 
-    async def _family(self, connection: AsyncConnection) -> list[Batch]:
-        family = await batches.parts_of(connection, self.batch.id)
-        if [part.id for part in family] != self._ids:
+    async def _read_parts(self, connection: AsyncConnection) -> list[Batch]:
+        parts = await batches.parts_of(connection, self.batch.id)
+        if [part.id for part in parts] != self._ids:
             what = _("batch {number} was deleted meanwhile").format(number=self.batch.id)
             raise NotFoundError(what)
-        return family
+        return parts
 
 
 async def _require_ended(

@@ -119,7 +119,7 @@ class RunServices:
             return with_output(every, options.only)
 
         keeper = OutputKeeper(
-            find, self._catalogue.family, self._catalogue.write_output, options.watcher
+            find, self._catalogue.parts_of, self._catalogue.write_output, options.watcher
         )
         try:
             async with beside(keeper.keep_up):

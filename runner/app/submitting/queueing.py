@@ -158,7 +158,7 @@ async def _complete(connection: AsyncConnection, begun: _Begun, policy: ReusePol
     await _activate(connection, batch, old, by_row=policy.retry_failed)
     retried = 0
     if policy.retry_failed and old is None:
-        retried = await retries.retry_family(connection, batch.id)
+        retried = await retries.retry_parts(connection, batch.id)
     return Queued(await _reread(connection, batch), begun.created, old, retried)
 
 

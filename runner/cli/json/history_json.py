@@ -25,7 +25,7 @@ def profile(profile: Profile) -> JSON:
     return queue_json.batch(profile.batch) | {
         "replaces": [each.id for each in profile.replaces],
         "job": profile.jobfile.model_dump(mode="json", by_alias=True, exclude_defaults=True),
-        "parts": [{"name": part.part, "left": part.left} for part in profile.family[1:]],
+        "parts": [{"name": part.part, "left": part.left} for part in profile.parts[1:]],
         "answers": [{"answer": answer, "rows": number} for answer, number in profile.answers],
         "failures": [
             {"cause": each.error, "rows": each.count, "example": each.example}

@@ -93,7 +93,7 @@ def _outcome_facts(details: Profile, now: int) -> list[tuple[str, str]]:
         (_("rows"), fmt.COMMA.join(filter(None, (rows, reused)))),
         *(
             (part.part, _("{left} left").format(left=fmt.number(part.left)))
-            for part in details.family[1:]
+            for part in details.parts[1:]
         ),
         (_("calls"), calls),
         (_("tokens"), "" if tokens is None else fmt.number(tokens)),

@@ -54,9 +54,9 @@ class ReviewPages:
         number = number_of(query.get("row", ""))
         searched = after
         if number is None:
-            family = await self._midnight.family(reviewing.batch)
+            parts = await self._midnight.parts_of(reviewing.batch)
             number, searched = await review_rows.next_marked(
-                self._midnight.reading, family, after, _MOST_PAGES
+                self._midnight.reading, parts, after, _MOST_PAGES
             )
         question = None if number is None else await reviewing.question(number)
         return await self._page(reviewing, visit, question, after=after, searched=searched)
@@ -143,8 +143,8 @@ class ReviewPages:
             reviewed = sum(rows for _name, rows in await reviews.by_reviewer(connection, batch))
         if batch.rows_loaded > _MOST_COUNTED:
             return reviewed, None
-        family = await self._midnight.family(batch)
-        return reviewed, len((await review_rows.find(self._midnight.reading, family)).left)
+        parts = await self._midnight.parts_of(batch)
+        return reviewed, len((await review_rows.find(self._midnight.reading, parts)).left)
 
     async def _reviewing(self, request: Request, visit: Visit, name: str | None) -> Reviewing:
         number = number_of(request.path_params["batch"])
