@@ -39,9 +39,9 @@ from runner.app.previews.planning import plan_without_advice
 from runner.app.results.rows import RowResult, results
 from runner.app.reviews.quality import Quality
 from runner.app.running.engine_host import OnStart
-from runner.core.ending import WaitsFor
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
+from runner.core.stop_reason import WaitsFor
 from runner.engine.progress import Watcher
 from runner.settings import load_settings
 from runner.store import failures

@@ -23,10 +23,10 @@ from runner.app.status.status import QuotaLine, Status
 from runner.app.submitting.reuse_policy import DEFAULT_REUSE, ReusePolicy
 from runner.app.submitting.submitted import Submitted
 from runner.clock import Clock, SystemClock
-from runner.core.ending import Ending, WaitsFor
 from runner.core.forecast import Forecast
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
+from runner.core.stop_reason import StopReason, WaitsFor
 from runner.core.window import Window
 from runner.settings import Settings
 from runner.store.batches import Batch
@@ -209,13 +209,13 @@ class Application(Catalogue):
         touched = {batch.id for batch in in_play}
         services = RunServices(self, self.quota, self.settings, self._environ, self._clock.now())
         async with services.running(options, touched, attended=attended) as (watched, keeper):
-            ending, waiting = await self._host.run(watched, on_start, signals=attended)
+            stop_reason, waiting = await self._host.run(watched, on_start, signals=attended)
         worked_on = [batch for batch in await self.batches() if batch.id in touched]
-        return RunResult(ending, tuple(worked_on), waiting, unserved, keeper.outputs)
+        return RunResult(stop_reason, tuple(worked_on), waiting, unserved, keeper.outputs)
 
     async def run_for_clients(
         self, on_start: OnStart, watcher: Watcher | None = None, *, attended: bool = True
-    ) -> Ending:
+    ) -> StopReason:
         """Makes calls for clients and for the queue, until stopped; arguments are those of `run`.
 
         Raises:
@@ -226,7 +226,7 @@ class Application(Catalogue):
 
         rules = accounts.rules_for(self.settings)
         options = RunOptions(rules=rules, waits_for=WaitsFor.CLIENTS, watcher=watcher)
-        return (await self._drain(options, (), {}, on_start, attended=attended)).ending
+        return (await self._drain(options, (), {}, on_start, attended=attended)).stop_reason
 
     async def watched(self) -> list[Progress]:
         """Returns the progress that the runs of all processes publish."""

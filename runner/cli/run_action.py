@@ -17,8 +17,8 @@ from runner.cli.output_target import OutputTarget
 from runner.cli.session import Session, print_json
 from runner.cli.submit_action import check, submit
 from runner.clock import SystemClock
-from runner.core.ending import WaitsFor
 from runner.core.pacing import Pace
+from runner.core.stop_reason import WaitsFor
 from runner.errors import ConfigError
 from runner.language import _
 

@@ -6,7 +6,7 @@ from runner.app.application import Application
 from runner.cli import exit_codes
 from runner.cli.session import Session, print_json_line
 from runner.clock import SystemClock
-from runner.core.ending import Ending
+from runner.core.stop_reason import StopReason
 from runner.language import _
 from runner.listening import allow_more_connections, url_of
 from runner.server.serve import serve
@@ -28,9 +28,9 @@ def serve_clients(session: Session, host: str, port: int) -> int:
 
     async def main() -> bool:
         async with session.open() as midnight:
-            ending = await serve(midnight, host, port, ready=ready)
+            stop_reason = await serve(midnight, host, port, ready=ready)
             queued = [one for one in await midnight.batches() if not one.over]
-            return ending is not Ending.DONE and bool(queued)
+            return stop_reason is not StopReason.DONE and bool(queued)
 
     allow_more_connections()
     left = session.run(main)

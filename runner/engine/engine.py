@@ -19,8 +19,8 @@ import anyio
 
 from runner.clock import Clock
 from runner.core.demand import Rules
-from runner.core.ending import Ending, WaitsFor
 from runner.core.selection import Wait
+from runner.core.stop_reason import StopReason, WaitsFor
 from runner.engine import event_log
 from runner.engine.account_pool import AccountPool
 from runner.engine.alarm import Alarm
@@ -133,7 +133,7 @@ class Engine:
         if failure := failure or self._unstored:
             raise failure
 
-    async def run(self, run: Run) -> Ending:
+    async def run(self, run: Run) -> StopReason:
         """Works for `run` until it ends, and returns how.
 
         Raises:
@@ -149,7 +149,7 @@ class Engine:
             self._runs.remove(run)
         if run.failure is not None:
             raise run.failure
-        return run.ending or Ending.STOPPED
+        return run.stop_reason or StopReason.STOPPED
 
     def ask(self, question: ClientQuestion) -> ClientRequest:
         """Queues a client's question, which goes before all batches."""

@@ -13,9 +13,9 @@ from typing import Any
 from runner.clock import moment
 from runner.core.calendar import NEVER
 from runner.core.demand import Waiting
-from runner.core.ending import Ending
 from runner.core.gate import Gate, ParkReason
 from runner.core.settlement import Call, Settlement
+from runner.core.stop_reason import StopReason
 from runner.core.verdict import Kind
 from runner.core.window import Source, Window
 from runner.engine.call import EndedCall, PreparedCall
@@ -81,10 +81,10 @@ def run_stopping(run: Run) -> None:
     log.info("run is stopping: the calls in flight finish", extra={"batches": only})
 
 
-def run_ended(run: Run, ending: Ending) -> None:
+def run_ended(run: Run, stop_reason: StopReason) -> None:
     """Logs the end of a run, and what it did not wait for."""
-    log.info("run ended", extra={"ending": ending.value})
-    for reason in run.waiting if ending is Ending.SPENT else ():
+    log.info("run ended", extra={"ending": stop_reason.value})
+    for reason in run.waiting if stop_reason is StopReason.SPENT else ():
         log.info("run did not wait", extra=_waiting_fields(reason))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from runner.core.demand import Rules, Waiting
-from runner.core.ending import Ending, WaitsFor
+from runner.core.stop_reason import StopReason, WaitsFor
 from runner.engine.call import Observer
 from runner.engine.progress import Watcher
 from runner.errors import RunnerError
@@ -52,7 +52,7 @@ class Run:
         self.stopping = False
         self.is_known = False  # whether the queue was read since it came
         self.deadline = float("inf")  # of the loop's time, once it is stopping
-        self.ending: Ending | None = None
+        self.stop_reason: StopReason | None = None
         self.failure: RunnerError | None = None
         self.waiting: tuple[Waiting, ...] = ()
         self.over = anyio.Event()
@@ -87,9 +87,9 @@ class Run:
         if not self.stopping:
             self.stopping, self.deadline = True, deadline
 
-    def end(self, ending: Ending, failure: RunnerError | None = None) -> None:
+    def end(self, stop_reason: StopReason, failure: RunnerError | None = None) -> None:
         """Ends the run, and wakes those who wait for it."""
-        self.ending, self.failure = ending, failure
+        self.stop_reason, self.failure = stop_reason, failure
         self.over.set()
 
     def see(self, batch_ids: Collection[int]) -> None:

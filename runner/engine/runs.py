@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Iterator
 import anyio
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending, WaitsFor, ends_run
 from runner.core.selection import Wait
 from runner.core.states import BatchState
+from runner.core.stop_reason import StopReason, WaitsFor, ends_run
 from runner.engine import event_log
 from runner.engine.call import Observer
 from runner.engine.client_queue import CLIENT_RULES
@@ -47,7 +47,7 @@ class Runs:
         """Adds a run; once the engine has ended, it ends at once as the others did."""
         self._runs.append(run)
         if self._are_over:
-            run.end(Ending.STOPPED, self._failure)
+            run.end(StopReason.STOPPED, self._failure)
 
     def read_for(self, present: Iterable[Run]) -> None:
         """Notes that the queue was read while these runs were `present`.
@@ -72,7 +72,7 @@ class Runs:
         """Ends every run, as the engine ends."""
         self._are_over, self._failure = True, failure
         for run in self:
-            run.end(Ending.STOPPED, failure)
+            run.end(StopReason.STOPPED, failure)
 
     def rules_of(self, batch: Batch | None) -> Rules | None:
         """Returns the rules for the calls of a batch, or of clients (None).
@@ -112,10 +112,10 @@ class Runs:
         for run in self:
             if not (run.is_known or run.stopping):
                 continue
-            if (ending := _ending(run, memory, wait, status)) is not None:
+            if (stop_reason := _stop_reason(run, memory, wait, status)) is not None:
                 _show(run, memory, wait, status)
-                event_log.run_ended(run, ending)
-                run.end(ending, status.refusal if ending is Ending.STOPPED else None)
+                event_log.run_ended(run, stop_reason)
+                run.end(stop_reason, status.refusal if stop_reason is StopReason.STOPPED else None)
                 self._runs.remove(run)
                 ended.append(run)
         self.show(memory, wait, status)
@@ -162,36 +162,36 @@ class Runs:
             run.paused = paused
 
 
-def _ending(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> Ending | None:
+def _stop_reason(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> StopReason | None:
     """Returns why `run` is over; None if it is not."""
     own = [batch for batch in memory.snapshot.batches.values() if run.concerns(batch)]
     run.waiting = tuple(reason for reason in wait.reasons if run.covers(reason.key))
     stalled = run.stalled(own, status.at)
     if run.stopping and anyio.current_time() >= run.deadline:
-        return Ending.STOPPED
+        return StopReason.STOPPED
     waits_for = run.options.waits_for
     if status.open_calls_of(run) or (waits_for is WaitsFor.CLIENTS and not run.stopping):
         return None
     if run.is_known and not own and not run.is_held and waits_for < WaitsFor.WORK:
-        return Ending.DONE
+        return StopReason.DONE
     if run.stopping or status.refusal is not None:
-        return Ending.STOPPED
+        return StopReason.STOPPED
     if stalled:
-        return Ending.STALLED
+        return StopReason.STALLED
     if not own or waits_for >= WaitsFor.WORK:
         return None
     return _worth_waiting(run, status)
 
 
-def _worth_waiting(run: Run, status: EngineStatus) -> Ending | None:
+def _worth_waiting(run: Run, status: EngineStatus) -> StopReason | None:
     """Returns why `run` is over with work left; None if it is not."""
     if not status.admitting or status.trouble_of(run) is not None:
         return None
     if not run.waiting:
-        return Ending.STOPPED  # no account serves any of its batches
+        return StopReason.STOPPED  # no account serves any of its batches
     now = status.at + status.skew_ms
     wait = run.options.waits_for >= WaitsFor.ALLOWANCE
-    return Ending.SPENT if ends_run(run.waiting, now, wait=wait) else None
+    return StopReason.SPENT if ends_run(run.waiting, now, wait=wait) else None
 
 
 def _show(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> None:

@@ -6,13 +6,13 @@ import signal
 
 import anyio
 
-from runner.core.ending import Ending
+from runner.core.stop_reason import StopReason
 from runner.engine.engine import Engine
 from runner.engine.run import Run
 from runner.errors import RunnerError
 
 
-async def run_until_told(engine: Engine, run: Run) -> Ending:
+async def run_until_told(engine: Engine, run: Run) -> StopReason:
     """Makes a run; the first SIGINT, SIGTERM or SIGHUP stops it, a second one ends it at once.
 
     Even then nothing is lost: calls in flight count as spent, and their jobs are queued again.
@@ -20,17 +20,17 @@ async def run_until_told(engine: Engine, run: Run) -> Ending:
     Raises:
         RunnerError: The engine's error, outside of an exception group.
     """
-    ending, failure = Ending.STOPPED, None
+    stop_reason, failure = StopReason.STOPPED, None
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_listen, engine, run)
         try:
-            ending = await engine.run(run)
+            stop_reason = await engine.run(run)
         except RunnerError as error:
             failure = error
         tasks.cancel_scope.cancel()
     if failure is not None:
         raise failure
-    return ending
+    return stop_reason
 
 
 async def _listen(engine: Engine, run: Run) -> None:

@@ -11,7 +11,7 @@ from runner.app.application import Application
 from runner.app.dashboard.drafts import Drafts
 from runner.app.dashboard.live import LiveOverview
 from runner.app.serving.gateway import Gateway
-from runner.core.ending import Ending
+from runner.core.stop_reason import StopReason
 from runner.errors import ConfigError, RunnerError
 from runner.language import _
 from runner.listening import serve_app
@@ -31,7 +31,7 @@ async def serve(
     ready: Callable[[int], None],
     attended: bool = True,
     on_start: Callable[[Callable[[], None]], None] = lambda _stop: None,
-) -> Ending:
+) -> StopReason:
     """Serves until stopped; calls in flight then finish, up to a deadline.
 
     Args:
@@ -50,13 +50,13 @@ async def serve(
     live = LiveOverview(midnight, gateway)
     drafts = Drafts(midnight, midnight.clock, live.changed)
     app = await _application(midnight, gateway, live, drafts, host)
-    stopped, ending = anyio.Event(), Ending.STOPPED
+    stopped, stop_reason = anyio.Event(), StopReason.STOPPED
     failure: RunnerError | None = None
 
     async def run() -> None:
-        nonlocal ending, failure
+        nonlocal stop_reason, failure
         try:
-            ending = await midnight.run_for_clients(on_start, live.watch, attended=attended)
+            stop_reason = await midnight.run_for_clients(on_start, live.watch, attended=attended)
         except RunnerError as error:
             failure = error
         stopped.set()
@@ -65,7 +65,7 @@ async def serve(
         await serve_app(app, host, port, ready=ready, until=stopped)
     if failure is not None:
         raise failure
-    return ending
+    return stop_reason
 
 
 async def _application(

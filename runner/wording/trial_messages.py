@@ -8,9 +8,9 @@ from typing import Any
 from runner import exact_json
 from runner.app.previews.trial import Trial
 from runner.app.running import reasons
-from runner.core.ending import Ending
 from runner.core.retry import Accept, Succeed
 from runner.core.settlement import JobOutcome
+from runner.core.stop_reason import StopReason
 from runner.core.verdict import Kind
 from runner.engine.call import CallTrace
 from runner.language import _, ngettext
@@ -135,7 +135,9 @@ def end(trial: Trial, now: int) -> str:
     )
     if not ran.left:
         return outcome
-    waits = wait_messages.end_reasons(ran.waiting, now) if ran.ending is Ending.SPENT else []
+    waits = (
+        wait_messages.end_reasons(ran.waiting, now) if ran.stop_reason is StopReason.SPENT else []
+    )
     why = fmt.SEMICOLON.join(waits) or reasons.translated(trial.batch.pause_reason) or _("stopped")
     return _("{why}; {told}, {rows} left").format(
         why=why, told=outcome, rows=fmt.count(ran.left, "row")

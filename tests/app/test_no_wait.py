@@ -16,8 +16,8 @@ from runner.app.application import open_application
 from runner.app.running.run_result import RunResult
 from runner.app.submitting.submission import check_submission
 from runner.cli.exit_codes import WORK_LEFT, code_of
-from runner.core.ending import Ending, WaitsFor
 from runner.core.pacing import Pace
+from runner.core.stop_reason import StopReason, WaitsFor
 from runner.settings import ProviderTable, RunSettings
 from runner.wording import wait_messages
 
@@ -119,7 +119,7 @@ def test_it_ends_with_the_reason_where_waiting_would_be_long(
 ) -> None:
     server = Server(answer)
     seen = run(tmp_path, server)
-    assert seen.ran.ending is Ending.SPENT
+    assert seen.ran.stop_reason is StopReason.SPENT
     assert code_of(seen.ran) == WORK_LEFT
     assert why in seen.why
     assert seen.took_ms <= within_ms

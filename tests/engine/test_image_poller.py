@@ -9,8 +9,8 @@ import anyio
 import httpx
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending
 from runner.core.pacing import Pace
+from runner.core.stop_reason import StopReason
 from runner.engine.image_poller import ImageTaskPoller
 from runner.engine.progress import Progress
 from runner.engine.provider_clock import ProviderClock
@@ -61,7 +61,7 @@ def test_an_image_that_another_runner_has_put_in_place_holds_up_nothing(tmp_path
 
             tasks.start_soon(other_runner)
             with anyio.fail_after(3600):
-                assert await engine.run(run) is Ending.DONE
+                assert await engine.run(run) is StopReason.DONE
         assert (await world.batch(batch)).counts.succeeded == 60
         assert in_trouble.is_set()
 
@@ -133,13 +133,13 @@ def test_a_folder_that_cannot_be_written_holds_back_its_own_batch_alone(tmp_path
             assert 0 < made < 20
             letters = await world.queue(20, name="letters")
             with anyio.fail_after(600):
-                assert await engine.run(run_of("letters", letters.id)) is Ending.DONE
+                assert await engine.run(run_of("letters", letters.id)) is StopReason.DONE
             assert (await world.batch(letters)).counts.succeeded == 20
             assert world.simulator.stats().images == made
             assert not run.over.is_set()
             blocked.rmdir()
             await run.over.wait()
-            assert run.ending is Ending.DONE
+            assert run.stop_reason is StopReason.DONE
         assert (await world.batch(images)).counts.succeeded == 20
         assert "images cannot be written to" in str(shown["images"])
         assert set(shown["letters"]) == {None}

@@ -8,8 +8,8 @@ import anyio
 import httpx
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending
 from runner.core.pacing import Pace
+from runner.core.stop_reason import StopReason
 from runner.engine.run import Run, RunOptions
 from runner.store.rescue import rescue
 from tests.support.world import World, simulate
@@ -42,7 +42,7 @@ def test_a_late_answer_ends_a_row_that_is_read_ahead_to_be_asked_again(tmp_path:
                 engine.reread()
 
             tasks.start_soon(other_process)
-            assert await engine.run(Run(RunOptions(rules=Rules(Pace.ASAP)))) is Ending.DONE
+            assert await engine.run(Run(RunOptions(rules=Rules(Pace.ASAP)))) is StopReason.DONE
         assert (await world.batch(batch)).counts.succeeded == 20
         assert await world.defects() == []
 

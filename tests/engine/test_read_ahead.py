@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import insert
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending
 from runner.core.pacing import Pace
 from runner.core.packing import ALONE, Packing
 from runner.core.states import BatchState
+from runner.core.stop_reason import StopReason
 from runner.engine.progress import Progress
 from runner.engine.run import Run, RunOptions
 from runner.jobfile import parse
@@ -82,7 +82,7 @@ def test_what_one_batch_is_told_no_other_asks_though_it_was_read_ahead(
 ) -> None:
     async def story(world: World) -> None:
         own = [await queue(world, f"batch {n}", range(n, 40 + n), packing) for n in range(3)]
-        assert await world.run(ASAP, max_concurrency=1) is Ending.DONE
+        assert await world.run(ASAP, max_concurrency=1) is StopReason.DONE
         made = [(await world.batch(batch)).calls_made for batch in own]
         assert min(made) > 1, "they took turns"
         for batch in own:
@@ -99,7 +99,7 @@ def test_it_holds_for_what_failed_for_a_time_and_what_is_told_late(tmp_path: Pat
         for number in range(3):
             packing = Packing(4) if number == 1 else ALONE
             await queue(world, f"batch {number}", range(10 * number, 60), packing)
-        assert await world.run(ASAP, max_concurrency=1) is Ending.DONE
+        assert await world.run(ASAP, max_concurrency=1) is StopReason.DONE
 
     faults = {"error_500": 0.2, "drop": 0.1, "item_missing": 0.1, "truncated": 0.05}
     simulate(tmp_path, story, faults=faults, calls_per_day=None)
@@ -111,7 +111,7 @@ def test_a_batch_that_wants_its_own_answers_gets_them(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         own = await queue(world, "own", range(20), reuse_answers=False)
         other = await queue(world, "other", range(20), priority=1)
-        assert await world.run(ASAP, max_concurrency=1) is Ending.DONE
+        assert await world.run(ASAP, max_concurrency=1) is StopReason.DONE
         assert (await world.batch(own)).calls_made == 20
         assert (await world.batch(other)).calls_made == 0, "it takes those of the first"
 
@@ -122,7 +122,7 @@ def test_a_call_that_is_under_way_is_not_given_up_for_an_answer_elsewhere(tmp_pa
     async def story(world: World) -> None:
         own = [await queue(world, name, range(8)) for name in ("first", "second")]
         run = world.run(ASAP, provider="openai-compatible", max_concurrency=16)
-        assert await run is Ending.DONE
+        assert await run is StopReason.DONE
         for batch in own:
             assert all(map(right_answer, await world.rows(batch)))
 
@@ -143,9 +143,9 @@ def test_what_was_read_ahead_for_a_run_that_was_stopped_is_not_asked_by_the_next
                     engine.stop(run)
 
             run = Run(replace(only(second), watcher=stop_soon))
-            assert await engine.run(run) is Ending.STOPPED
+            assert await engine.run(run) is StopReason.STOPPED
             for batch in (first, second):
-                assert await engine.run(Run(only(batch))) is Ending.DONE
+                assert await engine.run(Run(only(batch))) is StopReason.DONE
         made = [(await world.batch(batch)).calls_made for batch in (first, second)]
         assert sum(made) == 30
 
@@ -161,7 +161,7 @@ def test_what_is_in_flight_for_one_batch_is_not_asked_for_another(
     async def story(world: World) -> None:
         own = [await queue(world, f"batch {n}", range(2 * n, 8 + 2 * n), packing) for n in range(3)]
         run = world.run(ASAP, provider="openai-compatible", max_concurrency=64)
-        assert await run is Ending.DONE
+        assert await run is StopReason.DONE
         for batch in own:
             assert all(map(right_answer, await world.rows(batch)))
         assert await world.defects() == []
@@ -177,7 +177,7 @@ def test_identical_batches_share_the_work_at_full_speed(tmp_path: Path) -> None:
             await queue(world, name, range(400))
         began = world.clock.now()
         run = world.run(ASAP, provider="openai-compatible", max_concurrency=64)
-        assert await run is Ending.DONE
+        assert await run is StopReason.DONE
         assert world.clock.now() - began < 15_000, "neither waits for the other's whole batch"
 
     simulate(tmp_path, story, latency_ms=(1_000, 1_000), calls_per_day=None)
@@ -190,7 +190,7 @@ def test_what_holds_a_job_back_may_fail_then_the_job_asks_for_itself(tmp_path: P
             packing = Packing(4) if number == 1 else ALONE
             await queue(world, f"batch {number}", range(10 * number, 60), packing)
         run = world.run(ASAP, provider="openai-compatible", max_concurrency=64)
-        assert await run is Ending.DONE
+        assert await run is StopReason.DONE
 
     faults = {"error_500": 0.2, "drop": 0.1, "item_missing": 0.1, "truncated": 0.05}
     simulate(tmp_path, story, faults=faults, calls_per_day=None, latency_ms=(100, 900))
@@ -203,7 +203,7 @@ def test_a_batch_that_wants_its_own_answers_waits_for_nobody(tmp_path: Path) -> 
         fresh = await queue(world, "fresh", range(8), reuse_answers=False)
         other = await queue(world, "other", range(8))
         run = world.run(ASAP, provider="openai-compatible", max_concurrency=64)
-        assert await run is Ending.DONE
+        assert await run is StopReason.DONE
         assert (await world.batch(fresh)).calls_made == 8
         assert (await world.batch(other)).calls_made <= 8
 
@@ -218,7 +218,7 @@ def test_an_image_in_the_making_is_not_ordered_for_another_batch(
     async def story(world: World) -> None:
         own = [await queue(world, name, range(3), text=IMAGES) for name in ("first", "second")]
         async with world.engine() as engine:
-            assert await engine.run(Run(ASAP)) is Ending.DONE
+            assert await engine.run(Run(ASAP)) is StopReason.DONE
         assert {(await world.batch(batch)).counts.succeeded for batch in own} == {3}
 
     simulate(tmp_path, story)
@@ -254,7 +254,7 @@ def test_what_a_dead_process_asked_is_asked_again(tmp_path: Path) -> None:
             runner_id = (await connection.execute(added)).scalar_one()
             await start_one(connection, first, runner_id)
         run = world.run(only(second), provider="openai-compatible")
-        assert await run is Ending.DONE
+        assert await run is StopReason.DONE
         assert (await world.batch(second)).counts.succeeded == 4
 
     simulate(tmp_path, story)

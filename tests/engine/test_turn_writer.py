@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending
 from runner.core.pacing import Pace
+from runner.core.stop_reason import StopReason
 from runner.core.verdict import Kind
 from runner.engine.run import RunOptions
 from runner.providers.call_result import CallResult
@@ -57,7 +57,7 @@ def test_what_cannot_be_stored_is_set_aside_and_the_run_goes_on(
     async def story(world: World) -> None:
         batch = await world.queue(ROWS)
         for _ in range(2):  # the second run finds nothing to do
-            assert await world.run(ASAP) is Ending.DONE
+            assert await world.run(ASAP) is StopReason.DONE
         assert world.simulator.stats().calls == ROWS, "nothing is paid for again"
         counts = (await world.batch(batch)).counts
         assert (counts.succeeded, counts.failed) == (ROWS - len(poisoned), len(poisoned))
@@ -114,7 +114,7 @@ def statements(folder: Path, number: int, *, batches: int = 1) -> tuple[int, int
             await world.queue(number, name=f"letters {each}", reuse_answers=True)
         with watched(world.database._writer.sync_engine, note):
             run = world.run(ASAP, provider="openai-compatible", max_concurrency=256)
-            assert await run is Ending.DONE
+            assert await run is StopReason.DONE
 
     folder.mkdir()
     simulate(folder, story, latency_ms=(500, 500), calls_per_day=None)

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending
 from runner.core.pacing import Pace
+from runner.core.stop_reason import StopReason
 from runner.core.time_units import HOUR_MS
 from runner.engine.run import RunOptions
 from runner.simulator import SimulatorTransport, build_app
@@ -42,7 +42,7 @@ def test_a_machine_with_a_wrong_clock_loses_no_day(tmp_path: Path, ahead: timede
     async def story(world: World) -> None:
         batch = await world.queue(150)
         began = world.local()
-        assert await world.run(ASAP, clock=WrongClock(world, ahead)) is Ending.DONE
+        assert await world.run(ASAP, clock=WrongClock(world, ahead)) is StopReason.DONE
         assert (world.local() - began) < 2.1 * DAY, "60 calls a day: the third day's morning"
         stats = world.simulator.stats()
         assert (stats.calls, (await world.batch(batch)).counts.succeeded) == (150, 150)
@@ -64,7 +64,7 @@ def test_a_clock_that_jumps_by_a_day_and_back_costs_no_allowance(tmp_path: Path)
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(jump)
-            assert await world.run(clock=clock) is Ending.DONE
+            assert await world.run(clock=clock) is StopReason.DONE
         assert world.local() - began < 3.2 * DAY
         assert world.simulator.stats().calls == 210
 
@@ -83,7 +83,7 @@ def test_a_laptop_that_sleeps_over_midnight_knows_the_new_day(tmp_path: Path) ->
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(sleep)
-            assert await world.run(ASAP) is Ending.DONE
+            assert await world.run(ASAP) is StopReason.DONE
             assert anyio.current_time() < 2 * 3600
         assert world.simulator.stats().calls == 120
 
@@ -120,7 +120,7 @@ def test_a_date_that_is_wrong_moves_nothing(tmp_path: Path, date: str, every: in
         await world.queue(90)
         began = world.local()
         transport = httpx.MockTransport(Lying(world, date, every))
-        assert await world.run(ASAP, transport=transport) is Ending.DONE
+        assert await world.run(ASAP, transport=transport) is StopReason.DONE
         assert world.local() - began < 1.1 * DAY
         assert world.simulator.stats().calls == 90
 
@@ -134,7 +134,7 @@ def test_image_tasks_are_polled_by_the_providers_clock(tmp_path: Path, ahead: ti
     async def story(world: World) -> None:
         batch = await world.queue(4, job=pictures(tmp_path / "made"))
         began = world.local()
-        assert await world.run(ASAP, clock=WrongClock(world, ahead)) is Ending.DONE
+        assert await world.run(ASAP, clock=WrongClock(world, ahead)) is StopReason.DONE
         assert {(row.state, row.error) for row in await world.rows(batch)} == {("succeeded", None)}
         assert world.local() - began < timedelta(minutes=5)
         assert world.simulator.stats().images == 4
@@ -154,7 +154,7 @@ def test_a_jump_of_the_clock_gives_up_no_image(tmp_path: Path, jump: timedelta) 
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(set_clock)
-            assert await world.run(ASAP, clock=clock) is Ending.DONE
+            assert await world.run(ASAP, clock=clock) is StopReason.DONE
         assert {(row.state, row.error) for row in await world.rows(batch)} == {("succeeded", None)}
         assert world.local() - began < timedelta(minutes=5)
 
@@ -167,7 +167,7 @@ def test_balances_are_stored_by_the_providers_clock(tmp_path: Path, ahead: timed
 
     async def story(world: World) -> None:
         await world.queue(20)
-        assert await world.run(ASAP, clock=WrongClock(world, ahead)) is Ending.DONE
+        assert await world.run(ASAP, clock=WrongClock(world, ahead)) is StopReason.DONE
         async with world.database.read() as connection:
             seen = await connection.exec_driver_sql("SELECT at_ms, until_ms FROM balances")
             opened = await connection.exec_driver_sql(

@@ -11,9 +11,9 @@ import anyio.lowlevel
 import pytest
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending, WaitsFor
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
+from runner.core.stop_reason import StopReason, WaitsFor
 from runner.engine import balance_poller
 from runner.engine.run import Run, RunOptions
 from runner.errors import EngineError
@@ -35,7 +35,7 @@ def test_two_runs_share_one_engine_and_each_ends_with_its_own_batch(tmp_path: Pa
         ended: list[str] = []
 
         async def follow(name: str, run: Run) -> None:
-            assert await engine.run(run) is Ending.DONE
+            assert await engine.run(run) is StopReason.DONE
             ended.append(name)
 
         async with world.engine() as engine, anyio.create_task_group() as tasks:
@@ -55,7 +55,7 @@ def test_the_ceiling_is_of_the_process_whatever_the_routes(tmp_path: Path) -> No
         models = ("Qwen/Qwen3-8B", "Qwen/Qwen3-14B", "Qwen/Qwen3-32B")
         for model in models:
             await world.queue(60, model=model, name=model)
-        assert await world.run(RunOptions(rules=ASAP), max_concurrency=3) is Ending.DONE
+        assert await world.run(RunOptions(rules=ASAP), max_concurrency=3) is StopReason.DONE
         assert world.simulator.stats().max_in_flight == 3
 
     simulate(tmp_path, story, latency_ms=(200, 400), calls_per_day=2_000)
@@ -65,7 +65,7 @@ def test_the_ceiling_of_an_account_holds_for_all_its_models(tmp_path: Path) -> N
     async def story(world: World) -> None:
         for model in ("Qwen/Qwen3-8B", "Qwen/Qwen3-14B"):
             await world.queue(60, model=model, name=model)
-        assert await world.run(RunOptions(rules=ASAP), account_concurrency=3) is Ending.DONE
+        assert await world.run(RunOptions(rules=ASAP), account_concurrency=3) is StopReason.DONE
         assert world.simulator.stats().max_in_flight == 3
 
     simulate(tmp_path, story, latency_ms=(200, 400), calls_per_day=2_000)
@@ -91,7 +91,7 @@ def test_a_disk_that_is_nearly_full_is_waited_for(
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(fill_and_empty)
-            assert await world.run(RunOptions(rules=ASAP), max_concurrency=4) is Ending.DONE
+            assert await world.run(RunOptions(rules=ASAP), max_concurrency=4) is StopReason.DONE
         assert (await world.batch(batch)).counts.succeeded == 60
 
     simulate(tmp_path, story, faults={"error_500": 0.2})
@@ -117,7 +117,7 @@ def test_a_database_that_is_locked_for_a_while_is_waited_for(tmp_path: Path, sec
             await anyio.sleep(1)
             tasks.start_soon(hold)
             await anyio.lowlevel.checkpoint()
-            assert await engine.run(world.wanted(RunOptions(rules=ASAP))) is Ending.DONE
+            assert await engine.run(world.wanted(RunOptions(rules=ASAP))) is StopReason.DONE
         assert (await world.batch(batch)).counts.succeeded == 60
 
     simulate(tmp_path, story)
@@ -135,7 +135,7 @@ def test_a_database_that_is_locked_while_the_balances_come_is_waited_for(tmp_pat
             with raw(tmp_path / "queue.db") as other:
                 other.execute("BEGIN IMMEDIATE")
                 tasks.start_soon(release, other)
-                assert await engine.run(world.wanted(RunOptions(rules=ASAP))) is Ending.DONE
+                assert await engine.run(world.wanted(RunOptions(rules=ASAP))) is StopReason.DONE
         assert (await world.batch(batch)).counts.succeeded == 20
 
     simulate(tmp_path, story, credits=50.0)
@@ -186,7 +186,7 @@ def test_a_poller_that_fails_cancels_no_call(
 
     async def story(world: World) -> None:
         batch = await world.queue(30)
-        assert await world.run(RunOptions(rules=ASAP)) is Ending.DONE
+        assert await world.run(RunOptions(rules=ASAP)) is StopReason.DONE
         assert (await world.batch(batch)).counts.succeeded == 30
 
     simulate(tmp_path, story)
@@ -198,7 +198,7 @@ def test_without_waiting_a_provider_that_fails_every_call_ends_the_run_within_mi
     async def story(world: World) -> None:
         await world.queue(5)
         begun = world.clock.now()
-        assert await world.run(RunOptions(rules=ASAP, waits_for=WaitsFor.CALLS)) is Ending.SPENT
+        assert await world.run(RunOptions(rules=ASAP, waits_for=WaitsFor.CALLS)) is StopReason.SPENT
         assert world.clock.now() - begun < 30 * 60_000
 
     simulate(tmp_path, story, faults={"drop": 1.0})

@@ -13,10 +13,10 @@ import pytest
 from support.world import EVENING, UTC8, World, ms, right_answer, simulate
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending, WaitsFor
 from runner.core.grants import Expiry, expiring, infer
 from runner.core.hours import read_hours
 from runner.core.pacing import Pace
+from runner.core.stop_reason import StopReason, WaitsFor
 from runner.engine.run import RunOptions
 from runner.providers.presets import preset
 from runner.settings import ProviderTable
@@ -40,7 +40,7 @@ def test_a_limit_a_minute_is_kept_to_without_a_refusal(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(40)
         began = world.clock.now()
-        assert await world.run(ASAP, **provider(a_minute=MINUTE)) is Ending.DONE
+        assert await world.run(ASAP, **provider(a_minute=MINUTE)) is StopReason.DONE
         assert world.simulator.stats().refused == 0
         assert all(map(right_answer, await world.rows(batch)))
         minutes = (world.clock.now() - began) / 60_000
@@ -58,7 +58,7 @@ def test_tokens_a_minute_are_kept_to_by_what_calls_have_used(tmp_path: Path) -> 
         known = provider(tokens=tokens)
         table = known["overrides"]["owl"].model_dump(exclude_unset=True) | {"errors": [rule]}
         known["overrides"] = {"owl": ProviderTable.model_validate(table)}
-        assert await world.run(ASAP, **known) is Ending.DONE
+        assert await world.run(ASAP, **known) is StopReason.DONE
         assert (await world.batch(batch)).counts.succeeded == 60
         assert world.simulator.stats().refused <= 1
 
@@ -72,7 +72,7 @@ def test_a_bucket_that_refills_is_emptied_and_then_followed_drop_by_drop(tmp_pat
     async def story(world: World) -> None:
         await world.queue(96)
         began = world.clock.now()
-        assert await world.run(ASAP, **provider(a_day=bucket)) is Ending.DONE
+        assert await world.run(ASAP, **provider(a_day=bucket)) is StopReason.DONE
         assert world.simulator.stats().refused == 0
         assert (world.clock.now() - began) / 3_600_000 == pytest.approx(24, abs=0.6)
 
@@ -87,7 +87,7 @@ def test_a_month_and_a_day_bind_together(tmp_path: Path) -> None:
 
     async def story(world: World) -> None:
         await world.queue(60)
-        assert await world.run(ASAP, **provider(a_day=day, a_month=month)) is Ending.DONE
+        assert await world.run(ASAP, **provider(a_day=day, a_month=month)) is StopReason.DONE
         assert world.simulator.stats().refused == 0
         days = {day.day: day.calls for day in await world.days()}
         assert list(days.values()) == [10, 10, 10, 10, 5, 10, 5]
@@ -102,7 +102,7 @@ def test_days_of_changing_clocks_are_used_up_once_each(tmp_path: Path, evening: 
 
     async def story(world: World) -> None:
         await world.queue(60)
-        assert await world.run(**provider(a_day=day)) is Ending.DONE
+        assert await world.run(**provider(a_day=day)) is StopReason.DONE
         assert world.simulator.stats().refused == 0
         assert [day.calls for day in await world.days()] == [20, 20, 20]
 
@@ -124,7 +124,7 @@ def test_credits_are_spent_to_the_last_and_the_next_grant_is_used(tmp_path: Path
 
     async def story(world: World) -> None:
         batch = await world.queue(250)
-        assert await world.run(ASAP) is Ending.DONE
+        assert await world.run(ASAP) is StopReason.DONE
         assert (await world.batch(batch)).counts.succeeded == 250
         assert world.simulator.stats().refused == 0
         assert [day.calls for day in await world.days()] == [100, 100, 50]
@@ -144,7 +144,7 @@ def test_without_credits_nothing_is_spent_until_somebody_logs_in(tmp_path: Path)
                 world.simulator.grant("mine", 250, 86_400_000)
 
             tasks.start_soon(log_in)
-            assert await world.run(ASAP) is Ending.DONE
+            assert await world.run(ASAP) is StopReason.DONE
         assert (await world.batch(batch)).counts.succeeded == 30
         waits = [reason.cause for shown in world.shown for reason in shown.waiting]
         assert "spent" in waits
@@ -158,7 +158,7 @@ def test_what_is_left_and_pays_for_no_call_is_nothing(tmp_path: Path) -> None:
 
     async def story(world: World) -> None:
         await world.queue(30)
-        assert await world.run(NO_WAIT) is Ending.SPENT
+        assert await world.run(NO_WAIT) is StopReason.SPENT
         assert world.simulator.stats().calls == 5
         assert [reason.cause for reason in world.shown[-1].waiting] == ["spent"]
 
@@ -168,7 +168,7 @@ def test_what_is_left_and_pays_for_no_call_is_nothing(tmp_path: Path) -> None:
 def test_without_credits_and_without_waiting_the_run_ends_at_no_cost(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.queue(30)
-        assert await world.run(NO_WAIT) is Ending.SPENT
+        assert await world.run(NO_WAIT) is StopReason.SPENT
         assert world.simulator.stats().calls == 0
 
     simulate(tmp_path, story, credits=250.0, credits_need_login=True, **CREDITS)
@@ -189,7 +189,9 @@ def test_a_balance_that_hangs_holds_up_the_first_call_for_seconds_and_no_other(
     async def story(world: World) -> None:
         await world.queue(100)
         hanging = HangingBalance(build_app(world.simulator))
-        assert await world.run(ASAP, transport=hanging, accounts=("mine", "other")) is Ending.DONE
+        assert (
+            await world.run(ASAP, transport=hanging, accounts=("mine", "other")) is StopReason.DONE
+        )
         assert world.clock.now() - ms(EVENING) < 5_000 + 70_000
         gaps = [b.at - a.at for a, b in pairwise(world.shown)]
         assert max(gaps) < 6_000
@@ -209,7 +211,7 @@ def test_a_balance_is_seen_change_by_change_and_a_grant_is_known_to_within_two_l
                 world.simulator.grant("mine", 250, 86_400_000)
 
             tasks.start_soon(log_in)
-            assert await world.run(NO_WAIT) is Ending.SPENT
+            assert await world.run(NO_WAIT) is StopReason.SPENT
             assert await world.run(RunOptions(rules=Rules(Pace.ASAP), patience_ms=6 * 3_600_000))
         async with world.database.read() as connection:
             seen = await balances.since(connection, "mine", 0)
@@ -231,7 +233,7 @@ def test_a_balance_is_seen_change_by_change_and_a_grant_is_known_to_within_two_l
 def test_headers_that_are_missing_or_malformed_cost_nothing(tmp_path: Path, behaviour: str) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(150)
-        assert await world.run() is Ending.DONE
+        assert await world.run() is StopReason.DONE
         assert (await world.batch(batch)).counts.succeeded == 150
         assert world.simulator.stats().refused <= 2
 
@@ -243,7 +245,7 @@ def test_headers_that_are_missing_or_malformed_cost_nothing(tmp_path: Path, beha
 def test_wrong_headers_cost_a_refusal_a_day_and_no_row(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(100)
-        assert await world.run(ASAP) is Ending.DONE
+        assert await world.run(ASAP) is StopReason.DONE
         assert (await world.batch(batch)).counts.succeeded == 100
         by_day = world.simulator.stats().by_day
         assert all(day.refused <= 40 for day in by_day.values())
@@ -256,7 +258,7 @@ def test_a_limit_that_changes_at_noon_is_learned_from_the_next_reply(tmp_path: P
 
     async def story(world: World) -> None:
         await world.queue(400)
-        assert await world.run() is Ending.DONE
+        assert await world.run() is StopReason.DONE
         assert world.simulator.stats().refused == 0
         assert [day.calls for day in await world.days()] == [150, 150, 100]
 
@@ -270,7 +272,7 @@ def test_without_headers_a_limit_raised_at_noon_is_used_that_day_though_all_was_
 
     async def story(world: World) -> None:
         await world.queue(200)
-        assert await world.run(ASAP) is Ending.DONE
+        assert await world.run(ASAP) is StopReason.DONE
         days = list(world.simulator.stats().by_day.values())
         assert [day.spent for day in days] == [40, 80, 40, 40]
         assert days[1].refused <= 2
@@ -287,7 +289,7 @@ def test_calls_start_within_the_users_hours_only(tmp_path: Path) -> None:
 
     async def story(world: World) -> None:
         await world.queue(300)
-        assert await world.run(RunOptions(rules=Rules(Pace.AUTO, hours))) is Ending.DONE
+        assert await world.run(RunOptions(rules=Rules(Pace.AUTO, hours))) is StopReason.DONE
         async with world.database.read() as connection:
             result = await connection.exec_driver_sql("SELECT reserved_at_ms FROM calls")
             starts = [row[0] for row in result]
@@ -302,7 +304,7 @@ def test_calls_start_within_the_users_hours_only(tmp_path: Path) -> None:
 def test_no_more_calls_are_made_than_the_user_allows(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.queue(300)
-        assert await world.run(max_calls_per_day=30, max_calls=70) is Ending.SPENT
+        assert await world.run(max_calls_per_day=30, max_calls=70) is StopReason.SPENT
         assert [day.calls for day in await world.days()] == [30, 30, 10]
 
     simulate(tmp_path, story)
@@ -312,7 +314,7 @@ def test_a_batch_ends_with_the_calls_that_its_job_file_allows(tmp_path: Path) ->
     async def story(world: World) -> None:
         capped = await world.queue(50, name="capped", max_calls=20)
         other = await world.queue(30, name="other")
-        assert await world.run(ASAP) is Ending.SPENT
+        assert await world.run(ASAP) is StopReason.SPENT
         assert (await world.batch(capped)).counts.succeeded == 20
         assert (await world.batch(other)).counts.succeeded == 30
 
@@ -324,7 +326,7 @@ def test_a_part_of_the_day_is_left_to_the_user_whatever_the_limit_turns_out_to_b
 ) -> None:
     async def story(world: World) -> None:
         await world.queue(300)
-        assert await world.run(reserve_percent=10) is Ending.DONE
+        assert await world.run(reserve_percent=10) is StopReason.DONE
         assert [day.calls for day in await world.days()] == [135, 135, 30]
 
     simulate(tmp_path, story, calls_per_day=150)

@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending
 from runner.core.failing import JUDGED_ROWS
 from runner.core.pacing import Pace
 from runner.core.states import ApiBatchState, BatchState
+from runner.core.stop_reason import StopReason
 from runner.engine.run import RunOptions
 from runner.store import api_batches, batch_updates
 from runner.store.api_batches import ApiBatch
@@ -33,7 +33,7 @@ class Provider:
         return httpx.Response(200, json={"choices": [choice]})
 
 
-async def drain(world: World, provider: Provider, most_failed: float = 0.5) -> Ending:
+async def drain(world: World, provider: Provider, most_failed: float = 0.5) -> StopReason:
     return await world.run(
         ASAP,
         provider="openai-compatible",
@@ -62,7 +62,7 @@ def test_a_batch_of_which_too_many_rows_fail_is_paused_and_judged_anew_when_resu
         assert JUDGED_ROWS <= first.counts.failed < JUDGED_ROWS + 8
         await resume(world, batch)
         provider.text = "a"
-        assert await drain(world, provider) is Ending.DONE
+        assert await drain(world, provider) is StopReason.DONE
         last = await world.batch(batch)
         assert last.counts.succeeded == 600 - first.counts.failed
         assert await world.defects() == []
@@ -73,7 +73,7 @@ def test_a_batch_of_which_too_many_rows_fail_is_paused_and_judged_anew_when_resu
 def test_a_share_of_one_lets_every_row_fail(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(120)
-        assert await drain(world, Provider(), most_failed=1.0) is Ending.DONE
+        assert await drain(world, Provider(), most_failed=1.0) is StopReason.DONE
         assert (await world.batch(batch)).counts.failed == 120
 
     simulate(tmp_path, story)
@@ -109,7 +109,7 @@ def test_a_batch_of_a_client_ends_with_the_error_of_every_row(tmp_path: Path) ->
         async with world.database.write() as connection:
             await api_batches.add(connection, entry)
             await api_batches.change(connection, entry.id, batch_id=batch.id)
-        assert await drain(world, Provider()) is Ending.DONE
+        assert await drain(world, Provider()) is StopReason.DONE
         assert (await world.batch(batch)).counts.failed == 120
 
     simulate(tmp_path, story)

@@ -12,9 +12,9 @@ from sqlalchemy import update
 from support.world import EVENING, MODEL, UTC8, World, right_answer, simulate
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending, WaitsFor
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
+from runner.core.stop_reason import StopReason, WaitsFor
 from runner.engine.run import RunOptions
 from runner.errors import UnauthorisedError
 from runner.store.batch_updates import set_batch_state
@@ -43,7 +43,7 @@ def test_every_row_ends_with_one_checked_result_whatever_goes_wrong(
 
     async def story(world: World) -> None:
         batch = await world.queue(120)
-        assert await world.run(seed=seed) is Ending.DONE
+        assert await world.run(seed=seed) is StopReason.DONE
         rows = await world.rows(batch)
         assert {row.state for row in rows} <= {"succeeded", "failed"}
         assert all(right_answer(row) for row in rows if row.state == "succeeded")
@@ -106,7 +106,7 @@ def test_a_retired_model_pauses_its_batch_and_not_the_others(tmp_path: Path) -> 
     async def story(world: World) -> None:
         retired = await world.queue(50, name="retired", model="Qwen/Qwen3-32B")
         other = await world.queue(50, name="other")
-        assert await world.run() is Ending.DONE
+        assert await world.run() is StopReason.DONE
         assert (await world.batch(other)).counts.succeeded == 50
         stopped = await world.batch(retired)
         assert stopped.state == "paused"
@@ -182,7 +182,7 @@ def test_a_laptop_asleep_over_midnight_wakes_to_the_new_day(tmp_path: Path) -> N
                 world.clock.jump(20 * 3600 * 1000)
 
             tasks.start_soon(sleep_and_wake)
-            assert await world.run() is Ending.DONE
+            assert await world.run() is StopReason.DONE
             tasks.cancel_scope.cancel()
         assert (await world.batch(batch)).counts.succeeded == 150
         assert world.simulator.stats().refused == 0
@@ -204,12 +204,12 @@ def test_stopping_lets_calls_in_flight_finish(tmp_path: Path) -> None:
                 engine.stop(run)
 
             tasks.start_soon(stop)
-            assert await engine.run(run) is Ending.STOPPED
+            assert await engine.run(run) is StopReason.STOPPED
         counts = (await world.batch(batch)).counts
         assert 0 < counts.succeeded < 100
         assert (counts.running, counts.failed) == (0, 0)
         assert counts.succeeded == world.simulator.stats().answered
-        assert await world.run() is Ending.DONE
+        assert await world.run() is StopReason.DONE
         assert world.simulator.stats().calls == 100
 
     simulate(tmp_path, story)
@@ -228,7 +228,7 @@ def test_a_call_that_outlasts_the_drain_counts_as_spent_and_its_row_goes_back(
                 engine.stop(run)
 
             tasks.start_soon(stop)
-            assert await engine.run(run) is Ending.STOPPED
+            assert await engine.run(run) is StopReason.STOPPED
         counts = (await world.batch(batch)).counts
         assert (counts.ready, counts.running) == (4, 0)
         (day,) = await world.days()
@@ -295,7 +295,7 @@ def test_a_stop_before_the_first_look_ends_the_run_at_once(tmp_path: Path) -> No
         async with world.engine() as engine:
             run = world.wanted()
             engine.stop(run)
-            assert await engine.run(run) is Ending.STOPPED
+            assert await engine.run(run) is StopReason.STOPPED
         assert (await world.batch(batch)).counts.ready == 5
         assert world.simulator.stats().calls == 0
 
@@ -313,7 +313,7 @@ def test_a_job_file_that_cannot_be_read_back_pauses_its_batch_and_not_the_others
         async with world.database.write() as connection:
             broken = update(batches).where(batches.c.id == batch.id).values(job_json="{}")
             await connection.execute(broken)
-        assert await world.run() is Ending.DONE
+        assert await world.run() is StopReason.DONE
         stopped = await world.batch(batch)
         assert (stopped.state, stopped.counts.ready) == (BatchState.PAUSED, 3)
         assert "job file cannot be read" in stopped.pause_reason

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import anyio
 
-from runner.core.ending import Ending, WaitsFor
 from runner.core.states import BatchState
+from runner.core.stop_reason import StopReason, WaitsFor
 from runner.engine.run import RunOptions
 from runner.store import batch_updates
 from runner.store.batches import Batch
@@ -36,7 +36,7 @@ def test_a_paused_batch_goes_on_in_the_same_run_when_it_is_resumed(tmp_path: Pat
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(person)
-            assert await world.run(RunOptions(waits_for=WaitsFor.PEOPLE)) is Ending.DONE
+            assert await world.run(RunOptions(waits_for=WaitsFor.PEOPLE)) is StopReason.DONE
         assert (await world.batch(batch)).done
 
     simulate(tmp_path, story)
@@ -54,7 +54,9 @@ def test_a_run_that_begins_with_paused_work_only_waits_for_it(tmp_path: Path) ->
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(person)
-            assert await world.run(RunOptions(waits_for=WaitsFor.PEOPLE, held=held)) is Ending.DONE
+            assert (
+                await world.run(RunOptions(waits_for=WaitsFor.PEOPLE, held=held)) is StopReason.DONE
+            )
         assert (await world.batch(batch)).done
 
     simulate(tmp_path, story)
@@ -72,7 +74,9 @@ def test_a_batch_that_is_cancelled_while_it_is_paused_ends_the_run(tmp_path: Pat
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(person)
-            assert await world.run(RunOptions(waits_for=WaitsFor.PEOPLE, held=held)) is Ending.DONE
+            assert (
+                await world.run(RunOptions(waits_for=WaitsFor.PEOPLE, held=held)) is StopReason.DONE
+            )
         assert world.simulator.stats().calls == 0
 
     simulate(tmp_path, story)
@@ -84,9 +88,9 @@ def test_a_run_that_does_not_hold_ends_and_so_does_one_whose_batch_has_a_reason(
     async def story(world: World) -> None:
         batch = await world.queue(10)
         await change(world, batch, BatchState.PAUSED)
-        assert await world.run(RunOptions()) is Ending.DONE
+        assert await world.run(RunOptions()) is StopReason.DONE
         await change(world, batch, BatchState.PAUSED, "the model is gone")
         held = (await world.batch(batch),)
-        assert await world.run(RunOptions(waits_for=WaitsFor.PEOPLE, held=held)) is Ending.DONE
+        assert await world.run(RunOptions(waits_for=WaitsFor.PEOPLE, held=held)) is StopReason.DONE
 
     simulate(tmp_path, story)

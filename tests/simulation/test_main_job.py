@@ -13,8 +13,8 @@ import pytest
 from support.world import UTC8, World, right_answer, simulate
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending, WaitsFor
 from runner.core.pacing import Pace
+from runner.core.stop_reason import StopReason, WaitsFor
 from runner.engine.run import RunOptions
 
 MIDNIGHT = datetime(2026, 1, 6, tzinfo=UTC8)
@@ -37,7 +37,7 @@ def test_the_rows_of_five_days_take_as_many_calls_in_five_days(
 
     async def story(world: World) -> None:
         batch = await world.queue(rows)
-        assert await world.run(RunOptions(rules=Rules(pace))) is Ending.DONE
+        assert await world.run(RunOptions(rules=Rules(pace))) is StopReason.DONE
         await all_answered(world, batch)
         assert [day.calls for day in await world.days()] == [a_day] * 5
         assert (world.simulator.stats().calls, world.simulator.stats().refused) == (rows, 0)
@@ -54,7 +54,7 @@ def test_ten_thousand_rows_at_two_thousand_a_day_take_ten_thousand_calls_in_five
 
     async def story(world: World) -> None:
         batch = await world.queue(10_000)
-        assert await world.run() is Ending.DONE
+        assert await world.run() is StopReason.DONE
         await all_answered(world, batch)
         assert [day.calls for day in await world.days()] == [2000] * 5
         assert (world.simulator.stats().calls, world.simulator.stats().refused) == (10_000, 0)
@@ -238,10 +238,10 @@ def test_no_wait_does_what_today_allows_and_stops(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(300)
         options = RunOptions(rules=Rules(Pace.ASAP), waits_for=WaitsFor.CALLS)
-        assert await world.run(options) is Ending.SPENT
+        assert await world.run(options) is StopReason.SPENT
         assert world.local() < MIDNIGHT
         assert (await world.batch(batch)).counts.succeeded == 200
-        assert await world.run(options) is Ending.SPENT, "asking again spends nothing"
+        assert await world.run(options) is StopReason.SPENT, "asking again spends nothing"
         assert world.simulator.stats().calls == 200
 
     simulate(tmp_path, story)

@@ -8,8 +8,8 @@ import anyio
 import httpx
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending
 from runner.core.pacing import Pace
+from runner.core.stop_reason import StopReason
 from runner.engine.run import RunOptions
 from runner.simulator import SimulatorTransport, build_app
 from runner.store import batches, enqueue
@@ -45,7 +45,7 @@ async def run_after_a_night(world: World) -> Cable:
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(plug_in)
-        assert await world.run(OPTIONS, transport=cable) is Ending.DONE
+        assert await world.run(OPTIONS, transport=cable) is StopReason.DONE
     return cable
 
 
@@ -91,7 +91,7 @@ def test_rows_of_which_nothing_can_be_asked_do_not_count(tmp_path: Path) -> None
         batch = await world.queue(10, max_calls=5)
         async with world.database.write() as connection:
             await connection.exec_driver_sql("UPDATE rows SET body = '{}' WHERE id <= 5")
-        assert await world.run(OPTIONS, max_concurrency=1) is Ending.DONE
+        assert await world.run(OPTIONS, max_concurrency=1) is StopReason.DONE
         after = await world.batch(batch)
         assert (after.counts.succeeded, after.counts.failed) == (5, 5)
         assert after.calls_made == world.simulator.stats().calls == 5

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
+from runner.core.stop_reason import StopReason
 from runner.core.time_units import MINUTE_MS
 from runner.engine.run import RunOptions
 from runner.errors import UnauthorisedError
@@ -46,7 +46,7 @@ class Provider:
         return self.script(self.calls)
 
 
-async def drain(world: World, provider: Provider, at_once: int = 8) -> Ending:
+async def drain(world: World, provider: Provider, at_once: int = 8) -> StopReason:
     transport = httpx.MockTransport(provider)
     return await world.run(
         ASAP,
@@ -86,7 +86,7 @@ def test_rejections_from_some_moment_on_pause_the_batch_and_fail_no_row(
         provider.script = lambda _n: answered()
         async with world.database.write() as connection:
             await batch_updates.set_batch_state(connection, batch.id, BatchState.ACTIVE)
-        assert await drain(world, provider) is Ending.DONE
+        assert await drain(world, provider) is StopReason.DONE
         assert (await world.batch(batch)).counts.succeeded == 400
         assert await world.defects() == []
 
@@ -125,7 +125,7 @@ def test_an_account_that_is_refused_for_a_moment_goes_on(tmp_path: Path, at_once
             return refused_account(number) if world.clock.now() < ends else answered()
 
         provider = Provider(script)
-        assert await drain(world, provider, at_once) is Ending.DONE
+        assert await drain(world, provider, at_once) is StopReason.DONE
         assert (await world.batch(batch)).counts.succeeded == 60
         assert await world.defects() == []
 
@@ -152,7 +152,7 @@ def test_bad_rows_among_good_ones_fail_alone(tmp_path: Path) -> None:
 
     async def story(world: World) -> None:
         batch = await world.queue(100)
-        assert await drain(world, mixed, 1) is Ending.DONE
+        assert await drain(world, mixed, 1) is StopReason.DONE
         assert (await world.batch(batch)).counts.failed == 80
 
     simulate(tmp_path, story)

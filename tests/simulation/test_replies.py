@@ -12,8 +12,8 @@ import pytest
 
 from runner.core.answer_formats import RETRY_MS
 from runner.core.demand import Rules
-from runner.core.ending import Ending
 from runner.core.pacing import Pace
+from runner.core.stop_reason import StopReason
 from runner.engine.run import RunOptions
 from runner.store.batch_rows import ExportRow
 from tests.support.world import World, simulate
@@ -45,7 +45,12 @@ def asks_about(body: Body, row: int) -> bool:
 
 
 def run(
-    folder: Path, rows: int, job: str, script: Script, ending: Ending = Ending.DONE, **more: Any
+    folder: Path,
+    rows: int,
+    job: str,
+    script: Script,
+    stop_reason: StopReason = StopReason.DONE,
+    **more: Any,
 ) -> tuple[list[ExportRow], list[Body], list[Any]]:
     """The rows in the end, the calls that were made, and the ledger by day."""
     calls: list[Body] = []
@@ -60,7 +65,7 @@ def run(
         transport = httpx.MockTransport(handler)
         options = RunOptions(rules=ASAP.rules, **more)
         ended = await world.run(options, provider="openai-compatible", transport=transport)
-        assert ended is ending
+        assert ended is stop_reason
         found.extend([await world.rows(batch), await world.days()])
         assert not await world.defects()
 

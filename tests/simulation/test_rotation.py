@@ -10,8 +10,8 @@ import pytest
 from support.world import MODEL, World, right_answer, simulate
 
 from runner.core.demand import Rotate, Rules
-from runner.core.ending import Ending, WaitsFor
 from runner.core.pacing import Pace
+from runner.core.stop_reason import StopReason, WaitsFor
 from runner.engine.run import RunOptions
 from runner.errors import UnauthorisedError
 
@@ -30,7 +30,7 @@ def test_ten_models_of_twenty_calls_make_the_accounts_two_hundred(
 
     async def story(world: World) -> None:
         batch = await world.queue(600, models=TEN, rotate=rotate)
-        assert await world.run() is Ending.DONE
+        assert await world.run() is StopReason.DONE
         stats = world.simulator.stats()
         assert [day.calls for day in await world.days()] == [200, 200, 200]
         assert (stats.calls, stats.refused) == (600, 0)
@@ -72,7 +72,7 @@ def test_the_preferred_model_answers_while_it_can(tmp_path: Path) -> None:
 def test_a_retired_model_is_passed_over_at_the_cost_of_one_call(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(50, models=TEN[:2])
-        assert await world.run(ASAP) is Ending.DONE
+        assert await world.run(ASAP) is StopReason.DONE
         assert {row.model for row in await world.rows(batch)} == {TEN[1]}
         assert world.simulator.stats().refused == 1
 
@@ -82,7 +82,7 @@ def test_a_retired_model_is_passed_over_at_the_cost_of_one_call(tmp_path: Path) 
 def test_two_accounts_have_twice_the_day_and_results_say_whose(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(100)
-        assert await world.run(ASAP, accounts=("mine", "yours")) is Ending.DONE
+        assert await world.run(ASAP, accounts=("mine", "yours")) is StopReason.DONE
         days = await world.days()
         assert {(day.day, day.account): day.calls for day in days[:2]} == {
             ("2026-01-05", "mine"): 40,
@@ -98,7 +98,7 @@ def test_two_accounts_have_twice_the_day_and_results_say_whose(tmp_path: Path) -
 def test_a_refused_account_stops_and_the_other_one_goes_on(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(30)
-        assert await world.run(ASAP, accounts=("stranger", "mine")) is Ending.DONE
+        assert await world.run(ASAP, accounts=("stranger", "mine")) is StopReason.DONE
         assert (await world.batch(batch)).counts.succeeded == 30
         assert {day.account for day in await world.days()} == {"mine"}
 

@@ -12,8 +12,8 @@ import pytest
 from anyio.abc import TaskGroup
 
 from runner.core.demand import Rules
-from runner.core.ending import Ending
 from runner.core.pacing import Pace
+from runner.core.stop_reason import StopReason
 from runner.engine.engine import Engine
 from runner.engine.run import Run, RunOptions
 from runner.engine.snapshot import Snapshot, read_snapshot
@@ -44,7 +44,7 @@ def test_a_second_signal_ends_a_run_whose_calls_are_not_answered(tmp_path: Path)
                     await run.over.wait()
 
             tasks.start_soon(stop_twice)
-            assert await engine.run(run) is Ending.STOPPED
+            assert await engine.run(run) is StopReason.STOPPED
         assert (await world.batch(batch)).counts.succeeded == 0
 
     simulate(tmp_path, story, latency_ms=(600_000, 600_000))
@@ -88,7 +88,7 @@ def test_every_reply_that_has_come_when_calls_are_given_up_is_stored(
                 engine.stop(run)
 
             tasks.start_soon(stop)
-            assert await engine.run(run) is Ending.STOPPED
+            assert await engine.run(run) is StopReason.STOPPED
         answered = world.simulator.stats().answered
         assert 0 < answered < world.simulator.stats().calls
         assert (await world.batch(batch)).counts.succeeded == answered
@@ -160,7 +160,7 @@ def test_a_run_that_comes_while_the_queue_is_read_is_worked_for(
                 await anyio.lowlevel.checkpoint()
 
             async def follow(run: Run) -> None:
-                assert await engine.run(run) is Ending.DONE
+                assert await engine.run(run) is StopReason.DONE
                 ended.set()
 
             await anyio.sleep(60)
@@ -193,7 +193,7 @@ def test_a_run_does_not_end_because_the_queue_cannot_be_read_for_a_while(
             await anyio.sleep(60)
             started = True
             batch = await world.queue(1)
-            assert await engine.run(run_of(batch.id)) is Ending.DONE
+            assert await engine.run(run_of(batch.id)) is StopReason.DONE
         assert (failures, world.simulator.stats().answered) == (0, 1)
 
     simulate(tmp_path, story)
@@ -218,7 +218,7 @@ def test_a_run_can_be_stopped_though_the_queue_can_not_be_read(
 
             tasks.start_soon(stop)
             with anyio.fail_after(120):
-                assert await engine.run(run) is Ending.STOPPED
+                assert await engine.run(run) is StopReason.STOPPED
         assert world.simulator.stats().calls == 0
 
     simulate(tmp_path, story)

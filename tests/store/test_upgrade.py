@@ -13,8 +13,8 @@ from filelock import FileLock
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
 
-from runner.core.ending import Ending
 from runner.core.states import BatchState
+from runner.core.stop_reason import StopReason
 from runner.errors import BusyError, StoreError
 from runner.store import batch_updates, batches, enqueue, migrate
 from runner.store import sqlite as dialect
@@ -307,7 +307,7 @@ def test_the_batches_run_to_their_end_after_the_upgrade(
         for batch in await everything(world):
             if batch.state is BatchState.LOADING:
                 await load_the_rest(world, batch)
-        assert await world.run() is Ending.DONE
+        assert await world.run() is StopReason.DONE
         for batch in await everything(world):
             if batch.state is not BatchState.PAUSED:
                 await all_is_answered(world, batch)

@@ -15,8 +15,8 @@ import httpx
 
 from runner import virtual
 from runner.clock import Clock
-from runner.core.ending import Ending
 from runner.core.states import BatchState
+from runner.core.stop_reason import StopReason
 from runner.engine.engine import Engine
 from runner.engine.options import EngineOptions
 from runner.engine.progress import Progress
@@ -161,7 +161,7 @@ class World:
             async with engine.running():
                 yield engine
 
-    async def run(self, options: RunOptions | None = None, **kwargs: Any) -> Ending:
+    async def run(self, options: RunOptions | None = None, **kwargs: Any) -> StopReason:
         """One engine with one run, to its end."""
         async with self.engine(**kwargs) as engine:
             return await engine.run(self.wanted(options))

@@ -16,9 +16,9 @@ from runner.app.application import Application
 from runner.app.running.run_result import RunResult
 from runner.app.submitting.images import with_image_folder
 from runner.app.submitting.submission import Submission
-from runner.core.ending import WaitsFor
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
+from runner.core.stop_reason import WaitsFor
 from runner.engine.call import CallTrace
 from runner.store.batch_rows import ExportRow
 from runner.store.batches import Batch

@@ -14,7 +14,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from runner.app.accounts import accounts
 from runner.clock import Clock
 from runner.core.demand import Waiting
-from runner.core.ending import Ending
+from runner.core.stop_reason import StopReason
 from runner.errors import RunnerError, StoreError
 from runner.settings import Settings
 from runner.store.database import Database
@@ -75,7 +75,7 @@ class EngineHost:
 
     async def run(
         self, options: RunOptions, on_start: OnStart | None = None, *, signals: bool = False
-    ) -> tuple[Ending, tuple[Waiting, ...]]:
+    ) -> tuple[StopReason, tuple[Waiting, ...]]:
         """Runs the engine; returns the reason of its end, and what its batches wait for.
 
         Args:
@@ -93,8 +93,8 @@ class EngineHost:
         engine, run = await self._get_engine(), Run(options)
         if on_start is not None:
             on_start(lambda: engine.stop(run))
-        ending = await (run_until_told(engine, run) if signals else engine.run(run))
-        return ending, run.waiting
+        stop_reason = await (run_until_told(engine, run) if signals else engine.run(run))
+        return stop_reason, run.waiting
 
     async def ask(self, question: ClientQuestion) -> ClientRequest:
         """Starts a client's call.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runner.core.demand import Waiting
-from runner.core.ending import Ending
+from runner.core.stop_reason import StopReason
 from runner.store.batches import Batch
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class RunResult:
     `unserved` holds, by batch, the models that no account serves; `outputs` are the written files.
     """
 
-    ending: Ending
+    stop_reason: StopReason
     batches: tuple[Batch, ...]
     waiting: tuple[Waiting, ...] = ()
     unserved: Mapping[int, tuple[str, ...]] = field(default_factory=dict)

@@ -20,7 +20,7 @@ from runner.app.running.sent_events import SentEvents
 from runner.app.status import publishing
 from runner.app.status.publishing import Publisher
 from runner.app.status.status import QuotaLine
-from runner.core.ending import WaitsFor
+from runner.core.stop_reason import WaitsFor
 from runner.engine.run import RunOptions
 from runner.errors import RunnerError
 from runner.settings import DEFAULT, Settings

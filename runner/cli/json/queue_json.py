@@ -151,7 +151,7 @@ def plan(plan: Plan) -> JSON:
 def ran(ran: RunResult, windows: tuple[Window, ...]) -> JSON:
     """Returns the result of a run."""
     return {
-        "ending": ran.ending.value,
+        "ending": ran.stop_reason.value,
         "rows": sum(each.rows for each in ran.batches),
         "succeeded": sum(each.counts.succeeded for each in ran.batches),
         "failed": ran.failed,

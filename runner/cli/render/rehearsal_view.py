@@ -16,8 +16,8 @@ from rich.text import Text
 from runner.app.previews.rehearsal import Rehearsal
 from runner.cli.render import report_tables
 from runner.clock import moment
-from runner.core.ending import Ending
 from runner.core.states import Counts
+from runner.core.stop_reason import StopReason
 from runner.engine.progress import Progress
 from runner.language import _
 from runner.simulator import DayStats, SimulatedProvider, Stats
@@ -162,7 +162,7 @@ def closing(result: Rehearsal, real_s: float, output: str | None) -> RenderableT
         ),
         _agreement(result),
     ]
-    if result.ran.ending is Ending.STALLED:
+    if result.ran.stop_reason is StopReason.STALLED:
         why = fmt.SEMICOLON.join(wait_messages.waits(result.ran.waiting, result.ended_at))
         parts.append(
             Text(

@@ -15,8 +15,8 @@ from runner.app.running import reasons
 from runner.app.running.run_result import RunResult
 from runner.cli.render import report_tables
 from runner.cli.render.layout import Hint, facts
-from runner.core.ending import Ending
 from runner.core.states import BatchState
+from runner.core.stop_reason import StopReason
 from runner.core.window import Window
 from runner.language import _
 from runner.store.batches import Batch
@@ -76,7 +76,7 @@ def _headline(data: Summary) -> Text:
         style = "bold yellow" if failed else "bold green"
         return Text(_("done{failed}").format(failed=suffix), style)
     left = _("{rows} left, nothing is lost").format(rows=fmt.count(ran.left, "row"))
-    if ran.ending is Ending.SPENT:
+    if ran.stop_reason is StopReason.SPENT:
         waits = fmt.SEMICOLON.join(wait_messages.end_reasons(ran.waiting, data.now))
         why = waits or _("what today allows is done")
         return Text(_("{why}; {left}").format(why=why, left=left), "bold yellow")

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from runner.core.demand import Cause, WaitCause, Waiting
-from runner.core.ending import PATIENCE, SHORT_WAIT_MS, ends_run
 from runner.core.gate import Gate, ParkReason
 from runner.core.period import Calendar
+from runner.core.stop_reason import PATIENCE, SHORT_WAIT_MS, ends_run
 from runner.core.verdict import Scope
 from runner.core.window import Quota, open_window
 

@@ -36,7 +36,7 @@ class WaitsFor(IntEnum):
     CLIENTS = 5  # of the server: it ends when it is stopped
 
 
-class Ending(StrEnum):
+class StopReason(StrEnum):
     """Why a run ended."""
 
     DONE = "done"  # nothing is left to do
