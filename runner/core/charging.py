@@ -13,8 +13,8 @@ from itertools import takewhile
 
 from runner.core import gate as gates
 from runner.core import quota
-from runner.core.doubts import concerns, is_doubtful, maybe_spent, reset_is_late
 from runner.core.gate import Gate, ParkReason
+from runner.core.refusal_checks import concerns, is_doubtful, maybe_spent, reset_is_late
 from runner.core.usage import refreshed, spent_with
 from runner.core.verdict import ANSWERED, Kind, Verdict
 from runner.core.window import Count, LimitTrial, Source, Unit, Window

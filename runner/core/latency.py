@@ -31,10 +31,10 @@ MARGIN = 0.35
 SURE = 2.0
 WAITING = 1.5
 # A comparison is decided by DECIDED standard errors or by ENOUGH answers; a mean is known when
-# DECIDED standard errors are at most DOUBT.
+# DECIDED standard errors are at most MAX_ERROR.
 DECIDED = 1.5
 ENOUGH = 16
-DOUBT = 0.25
+MAX_ERROR = 0.25
 # The threshold between a queue, whose calls take half the time when halved (1), and none (0).
 QUEUED = 0.5
 # The calls in flight per call that the server works on: they keep it busy while answers travel.
@@ -166,7 +166,7 @@ def _watched(known: Latency, here: Level, wall: int | None) -> _Judgement:
 
 def _confirmed(known: Latency, here: Level, wall: int | None) -> _Judgement:
     base = known.base or here
-    if DECIDED * _error(known, here) > DOUBT and here.answers < ENOUGH:
+    if DECIDED * _error(known, here) > MAX_ERROR and here.answers < ENOUGH:
         return known, Move.WAIT, here.calls
     if here.mean - base.mean < MARGIN or _waiting(here, base) < WAITING:
         return known._replace(phase=Phase.WATCH), Move.GROW, here.calls
@@ -180,8 +180,8 @@ def _halved(known: Latency, here: Level, _: int | None) -> _Judgement:
     top, before = known.top or here, known.before or here
     expected = math.log(before.calls / here.calls)
     faster = (before.mean - here.mean) / expected
-    doubt = DECIDED * _error(known, here, before) / expected
-    if abs(faster - QUEUED) < doubt and here.answers < ENOUGH:
+    error = DECIDED * _error(known, here, before) / expected
+    if abs(faster - QUEUED) < error and here.answers < ENOUGH:
         return known, Move.WAIT, here.calls
     queued = faster >= QUEUED
     if queued and here.calls > 1:

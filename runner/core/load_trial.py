@@ -37,7 +37,7 @@ def refused(c: Controller, wait_ms: int | None, now: int) -> tuple[Controller, b
         return kept(c, now), False
     if meaning is Meaning.LIFT:
         return _lifted(c, now), True
-    rate = c.rate and rates.doubted(c.rate, random.share)
+    rate = c.rate and rates.after_random_refusal(c.rate, random.share)
     return c._replace(tally=t._replace(admitted=random.counted), rate=rate), True
 
 

@@ -137,8 +137,8 @@ def end_call(
     """
     window = replace(refreshed(window, now), reserved=max(0, window.reserved - held))
     if count is None:
-        return _raise_limit(_doubted(spend(window, charged, now), charged, now))
-    window = _settled_doubts(window, now + 1 if probe else sent_at)
+        return _raise_limit(_with_unconfirmed(spend(window, charged, now), charged, now))
+    window = _without_unconfirmed(window, now + 1 if probe else sent_at)
     limit = count.limit
     if limit is None:
         limit = max(window.limit or 0, window.spent + charged + count.remaining)
@@ -190,7 +190,7 @@ def with_header_reset(window: Window, until: int | None) -> Window:
     return replace(window, resets_at=until)
 
 
-def _doubted(window: Window, charged: int, now: int) -> Window:
+def _with_unconfirmed(window: Window, charged: int, now: int) -> Window:
     """Returns `window` with `charged` as unconfirmed, if its replies have counts.
 
     Rolling and refilling windows correct themselves with time.
@@ -200,9 +200,9 @@ def _doubted(window: Window, charged: int, now: int) -> Window:
     return replace(window, unconfirmed=rolling.add(window.unconfirmed, now, charged))
 
 
-def _settled_doubts(window: Window, before: int) -> Window:
+def _without_unconfirmed(window: Window, before: int) -> Window:
     """Returns `window` without the unconfirmed amounts from before the call of an exact count."""
-    left = tuple(doubt for doubt in window.unconfirmed if doubt[0] >= before)
+    left = tuple(amount for amount in window.unconfirmed if amount[0] >= before)
     given_back = rolling.total(window.unconfirmed) - rolling.total(left)
     return replace(window, spent=max(0, window.spent - given_back), unconfirmed=left)
 

@@ -114,7 +114,7 @@ def refused(r: StartRate, admitted: int, ms: int, now: int, *, dry: bool) -> Sta
     return learned(held, step, now, r.span)
 
 
-def doubted(r: StartRate, share: float) -> StartRate:
+def after_random_refusal(r: StartRate, share: float) -> StartRate:
     """Returns the state after a refusal that may be one of the random ones, a `share` of starts.
 
     It takes back half of the proof that such a refusal comes in, so that a rate at which twice as

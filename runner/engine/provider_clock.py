@@ -38,7 +38,7 @@ class ProviderClock:
         self._wake = wake
         self._skew = Skew()
         self._difference: int | None = None  # between our clock and the loop's
-        self._doubted = anyio.Event()
+        self._must_ask = anyio.Event()
         self._asked_at = 0  # by the loop's clock (ms)
         self._known = anyio.Event()
         if not self._endpoints:
@@ -83,7 +83,7 @@ class ProviderClock:
         difference = self._clock.now() - loop_ms()
         before, self._difference = self._difference, difference
         if before is not None and abs(difference - before) > CLOCK_TOLERANCE_MS:
-            self._doubt()
+            self._invalidate()
 
     def learn(self, date: int | None, sent_at: int, ended_at: int) -> None:
         """Learns from the Date of a reply; the moments of the call are by this clock."""
@@ -94,27 +94,27 @@ class ProviderClock:
             return
         self._observe(date, ended_at - self._skew.ms)
         if self._skew.other is not None and loop_ms() - self._asked_at >= LEAST_BETWEEN_MS:
-            self._doubted.set()
+            self._must_ask.set()
 
     async def run(self) -> None:
-        """Asks for the time whenever it is in doubt, until it is cancelled."""
+        """Asks for the time whenever it is uncertain, until it is cancelled."""
         if not self._endpoints:
             return
-        self._doubt()
+        self._invalidate()
         while True:
-            await self._doubted.wait()
-            self._doubted = anyio.Event()
+            await self._must_ask.wait()
+            self._must_ask = anyio.Event()
             await self._ask()
-            if not self._doubted.is_set():  # our clock has not jumped meanwhile
+            if not self._must_ask.is_set():  # our clock has not jumped meanwhile
                 self._known.set()
             self._wake()
 
-    def _doubt(self) -> None:
+    def _invalidate(self) -> None:
         if not self._endpoints:
             return
         if self.is_known:
             self._known = anyio.Event()
-        self._doubted.set()
+        self._must_ask.set()
 
     async def _ask(self) -> None:
         """Asks for the time until one is confirmed, or no provider answers."""

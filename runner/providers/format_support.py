@@ -19,11 +19,11 @@ from runner.providers.presets import Preset
 _VAGUE = frozenset({200, 400, 422, 500, 501})
 _FAILURES = frozenset({Kind.REJECTED, Kind.TRANSIENT})
 # After this many failures that were not the format's, the next ones are not taken for it.
-MOST_DOUBTS = 3
+MOST_CLEARED = 3
 
 
 @dataclass(slots=True)
-class _Doubt:
+class _Suspect:
     """A type of format that a call failed with, for unknown reasons.
 
     Attributes:
@@ -42,14 +42,16 @@ class FormatSupport:
         self._preset = preset
         self._refused: dict[str, dict[str, int]] = {}  # by model: the type, and when
         self._taken: set[tuple[str, str]] = set()  # models and types
-        self._doubts: dict[str, _Doubt] = {}  # by model
-        self._cleared: dict[str, int] = {}  # by model: the number of doubts without grounds
+        self._suspects: dict[str, _Suspect] = {}  # by model
+        self._cleared: dict[
+            str, int
+        ] = {}  # by model: the number of suspects that were not the cause
 
     def supported(self, model: str, now: int) -> frozenset[str]:
         """Returns the types to send: those that `model` is not known to refuse."""
         names = self._preset.response_format
-        doubt = self._doubts.get(model)
-        if doubt is not None and not doubt.answered:
+        suspect = self._suspects.get(model)
+        if suspect is not None and not suspect.answered:
             names = frozenset()
         if (refused := self._refused.get(model)) is None:
             return names
@@ -77,41 +79,43 @@ class FormatSupport:
         else:
             is_refusal = result.refuses_format or self._fails_again(model, name, result)
         if is_refusal:
-            self._doubts.pop(model, None)
+            self._suspects.pop(model, None)
             self.mark_refused(model, name, now)
             return replace(_passing(result), refused_format=name)
-        return _passing(result) if self._is_doubtful(model, name, result) else result
+        return _passing(result) if self._is_suspect(model, name, result) else result
 
     def _answered(self, model: str, name: str) -> None:
-        doubt = self._doubts.get(model)
+        suspect = self._suspects.get(model)
         if name:
             self._taken.add((model, name))
-            if doubt is not None and doubt.name == name:
+            if suspect is not None and suspect.name == name:
                 self._clear(model)
-        elif doubt is not None:
-            doubt.answered = True
+        elif suspect is not None:
+            suspect.answered = True
 
     def _failed_without(self, model: str) -> None:
         """The failure of a call without a format shows that the format was not the cause."""
-        doubt = self._doubts.get(model)
-        if doubt is not None and not doubt.answered:
+        suspect = self._suspects.get(model)
+        if suspect is not None and not suspect.answered:
             self._clear(model)
 
     def _clear(self, model: str) -> None:
-        del self._doubts[model]
+        del self._suspects[model]
         self._cleared[model] = self._cleared.get(model, 0) + 1
 
     def _fails_again(self, model: str, name: str, result: CallResult) -> bool:
-        doubt = self._doubts.get(model)
-        return doubt is not None and doubt.answered and doubt.name == name and _is_vague(result)
+        suspect = self._suspects.get(model)
+        return (
+            suspect is not None and suspect.answered and suspect.name == name and _is_vague(result)
+        )
 
-    def _is_doubtful(self, model: str, name: str, result: CallResult) -> bool:
+    def _is_suspect(self, model: str, name: str, result: CallResult) -> bool:
         """Whether a failure may be due to the format; then calls leave it out for now."""
         if (model, name) in self._taken or not _is_vague(result):
             return False
-        if self._cleared.get(model, 0) >= MOST_DOUBTS:
+        if self._cleared.get(model, 0) >= MOST_CLEARED:
             return False
-        self._doubts.setdefault(model, _Doubt(name))
+        self._suspects.setdefault(model, _Suspect(name))
         return True
 
 

@@ -9,7 +9,7 @@ import pytest
 from runner.core.answer_formats import RETRY_MS
 from runner.core.verdict import Kind, Reply, classify
 from runner.providers.call_result import CallResult
-from runner.providers.format_support import MOST_DOUBTS, FormatSupport
+from runner.providers.format_support import MOST_CLEARED, FormatSupport
 from runner.providers.presets import preset
 
 SCHEMA = "json_schema"
@@ -72,7 +72,7 @@ def test_a_format_that_is_taken_the_second_time_was_not_the_cause() -> None:
 
 def test_a_provider_that_rejects_every_call_is_not_asked_without_the_format_for_ever() -> None:
     account = Account()
-    for _ in range(MOST_DOUBTS):
+    for _ in range(MOST_CLEARED):
         assert account.hears(BAD).verdict.kind is Kind.TRANSIENT
         assert account.hears(BAD, plain=True).verdict.kind is Kind.REJECTED
     assert account.hears(BAD).verdict.kind is Kind.REJECTED

@@ -97,12 +97,12 @@ class RowResult:
     def reasons(self) -> tuple[Reason, ...]:
         """Why it needs a review; empty if it does not, is reviewed, or is unfinished.
 
-        For a reviewed row, `doubts` still holds the reasons.
+        For a reviewed row, `review_reasons` still holds the reasons.
         """
-        return () if self.review is not None or self.open else self.doubts
+        return () if self.review is not None or self.open else self.review_reasons
 
     @property
-    def doubts(self) -> tuple[Reason, ...]:
+    def review_reasons(self) -> tuple[Reason, ...]:
         """Why it needs, or needed, a review, judged by the finished votes."""
         answers = [vote_row.answer for vote_row in self.votes]
         combined = self.vote or vote(answers, LEAST_AGREEMENT)

@@ -181,7 +181,7 @@ async def _find_selected(
 
 def _is_wanted(row: RowResult, wanted: ReviewQuery) -> bool:
     """Whether a row is finished, and is marked or was until its review."""
-    return not row.open and (wanted.every or bool(row.doubts))
+    return not row.open and (wanted.every or bool(row.review_reasons))
 
 
 def _matches(

@@ -303,7 +303,7 @@ def _question(row: RowResult) -> Question:
     return Question(
         number=row.number,
         row=row.first.payload,
-        reasons=row.doubts,
+        reasons=row.review_reasons,
         opinions=tuple(sorted(opinions, key=lambda each: (each.answer is None, -each.votes))),
         suggested=row.answer,
         error=row.error,

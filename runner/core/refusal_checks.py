@@ -1,7 +1,7 @@
 """Whether to believe a reply that says that an allowance is spent.
 
 Some providers say so when they are only overloaded; some headers are wrong; and soon after a reset
-the reply may mean yesterday's allowance. The effect of a doubt on a window is in charging.py.
+the reply may mean yesterday's allowance. What a doubtful reply does to a window is in charging.py.
 """
 
 from __future__ import annotations
