@@ -292,7 +292,7 @@ def _park_until(
 
 def _renewed_at(window: Window, verdict: Verdict, now: int) -> int:
     """Returns when a spent window may be tried again."""
-    if (ms := window.period.flow_ms) is not None:
+    if (ms := window.period.renewal_ms) is not None:
         return now + min(ms, verdict.wait_ms or ms)
     if window.period.granted:  # the moment of the next grant is unknown
         return now + gates.probe_wait(window.gate)

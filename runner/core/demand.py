@@ -33,7 +33,7 @@ class WaitCause(StrEnum):
     DAILY = "daily"  # as many calls were made today as the user allows a day
     PACE = "pace"  # the day's budget is spread over the day
     RATE = "rate"  # the account's limit of starts per second
-    FLOW = "flow"  # a rolling or refilling window is full for the moment
+    WINDOW_FULL = "flow"  # a rolling or refilling window is full for the moment
 
 
 PASSING = frozenset({WaitCause.IN_FLIGHT, WaitCause.CONCURRENCY, WaitCause.RATE})

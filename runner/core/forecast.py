@@ -94,7 +94,7 @@ def forecast(
             logs in.
     """
     states = _changed(states, _as_shut)
-    fastest = max(call_ms, *(_flow_ms(state) for state in states.values()), 1)
+    fastest = max(call_ms, *(_renewal_ms(state) for state in states.values()), 1)
     allowed = calls if most is None else min(calls, most)
     covered = covered_calls(states, daily_grants)
     payable = allowed if covered is None else min(allowed, covered)
@@ -302,11 +302,11 @@ def _after(states: RouteStates, route: Route, made: int) -> RouteStates:
     return _changed(states, spend)
 
 
-def _flow_ms(state: RouteState) -> int:
+def _renewal_ms(state: RouteState) -> int:
     """Returns the least time between two calls that rolling and refilling windows allow, in ms."""
     waits = [
         ms * window.cost_of(state.cost) // window.limit
         for window in state.windows
-        if (ms := window.period.flow_ms) is not None and window.limit
+        if (ms := window.period.renewal_ms) is not None and window.limit
     ]
     return max(waits, default=0)

@@ -4,7 +4,7 @@ A kind states how it is written, when it begins and ends, and how it is renewed;
 in it is in usage.py. All kinds have the same attributes, so that nobody else tells them apart:
 
 - `resets`: whether its whole allowance is renewed at known moments, each followed by a probe.
-- `flow_ms`: the time in ms over which its allowance is renewed continuously; None if it is not.
+- `renewal_ms`: the time in ms over which its allowance is renewed continuously; None if it is not.
 - `slides`: whether each amount comes back by itself, a period after it was spent.
 - `granted`: whether its allowance is renewed at unknown moments, by somebody's grant.
 - `is_daily`: whether it is a calendar's day.
@@ -39,7 +39,7 @@ class Calendar:
     zone: str
 
     resets: ClassVar[bool] = True
-    flow_ms: ClassVar[None] = None
+    renewal_ms: ClassVar[None] = None
     slides: ClassVar[bool] = False
     granted: ClassVar[bool] = False
     history: ClassVar[History] = "others"
@@ -68,7 +68,7 @@ class Calendar:
 
 
 @dataclass(frozen=True, slots=True)
-class _Flow:
+class _Continuous:
     """A period of `ms` milliseconds without a beginning, in which an allowance comes back."""
 
     ms: int
@@ -80,7 +80,7 @@ class _Flow:
     history: ClassVar[History] = "recent"
 
     @property
-    def flow_ms(self) -> int:
+    def renewal_ms(self) -> int:
         """Its length."""
         return self.ms
 
@@ -99,7 +99,7 @@ class _Flow:
 
 
 @dataclass(frozen=True, slots=True)
-class Rolling(_Flow):
+class Rolling(_Continuous):
     """A sliding window: what was spent in the last `ms` milliseconds counts."""
 
     slides: ClassVar[bool] = True
@@ -110,7 +110,7 @@ class Rolling(_Flow):
 
 
 @dataclass(frozen=True, slots=True)
-class Refill(_Flow):
+class Refill(_Continuous):
     """A token bucket with continuous refill: an empty one is full after `ms` milliseconds."""
 
     slides: ClassVar[bool] = False
@@ -125,7 +125,7 @@ class Grant:
     """A balance that is renewed by grants at unknown moments."""
 
     resets: ClassVar[bool] = False
-    flow_ms: ClassVar[None] = None
+    renewal_ms: ClassVar[None] = None
     slides: ClassVar[bool] = False
     granted: ClassVar[bool] = True
     is_daily: ClassVar[bool] = False

@@ -307,14 +307,14 @@ def _refusal(key: int, refused: Refused) -> Waiting:
     window = refused.window
     # The remainder may be too small for a call, which then waits for the reset, too.
     spent = window.remaining == 0 or refused.until == window.resets_at
-    flows = window.period.flow_ms is not None
+    is_continuous = window.period.renewal_ms is not None
     cause: Cause
-    if spent and not flows and window.gate.reason is not ParkReason.OFFLINE:
+    if spent and not is_continuous and window.gate.reason is not ParkReason.OFFLINE:
         of_the_user = window.limit_source is Source.CONFIGURED
         capped = window.period.granted and of_the_user
         cause = WaitCause.CAPPED if capped else ParkReason.SPENT
     elif window.gate.reason is not ParkReason.NONE:
         cause = window.gate.reason
     else:
-        cause = WaitCause.FLOW if flows else ParkReason.RESET
+        cause = WaitCause.WINDOW_FULL if is_continuous else ParkReason.RESET
     return Waiting(key, cause, refused.why, refused.until, window)

@@ -162,7 +162,7 @@ def _log_window(old: Window | None, new: Window) -> None:
 
 def _is_spent(window: Window) -> bool:
     """Whether a day, a month or a grant is spent; full rolling windows are not logged."""
-    if window.limit is None or window.period.flow_ms is not None:
+    if window.limit is None or window.period.renewal_ms is not None:
         return False
     return window.limit - window.kept <= window.spent
 

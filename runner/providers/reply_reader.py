@@ -27,7 +27,7 @@ class ReplyReader:
         self._preset = preset
         self._redaction = redaction
         self._counted = [
-            (table.name, table.headers, table.period.flow_ms is not None)
+            (table.name, table.headers, table.period.renewal_ms is not None)
             for table in preset.tables
             if table.headers != HeaderNames()
         ]

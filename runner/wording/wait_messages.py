@@ -184,7 +184,7 @@ def _rate(_reason: Waiting, moment: str) -> str:
     ).format(moment=moment)
 
 
-def _flow(reason: Waiting, moment: str) -> str:
+def _window_full(reason: Waiting, moment: str) -> str:
     window = reason.window
     counted = f": {usage(window)}" if window else ""
     return _("as fast as the provider allows{held}; the next call at {moment}").format(
@@ -242,7 +242,7 @@ _SENTENCES = {
     "hours": _hours,
     "capped": _capped,
     "daily": _daily,
-    "flow": _flow,
+    "flow": _window_full,
     "rate": _rate,
     "due": _due,
     "in flight": _in_flight,

@@ -40,7 +40,7 @@ def test_a_known_limit_is_shown_whatever_it_counts() -> None:
 
 
 def test_what_binds_is_shown_though_its_limit_is_not_known() -> None:
-    waiting = Waiting(1, WaitCause.FLOW, "", None, A_MINUTE)
+    waiting = Waiting(1, WaitCause.WINDOW_FULL, "", None, A_MINUTE)
     assert lines(*UNKNOWN, waiting=(waiting,)) == [
         "mine: 500 calls spent (limit not known yet)",
         "mine: 500 calls spent in any 1 min (limit not known yet)",

@@ -492,8 +492,8 @@ def test_those_that_somebody_waits_for_go_first_and_may_take_the_reserve() -> No
 
 
 def test_what_clients_take_of_a_minute_is_no_part_of_the_reserve() -> None:
-    flow = replace(window(), period=Rolling(60_000), reserve=10)
-    [after] = quota.reserve([flow], 1, NOW, by_client=True)
+    rolling = replace(window(), period=Rolling(60_000), reserve=10)
+    [after] = quota.reserve([rolling], 1, NOW, by_client=True)
     assert (after.by_clients, after.kept) == (0, 10)
 
 

@@ -40,10 +40,10 @@ def test_a_day_that_a_wrong_clock_had_opened_gives_way_once_the_provider_tells_t
     minute = open_window(MINUTE, "mine", "qwen", NOW + 3 * DAY)
     known = {("mine", "", "day"): opened, ("mine", "qwen", "minute"): minute}
     today = open_window(DAILY, "mine", "", NOW)
-    found, flow = windows_at(known, "mine", "qwen", (DAILY, MINUTE), NOW, 0, sure=True)
+    found, rolling = windows_at(known, "mine", "qwen", (DAILY, MINUTE), NOW, 0, sure=True)
     assert (found.period_key, found.starts_at) == (today.period_key, today.starts_at)
     assert (found.spent, found.reserved, found.limit) == (7, 1, 60)
-    assert flow.quota == "minute"
+    assert rolling.quota == "minute"
     unsure, _ = windows_at(known, "mine", "qwen", (DAILY, MINUTE), NOW, 0)
     assert unsure.period_key == opened.period_key
 

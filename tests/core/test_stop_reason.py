@@ -37,7 +37,7 @@ def test_what_only_a_later_day_or_the_user_ends_is_not_waited_for(cause: Cause) 
     assert ends_run([waits(cause)], NOW, wait=False)
 
 
-@pytest.mark.parametrize("cause", [ParkReason.THROTTLED, ParkReason.OFFLINE, WaitCause.FLOW])
+@pytest.mark.parametrize("cause", [ParkReason.THROTTLED, ParkReason.OFFLINE, WaitCause.WINDOW_FULL])
 def test_a_short_wait_is_made_and_a_long_one_is_not(cause: Cause) -> None:
     assert not ends_run([waits(cause)], NOW, wait=False)
     assert ends_run([waits(cause, LATER)], NOW, wait=False)

@@ -95,15 +95,15 @@ def most_refusals(fate: Fate) -> int:
       believed before is tried again.
     - A window that a calendar or a grant renews, found spent, is probed at most 12 times a day:
       after 1, 2, 5, 10, 20, 30, 60, 120 minutes, and then every 4 hours.
-    - A flow that a stranger drains, or a clock that skips an hour and with it all that was seen
-      to flow, meets the calls in flight at each of 8 probes an hour, the waits being 5 s, 40 s,
-      2, 5 and then 15 minutes.
+    - A rolling window that a stranger drains, or a clock that skips an hour and with it the calls
+      that were seen, meets the calls in flight at each of 8 probes an hour, the waits being 5 s,
+      40 s, 2, 5 and then 15 minutes.
     """
     in_flight = fate.concurrency * len(fate.models)
     owners = {Scope.ACCOUNT: 1, Scope.MODEL: len(fate.models)}
     renewed = [rule for rule in fate.truth if isinstance(rule.period, Calendar | Grant)]
-    flows = len(fate.truth) > len(renewed)
-    drained = flows and any(event.kind in ("foreign", "clock") for event in fate.events)
+    rolling = len(fate.truth) > len(renewed)
+    drained = rolling and any(event.kind in ("foreign", "clock") for event in fate.events)
     probes = 12 * sum(owners[rule.scope] for rule in renewed)
     return 2 * in_flight + probes + 8 * in_flight * drained
 
@@ -143,8 +143,8 @@ def test_of_every_day_no_more_is_left_than_what_went_wrong_explains(year: Year) 
     the day before, of which no count has told since; a limit that was raised after the last count;
     and, where no counts are told, as much less of the limit as a stranger took on one of the last
     nine days, for it is tried again after a week. A day may also end in the machine's sleep; with
-    a flow full or a call in flight; or, where calls are spread or hours kept by a clock that is
-    wrong, at another hour than the machine shows (`Year.excused`).
+    a rolling window full or a call in flight; or, where calls are spread or hours kept by a clock
+    that is wrong, at another hour than the machine shows (`Year.excused`).
     """
     for day in used_up(year.fate):
         assert not year.wasted.get(day.name), day
@@ -226,8 +226,10 @@ def test_the_seeds_know_short_and_long_days_jumps_both_ways_and_sleep_over_midni
     assert sum(23 in lengths(fate) for fate in fates) >= 3
     assert sum(25 in lengths(fate) for fate in fates) >= 3
     assert sum(slept_over(fate, day) for fate in fates for day in days(fate)) >= 3
-    flows = [fate for fate in map(fate_of, range(200)) if "minute" in {r.name for r in fate.truth}]
-    for some in (fates, flows):
+    in_minutes = [
+        fate for fate in map(fate_of, range(200)) if "minute" in {r.name for r in fate.truth}
+    ]
+    for some in (fates, in_minutes):
         found = [jump for fate in some for jump in jumps(fate)]
         assert min(found.count(-HOUR), found.count(HOUR)) >= 3
 

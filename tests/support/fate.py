@@ -218,9 +218,9 @@ class Draw:
     def told(self, rules: tuple[Quota, ...]) -> frozenset[str]:
         if not self.chance(0.5):
             return frozenset()
-        flows = self.chance(0.3)
+        rolling = self.chance(0.3)
         names = {r.name for r in rules if isinstance(r.period, Calendar)}
-        return frozenset(names | ({"minute", "tokens"} if flows else set()))
+        return frozenset(names | ({"minute", "tokens"} if rolling else set()))
 
     def hours(self) -> Hours:
         begins, ends = self.random.choice(STRETCHES)

@@ -40,7 +40,7 @@ LONGEST_WAITS = {
 }
 # After a reset that is up to 7 minutes late it is tried 10 minutes after midnight.
 LATE_WAIT = 10 * MINUTE
-FLOWS = {"minute", "tokens"}  # that replies may tell of
+ROLLING = {"minute", "tokens"}  # that replies may tell of
 SHOWS = 9 * DAY  # a limit learned from a refusal is tried again after a week
 
 
@@ -161,7 +161,7 @@ class Judge:
         return gate.parked_until - now + begun - last <= longest + MINUTE
 
     def patience(self, window: Window, model: str, at: int, jumped_at: int) -> int:
-        """How long a flow may seem full at `at` that is not.
+        """How long a rolling window may seem full at `at` that is not.
 
         A drip; a minute, if the replies tell of it, for a count may hold what falls out of sight;
         and as long as what it holds that was never charged takes to come back. A clock that is
@@ -170,7 +170,7 @@ class Judge:
         assert isinstance(window.period, Rolling | Refill)
         ms, limit = window.period.ms, window.limit or 1
         drip = ms * self.fate.cost(model)[window.unit] // limit
-        told = MINUTE * (window.quota in FLOWS & self.fate.told)
+        told = MINUTE * (window.quota in ROLLING & self.fate.told)
         since = at - 2 * ms
         uncharged = self.uncharged[window.quota, window.model, ""]
         held = sum(amount for moment, amount in uncharged if moment > since)

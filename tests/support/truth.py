@@ -80,7 +80,7 @@ class Meter:
         return (begins if now < begins else span.ends_at + self.late(span.ends_at)) - now
 
     def refusal(self) -> Verdict:
-        """Flows throttle, allowances are spent; both by their names."""
+        """Rolling windows throttle, allowances are spent; both by their names."""
         kind = Kind.SPENT if self.calendric else Kind.THROTTLED
         name = self.rule.name
         return Verdict(kind, f"no {name} left", self.rule.scope, quota=name)

@@ -243,8 +243,8 @@ class Year:
         """Whether the runner could not call just then, or saw another day, or is still at it."""
         asleep = moment < self.asleep_until
         at_it = bool(self.in_flight.total())
-        flows = (m for m in self.truth.touched(model) if not m.calendric)
-        slow = not all(self.truth.fits(m, self.fate.cost(model), moment) for m in flows)
+        rolling = (m for m in self.truth.touched(model) if not m.calendric)
+        slow = not all(self.truth.fits(m, self.fate.cost(model), moment) for m in rolling)
         elsewhen = self.offset != 0 and (self.fate.hours or self.fate.pace is not Pace.ASAP)
         return bool(asleep or at_it or slow or elsewhen)
 
@@ -305,7 +305,7 @@ class Year:
             return "" if known or self.elsewhen(window) else "a gate is shut for too long"
         if isinstance(window.period, Rolling | Refill):
             longest = self.grace + self.judge.patience(window, model, self.at, self.jumped_at)
-            return "" if idle <= longest else "a flow is not full"
+            return "" if idle <= longest else "a rolling window is not full"
         if isinstance(window.period, Grant) and idle <= self.grace + BALANCE_EVERY:
             return ""
         known = not self.judge.left(model, self.at - 1)
