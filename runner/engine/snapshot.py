@@ -157,7 +157,7 @@ def demand_of(
     )
 
 
-def outlook_of(
+def queue_demands(
     snapshot: Snapshot,
     accounts: Sequence[Account],
     rules: Rules,

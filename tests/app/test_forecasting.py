@@ -58,7 +58,7 @@ def days(which: int, *found: Batch, made: int = 0) -> int:
     latest = {("mine", "", DAILY.name): WINDOW}
     snapshot = Snapshot(by_id, latest, {}, next_due=None, last_call_id=0)
     cap = Cap("ada", 10 - made, "why", NOW + DAY)
-    told = FORECASTER.outlook(snapshot, NOW, {"ada": cap}, {"ada": 10}).finish(by_id[which])
+    told = FORECASTER.queue_forecast(snapshot, NOW, {"ada": cap}, {"ada": 10}).finish(by_id[which])
     assert told is not None
     return 1 + (told.finish_at - NOW) // DAY
 

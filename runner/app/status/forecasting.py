@@ -19,7 +19,7 @@ from runner.engine.client_caps import capped
 from runner.engine.snapshot import (
     Snapshot,
     daily_grants,
-    outlook_of,
+    queue_demands,
     route_states,
     routes_of,
 )
@@ -32,7 +32,7 @@ Windows = Mapping[Route, tuple[Window, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class QueueForecast:
     """The demands of a queue at one moment, and the state of its routes.
 
     Attributes:
@@ -136,14 +136,14 @@ class Forecaster:
             daily_grants=daily_grants(self.accounts),
         )
 
-    def outlook(
+    def queue_forecast(
         self, snapshot: Snapshot, now: int, caps: Mapping[str, Cap], most_a_day: Mapping[str, int]
-    ) -> Outlook:
-        """Returns the outlook of a queue at `now`; `caps` are the calls left to server clients."""
-        demands, state = outlook_of(snapshot, self.accounts, self.rules, now)
+    ) -> QueueForecast:
+        """Returns the forecast of a queue at `now`; `caps` are the calls left to server clients."""
+        demands, state = queue_demands(snapshot, self.accounts, self.rules, now)
         owners = {batch.id: batch.client for batch in snapshot.batches.values() if batch.client}
         bounded_demands = tuple(capped(demands, owners, caps))
-        return Outlook(bounded_demands, state, now, daily_grants(self.accounts), most_a_day)
+        return QueueForecast(bounded_demands, state, now, daily_grants(self.accounts), most_a_day)
 
 
 def _before(calls: int, demand: Demand, other: Demand) -> int:

@@ -18,7 +18,7 @@ from runner.app.accounts.credits import (
     purchases_of,
 )
 from runner.app.status import publishing
-from runner.app.status.forecasting import Forecaster, Outlook, Windows, place
+from runner.app.status.forecasting import Forecaster, QueueForecast, Windows, place
 from runner.app.status.publishing import Published
 from runner.app.status.status import BatchStatus, QuotaLine, Status
 from runner.core.demand import Waiting
@@ -58,17 +58,17 @@ class StatusReader:
             snapshot = await read_snapshot(connection, names)
             every = await batches.list_batches(connection)
             aside = await set_aside.count(connection)
-            outlook = await self._outlook(connection, forecaster, snapshot, now)
+            forecast = await self._queue_forecast(connection, forecaster, snapshot, now)
             windows = await self._known_windows(connection, now)
             published = await self._published(connection)
-        waiting = {**outlook.waiting, **_published_waits(published, snapshot.latest)}
+        waiting = {**forecast.waiting, **_published_waits(published, snapshot.latest)}
         alive = await liveness.alive(self.database)
         lines = tuple(
             BatchStatus(
                 batch,
                 waiting.get(batch.id),
-                _published_forecast(published, batch) or outlook.finish(batch),
-                outlook.routes(batch),
+                _published_forecast(published, batch) or forecast.finish(batch),
+                forecast.routes(batch),
                 () if batch.over or self.forecaster.serves(batch) else batch.models,
             )
             for batch in every
@@ -76,7 +76,7 @@ class StatusReader:
         bought: dict[Purchase, None] = {}
         for line in lines:
             if not line.batch.over:
-                own = {route: outlook.state.routes[route].windows for route in line.routes}
+                own = {route: forecast.state.routes[route].windows for route in line.routes}
                 rows = line.batch.packing.most
                 bought |= dict.fromkeys(purchases_of(own, forecaster.accounts, rows))
         known_purchases = tuple(each for each in bought if each.amount is not None)
@@ -97,10 +97,10 @@ class StatusReader:
             names = [account.name for account in forecaster.accounts]
             snapshot = await read_snapshot(connection, names)
             every = await batches.runnable(connection)
-            outlook = await self._outlook(connection, forecaster, snapshot, now)
+            forecast = await self._queue_forecast(connection, forecaster, snapshot, now)
             published = await self._published(connection)
         forecasts = {
-            batch.id: _published_forecast(published, batch) or outlook.finish(batch)
+            batch.id: _published_forecast(published, batch) or forecast.finish(batch)
             for batch in every
         }
         return {
@@ -109,13 +109,13 @@ class StatusReader:
             if forecast is not None and forecast.finishes_at is not None
         }
 
-    async def _outlook(
+    async def _queue_forecast(
         self, connection: AsyncConnection, forecaster: Forecaster, snapshot: Snapshot, now: int
-    ) -> Outlook:
+    ) -> QueueForecast:
         caps = client_caps(self.settings)
         clients = {batch.client for batch in snapshot.batches.values() if batch.client}
         left = await caps.read(connection, clients, now)
-        return forecaster.outlook(snapshot, now, left, caps.most)
+        return forecaster.queue_forecast(snapshot, now, left, caps.most)
 
     async def watched(self, now: int) -> list[Progress]:
         """Returns the progress at `now` that the runs of all processes publish."""
