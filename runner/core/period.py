@@ -58,7 +58,7 @@ class Calendar:
         """Returns the day or month at `now`."""
         return day_at(now, self.zone) if self.is_daily else month_at(now, self.zone)
 
-    def spell(self) -> str:
+    def encode(self) -> str:
         """Returns it as text that `read_period` parses."""
         return f"{self.unit} of {self.zone}"
 
@@ -104,7 +104,7 @@ class Rolling(_Continuous):
 
     slides: ClassVar[bool] = True
 
-    def spell(self) -> str:
+    def encode(self) -> str:
         """Returns it as text that `read_period` parses."""
         return f"rolling {self.ms}ms"
 
@@ -115,7 +115,7 @@ class Refill(_Continuous):
 
     slides: ClassVar[bool] = False
 
-    def spell(self) -> str:
+    def encode(self) -> str:
         """Returns it as text that `read_period` parses."""
         return f"refill {self.ms}ms"
 
@@ -137,7 +137,7 @@ class Grant:
         """Returns a period from `now` on, without a name and an end."""
         return Day("", now, NEVER)
 
-    def spell(self) -> str:
+    def encode(self) -> str:
         """Returns it as text that `read_period` parses."""
         return "grant"
 
@@ -153,7 +153,7 @@ def read_period(text: str, zone: str) -> Period:
     """Parses ``day``, ``month``, ``rolling 1m``, ``refill 24h`` or ``grant``.
 
     Args:
-        text: The period as a preset spells it. Lengths are in ms, s, m, h or d. A calendar
+        text: The period as a preset states it. Lengths are in ms, s, m, h or d. A calendar
             may name its zone, as in ``day of Asia/Shanghai``.
         zone: The zone of calendar days and months that name none.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def spelled(job_ids: Sequence[int]) -> str:
+def encode(job_ids: Sequence[int]) -> str:
     """Returns the text for these job ids, in any order."""
     if len(job_ids) == 1:
         return str(job_ids[0])

@@ -228,7 +228,7 @@ def _period(text: str) -> Period:
 
 @cache
 def _as_text(period: Period) -> str:
-    return period.spell()
+    return period.encode()
 
 
 def _to_json(amounts: Amounts) -> str:

@@ -29,7 +29,7 @@ from runner.core.period import (
 )
 def test_a_period_is_read_as_it_is_spelled(text: str, period: Period) -> None:
     assert read_period(text, "Asia/Shanghai") == period
-    assert read_period(period.spell(), "UTC") == period
+    assert read_period(period.encode(), "UTC") == period
 
 
 @pytest.mark.parametrize("text", ["", "week", "rolling", "rolling 0m", "refill 1y", "rolling 1 m"])

@@ -44,11 +44,11 @@ class Event:
 
     def as_object(self) -> dict[str, Any]:
         """Returns the event as the JSON object that is sent."""
-        at = _spelt(self.at)
+        at = _rfc3339(self.at)
         return {"event": self.kind, "id": self.key, "at": at, "text": self.text, **self.facts}
 
 
-def _spelt(ms: int) -> str:
+def _rfc3339(ms: int) -> str:
     """Returns a time in RFC 3339."""
     return moment(ms).isoformat(timespec="seconds")
 
@@ -105,7 +105,7 @@ class EventFinder:
             )
         whose, moment_ = window.model or window.account, moment(reason.until)
         key = f"spent {window.account} {window.model} {window.quota} {window.period_key}"
-        until = _spelt(reason.until)
+        until = _rfc3339(reason.until)
         facts = {"account": window.account, "model": window.model or None, "until": until}
         yield Event("spent", key, text.format(whose=whose, moment=moment_), at, facts)
 
@@ -156,7 +156,7 @@ def expiring(lines: Sequence[QuotaLine], at: int) -> Iterator[Event]:
             "about {amount} credits of {account} expire by {by}, and rows wait: log in before"
         ).format(amount=amount, account=account, by=by)
         key = f"credits {account} {soon.by // 3_600_000}"
-        yield Event("credits", key, text, at, {"account": account, "by": _spelt(soon.by)})
+        yield Event("credits", key, text, at, {"account": account, "by": _rfc3339(soon.by)})
 
 
 def sample(at: int) -> Event:

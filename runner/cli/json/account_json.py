@@ -32,7 +32,7 @@ def window(window: Window) -> JSON:
         "model": window.model or None,
         "quota": window.quota,
         "unit": window.unit.value,
-        "period": window.period.spell(),
+        "period": window.period.encode(),
         "period_key": window.period_key or None,
         "limit": amount(window.limit),
         "spent": amount(window.spent),

@@ -35,7 +35,7 @@ def _quota(table: QuotaTable) -> dict[str, Any]:
     return {
         "scope": table.scope.value,
         "unit": table.unit,
-        "period": table.period.spell(),
+        "period": table.period.encode(),
         "limit": table.limit,
     }
 
