@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Idle connections are closed after this time, or sooner when file descriptors are scarce.
 LONGEST_HEAD_S, CROWDED_S = 30.0, 2.0
-LOOK_EVERY_S = 1.0
+CHECK_EVERY_S = 1.0
 MOST_FILES = 65_536
 _GRACE_S = 1  # a call that hangs must not prevent the shutdown
 
@@ -76,7 +76,7 @@ async def _close_half_open(server: uvicorn.Server) -> None:
     """Closes idle connections, on which uvicorn would wait for a request for ever."""
     since: dict[Any, tuple[Any, float]] = {}  # by connection: its last request, and the time
     while True:
-        await anyio.sleep(LOOK_EVERY_S)
+        await anyio.sleep(CHECK_EVERY_S)
         now = anyio.current_time()
         connections: set[Any] = server.server_state.connections
         is_crowded = len(connections) > allowed_connections() // 2

@@ -140,7 +140,7 @@ def test_connections_that_bring_no_request_are_closed_and_others_are_not(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listening, "LONGEST_HEAD_S", 1.0)
-    monkeypatch.setattr(listening, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(listening, "CHECK_EVERY_S", 0.05)
     chat = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
     with (
         serving(latency_ms=(2_500, 2_500)) as served,
@@ -181,7 +181,7 @@ def test_where_connections_are_few_those_without_a_request_give_way(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listening, "CROWDED_S", 0.2)
-    monkeypatch.setattr(listening, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(listening, "CHECK_EVERY_S", 0.05)
     monkeypatch.setattr(listening, "allowed_connections", lambda: 60)
     with serving() as served, served.http() as http:
         slow = [connected(served, b"POST /v1/files HTTP/1.1\r\n") for _ in range(40)]

@@ -39,7 +39,7 @@ from runner.threads import in_thread
 log = logging.getLogger(__name__)
 
 # Polling interval for open batches, and interval for deleting expired files.
-LOOK_EVERY_S = 1.0
+POLL_EVERY_S = 1.0
 DELETE_EVERY_S = 3_600.0
 OUTPUT = "batch_output"
 
@@ -92,7 +92,7 @@ class ApiBatchWorker:
                 is_open = bool(open_batches)
             except RunnerError as error:  # the engine reports it as well
                 log.warning("batches of clients cannot be read: %s", error.what)
-            with anyio.move_on_after(LOOK_EVERY_S if is_open else DELETE_EVERY_S):
+            with anyio.move_on_after(POLL_EVERY_S if is_open else DELETE_EVERY_S):
                 await self._woken.wait()
 
     async def _advance_safely(self, entry: ApiBatch) -> None:

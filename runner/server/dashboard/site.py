@@ -123,13 +123,13 @@ class Dashboard:
         )
         review, change = f"{ROOT}{batch}/review", f"{ROOT}{batch}/{{action}}"
         return [
-            Route("/", self._look(self._now)),
-            *(Route(f"{ROOT}{path}", self._look(look)) for path, look, _ in shown),
+            Route("/", self._page_route(self._now)),
+            *(Route(f"{ROOT}{path}", self._page_route(show)) for path, show, _ in shown),
             *(Route(f"{ROOT}/live{path}", self._follow(make)) for path, _, make in shown),
-            Route(review, self._look(self._review.show)),
+            Route(review, self._page_route(self._review.show)),
             Route(review, self._change(self._review.change), methods=["POST"]),
             Route(change, self._change(pages.change), methods=["POST"]),
-            Route(f"{ROOT}/clients", self._look(ClientPages(self._gateway, overview).setups)),
+            Route(f"{ROOT}/clients", self._page_route(ClientPages(self._gateway, overview).setups)),
         ]
 
     def _routes_of_submissions(self, pages: SubmissionPages) -> list[Route]:
@@ -137,9 +137,9 @@ class Dashboard:
         place = f"{ROOT}/submit"
         draft, action = f"{place}/{{draft}}", f"{place}/{{draft}}/{{action}}"
         return [
-            Route(place, self._look(pages.empty)),
+            Route(place, self._page_route(pages.empty)),
             Route(place, self._take(pages.take), methods=["POST"]),
-            Route(draft, self._look(pages.show)),
+            Route(draft, self._page_route(pages.show)),
             Route(draft, self._take(pages.retake), methods=["POST"]),
             Route(action, self._change(pages.change), methods=["POST"]),
         ]
@@ -165,7 +165,7 @@ class Dashboard:
         with suppress(RunnerError):  # a visitor will be told
             await self._midnight.status()
 
-    def _look(self, show: Page) -> Callable[[Request], Awaitable[Response]]:
+    def _page_route(self, show: Page) -> Callable[[Request], Awaitable[Response]]:
         """Returns a handler that shows a page to permitted visitors, and asks others for a key."""
 
         async def answer(request: Request) -> Response:

@@ -44,7 +44,7 @@ class Visits:
         """Returns the visitor that sent a request; None if they have to enter a key first."""
         token = request.cookies.get(COOKIE, "")
         if token in self._keys:
-            return self._visit(token) if await self._may_look(self._keys[token]) else None
+            return self._visit(token) if await self._opens_dashboard(self._keys[token]) else None
         if await self._clients.find("") is None:
             return None
         if len(token) != _TOKEN_CHARS or not token.isascii():
@@ -53,7 +53,7 @@ class Visits:
 
     async def enter(self, key: str) -> Visit | None:
         """Starts a session for a key; None if the key does not permit it."""
-        if not await self._may_look(key):
+        if not await self._opens_dashboard(key):
             return None
         while len(self._keys) >= _MOST_VISITORS:
             del self._keys[next(iter(self._keys))]
@@ -76,7 +76,7 @@ class Visits:
             token.encode("utf-8", "replace"), visit.csrf.encode()
         )
 
-    async def _may_look(self, key: str) -> bool:
+    async def _opens_dashboard(self, key: str) -> bool:
         client = await self._clients.find(key)
         return client is not None and client.settings.dashboard
 
