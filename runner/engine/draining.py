@@ -8,9 +8,9 @@ from pathlib import Path
 
 import anyio
 
-from runner.engine.alarm import Alarm
 from runner.engine.open_calls import OpenCalls
 from runner.engine.trouble import RETRY_WRITE_S, Trouble, defect
+from runner.engine.wake_event import WakeEvent
 from runner.errors import DiskError, MovedDatabaseError, RunnerError, UnavailableError
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 async def drain(
     calls: OpenCalls,
     settle: Callable[[], Awaitable[object]],
-    alarm: Alarm,
+    wake: WakeEvent,
     trouble: Trouble,
     deadline: Callable[[], float],
 ) -> RunnerError | None:
@@ -30,17 +30,17 @@ async def drain(
     Args:
         calls: The calls that are not settled yet.
         settle: Stores the calls that have ended.
-        alarm: Rings when a call has ended, or the deadline has changed.
+        wake: Set when a call has ended, or the deadline has changed.
         trouble: Notified when the database cannot be written.
         deadline: Returns when the calls in flight are given up, in the loop's time (s).
     """
     while calls:
-        alarm.arm()
+        wake.clear()
         left = deadline() - anyio.current_time()
         if not calls.ended:
             if left <= 0:
                 return None
-            await alarm.rings(left)
+            await wake.wait(left)
             continue
         try:
             await settle()
@@ -48,7 +48,7 @@ async def drain(
             trouble.write_failed(error)
             if left <= 0:
                 return None
-            await alarm.rings(min(left, RETRY_WRITE_S))
+            await wake.wait(min(left, RETRY_WRITE_S))
         except MovedDatabaseError:  # raised once only: the next attempt writes
             continue
         except RunnerError as error:

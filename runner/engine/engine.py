@@ -23,7 +23,6 @@ from runner.core.selection import Wait
 from runner.core.stop_reason import StopReason, WaitsFor
 from runner.engine import event_log
 from runner.engine.account_pool import AccountPool
-from runner.engine.alarm import Alarm
 from runner.engine.bounds import Bounds, draw_reset_jitter
 from runner.engine.call import EndedCall
 from runner.engine.client_call import ClientQuestion, ClientRequest
@@ -43,6 +42,7 @@ from runner.engine.runs import Runs
 from runner.engine.scheduler import Scheduler
 from runner.engine.trouble import RETRY_WRITE_S, Trouble, defect
 from runner.engine.turn_writer import TurnWriter
+from runner.engine.wake_event import WakeEvent
 from runner.errors import RunnerError, StoreError, UnavailableError
 from runner.providers.endpoint import Endpoint
 from runner.store import runners
@@ -72,18 +72,18 @@ class Engine:
         self._clock = clock
         self._options = options
         self._random = random or Random()  # noqa: S311 - jitter
-        self._alarm = Alarm()
-        ring = self._alarm.ring
-        provider_clock = self._provider_clock = ProviderClock(clock, endpoints, ring)
+        self._wake = WakeEvent()
+        wake = self._wake.set
+        provider_clock = self._provider_clock = ProviderClock(clock, endpoints, wake)
         self._now = provider_clock.now
-        self._posts = Posts(ring)
+        self._posts = Posts(wake)
         self._accounts = AccountPool(endpoints, self._posts.post, provider_clock)
         by_account = self._accounts.endpoints
-        self._images = ImageTaskPoller(database, self._posts.post, by_account, provider_clock, ring)
+        self._images = ImageTaskPoller(database, self._posts.post, by_account, provider_clock, wake)
         self._runs = Runs(database)
-        self._clients = ClientQueue(self._now, ring)
+        self._clients = ClientQueue(self._now, wake)
         self._log = EventLog()
-        self._calls = OpenCalls(self._accounts, self._now, self._runs.observers, ring)
+        self._calls = OpenCalls(self._accounts, self._now, self._runs.observers, wake)
         self._tasks: asyncio.TaskGroup
         self._reader: QueueReader
         self._writer: TurnWriter
@@ -116,7 +116,7 @@ class Engine:
                 self._writer = TurnWriter(database, scheduler, self._posts, self._now)
                 async with anyio.create_task_group() as pollers:
                     pollers.start_soon(self._images.run, runner_id)
-                    self._accounts.start_polling(pollers, self._alarm.ring)
+                    self._accounts.start_polling(pollers, self._wake.set)
                     pollers.start_soon(self._provider_clock.run)
                     async with anyio.create_task_group() as tasks:
                         tasks.start_soon(self._serve, scheduler)
@@ -158,7 +158,7 @@ class Engine:
     def reread(self) -> None:
         """Reads the database again at once, after a write of this process."""
         self._reader.expire()
-        self._alarm.ring()
+        self._wake.set()
 
     def stop(self, run: Run) -> None:
         """Stops `run`: no call starts for it, nor for clients if it is the server's run.
@@ -170,7 +170,7 @@ class Engine:
         if not run.stopping:
             event_log.run_stopping(run)
         run.stop(anyio.current_time() + self._options.drain_s)
-        self._alarm.ring()
+        self._wake.set()
 
     def abort(self) -> None:
         """Stops at once: calls in flight count as spent, and their jobs are queued again."""
@@ -196,7 +196,7 @@ class Engine:
             self._deadline = min(self._deadline, anyio.current_time() + self._options.drain_s)
             self._calls.give_up_expired()
             drained = await drain(
-                self._calls, self._write, self._alarm, self._trouble, lambda: self._deadline
+                self._calls, self._write, self._wake, self._trouble, lambda: self._deadline
             )
             failure = drained or failure
             self._unstored = give_up(self._calls, self._database.path, failure, self._trouble)
@@ -208,7 +208,7 @@ class Engine:
         await self._await_balances(scheduler)
         self._ready = True
         while not self._is_over:
-            self._alarm.arm()
+            self._wake.clear()
             try:
                 wait = await self._turn(scheduler)
                 if not self._is_over:
@@ -299,11 +299,11 @@ class Engine:
         # What cannot be written now is written by the loop, which waits until it can be.
         with anyio.move_on_after(FIRST_POLL_S), suppress(UnavailableError):
             while not (self._closing or (self._accounts.polled and clock.is_known)):
-                self._alarm.arm()
+                self._wake.clear()
                 if self._posts:
                     await self._write()
                 else:
-                    await self._alarm.rings()
+                    await self._wake.wait()
 
     async def _current_memory(self) -> Memory:
         """Returns the memory with other processes' changes since the last tick."""
@@ -314,13 +314,13 @@ class Engine:
         return memory
 
     async def _sleep(self, until: int | None) -> None:
-        """Sleeps until the alarm rings, another process has written, or the time has come."""
+        """Sleeps until it is woken, another process has written, or the time has come."""
         end = anyio.current_time() + max(self._clock.tick_s, LONGEST_SLEEP_S)
         for moment in (until, self._clients.next_deadline()):
             if moment is not None:
                 end = min(end, anyio.current_time() + (moment - self._now()) / 1000)
         end, memory = min(end, self._runs.next_deadline), self._memory
-        while not await self._alarm.rings(min(end - anyio.current_time(), self._clock.tick_s)):
+        while not await self._wake.wait(min(end - anyio.current_time(), self._clock.tick_s)):
             self._provider_clock.check_jump()
             if await self._current_memory() is not memory or anyio.current_time() >= end:
                 return
@@ -330,7 +330,7 @@ class Engine:
         self._clients.close()
         for run in self._runs:
             self.stop(run)
-        self._alarm.ring()
+        self._wake.set()
 
     async def _conclude(self, memory: Memory, wait: Wait) -> None:
         """Refuses clients that wait in vain, ends runs that are over, and shows the others."""

@@ -9,10 +9,10 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from runner.engine.alarm import Alarm
 from runner.engine.draining import drain
 from runner.engine.event_log import EventLog
 from runner.engine.trouble import Trouble
+from runner.engine.wake_event import WakeEvent
 from runner.errors import BusyError, MovedDatabaseError
 
 
@@ -36,9 +36,9 @@ async def drained(calls: Any, failures: list[Exception]) -> Trouble:
             raise failures.pop()
         calls.ended.clear()
 
-    alarm, trouble = Alarm(), Trouble(Path(), EventLog())
+    wake, trouble = WakeEvent(), Trouble(Path(), EventLog())
     with anyio.fail_after(60):
-        failure = await drain(calls, settle, alarm, trouble, lambda: float("-inf"))
+        failure = await drain(calls, settle, wake, trouble, lambda: float("-inf"))
     assert failure is None
     return trouble
 
