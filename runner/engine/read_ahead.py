@@ -11,15 +11,15 @@ held back until that call ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core import packing
 from runner.core.retry import Accept, Succeed
 from runner.core.settlement import Settlement
 from runner.core.single_flight import SingleFlight
+from runner.engine.pack_cache import Pack, PackCache, requests_of
 from runner.store import jobs, reuse
 from runner.store.batches import Batch
 from runner.store.counts import Changes
@@ -28,56 +28,17 @@ from runner.store.jobs import ReadyJob
 # The number of calls whose jobs are read at once: reading costs more than memory.
 CALLS_AHEAD = 256
 
-Pack = tuple[ReadyJob, ...]
-
-
-@dataclass(slots=True)
-class _Shelf:
-    """The packs of one batch.
-
-    Attributes:
-        packs: The packs, in the order in which they are asked.
-        partial: Whether the last of them might take more jobs.
-        reuses: Whether the batch takes answers of other batches.
-        requests: The requests of its jobs that jobs of other batches share.
-        jobs: The number of jobs in its packs.
-        free: The packs that are not held back; None if they must be determined again.
-    """
-
-    packs: list[Pack] = field(default_factory=list)
-    partial: bool = False
-    reuses: bool = False
-    requests: frozenset[bytes] = frozenset()
-    jobs: int = 0
-    free: list[Pack] | None = None
-
-    def startable(self, flight: SingleFlight) -> list[Pack]:
-        """Returns the packs that are not held back by these requests in flight."""
-        if not (self.reuses and self.requests) or self.requests.isdisjoint(flight.jobs):
-            return self.packs
-        return [pack for pack in self.packs if not flight.holds(job.request for job in pack)]
-
-    def remove(self, packs: list[Pack]) -> None:
-        """Discards some of its packs."""
-        if not packs:
-            return
-        gone, last = set(map(id, packs)), self.packs[-1]
-        self.packs = [pack for pack in self.packs if id(pack) not in gone]
-        self.partial = self.partial and id(last) not in gone
-        self.jobs -= sum(map(len, packs))
-        self.free = None
-
 
 class ReadAhead:
     """The cached packs, by batch, and the requests in flight that hold some of them back."""
 
     def __init__(self) -> None:
-        self._shelves: dict[int, _Shelf] = {}
+        self._caches: dict[int, PackCache] = {}
         self._flight = SingleFlight()
 
     def clear(self) -> None:
         """Discards everything, after another process has written."""
-        self._shelves.clear()
+        self._caches.clear()
         self._flight = SingleFlight()
 
     def offered(self, batch: Batch) -> int:
@@ -85,10 +46,10 @@ class ReadAhead:
 
         A partial one waits for jobs released by calls in flight.
         """
-        if (shelf := self._shelves.get(batch.id)) is None:
+        if (cache := self._caches.get(batch.id)) is None:
             return 0
-        free = self._free(shelf)
-        waits = shelf.partial and batch.counts.running > 0 and free[-1:] == shelf.packs[-1:]
+        free = self._free(cache)
+        waits = cache.partial and batch.counts.running > 0 and free[-1:] == cache.packs[-1:]
         return len(free) - waits
 
     def lacks(self, batch: Batch, calls: int) -> bool:
@@ -96,8 +57,8 @@ class ReadAhead:
 
         Then it may have more calls than are `offered`.
         """
-        shelf = self._shelves.get(batch.id)
-        known = shelf.jobs if shelf else 0
+        cache = self._caches.get(batch.id)
+        known = cache.job_count if cache else 0
         return batch.counts.ready > known and self.offered(batch) < calls
 
     async def refill(
@@ -135,7 +96,7 @@ class ReadAhead:
                 left = [job for job in found if job.job_id not in shared.ended]
                 if shared.requests:
                     left = [_with_request(job, shared.requests) for job in left]
-                self._shelves[batch.id] = _shelf(left, batch, all_of_them=all_of_them)
+                self._caches[batch.id] = PackCache.of(left, batch, all_of_them=all_of_them)
             lacking = [
                 batch
                 for batch in lacking
@@ -155,7 +116,7 @@ class ReadAhead:
 
         Those that ask what they have not answered are held back no longer.
         """
-        self._land(settlements)
+        self._release(settlements)
         answered = {
             outcome.job.job_id: settlement.call.batch_id
             for settlement in settlements
@@ -164,17 +125,17 @@ class ReadAhead:
         }
         reusing = [
             batch_id
-            for batch_id, shelf in self._shelves.items()
-            if shelf.packs and batch_id in known and known[batch_id].reuse_answers
+            for batch_id, cache in self._caches.items()
+            if cache.packs and batch_id in known and known[batch_id].reuse_answers
         ]
         if not answered or not reusing or len({*answered.values(), *reusing}) == 1:
             return
         ended = await reuse.share_answers(connection, list(answered), reusing, now, changes)
         if ended:
             for batch_id in reusing:
-                shelf = self._shelves[batch_id]
+                cache = self._caches[batch_id]
                 # The other jobs of these packs are read again.
-                shelf.remove([p for p in shelf.packs if any(job.job_id in ended for job in p)])
+                cache.remove([p for p in cache.packs if any(job.job_id in ended for job in p)])
 
     def most_at_once(self, wanted: Mapping[int, int]) -> dict[int, int]:
         """Returns the batches of which fewer calls can be taken together, and how many.
@@ -182,32 +143,32 @@ class ReadAhead:
         Calls that may start now may hold each other back. `wanted` is the number of calls by batch,
         in the order in which they will be taken.
         """
-        if not any(self._shelves[batch_id].requests for batch_id in wanted):
+        if not any(self._caches[batch_id].requests for batch_id in wanted):
             return {}
         flight, fewer = self._flight, {}
         for batch_id, number in wanted.items():
-            taken = self._shelves[batch_id].startable(flight)[:number]
-            flight = flight.started(_requests_of(taken))
+            taken = self._caches[batch_id].startable(flight)[:number]
+            flight = flight.started(requests_of(taken))
             if len(taken) < number:
                 fewer[batch_id] = len(taken)
         return fewer
 
     def take(self, batch: Batch, number: int) -> list[Pack]:
         """Removes and returns the next `number` packs of `batch`, which must be `offered`."""
-        shelf = self._shelves[batch.id]
-        taken = self._free(shelf)[:number]
-        shelf.remove(taken)
-        if shelf.requests:
-            self._set_flight(self._flight.started(_requests_of(taken)))
+        cache = self._caches[batch.id]
+        taken = self._free(cache)[:number]
+        cache.remove(taken)
+        if cache.requests:
+            self._set_flight(self._flight.started(requests_of(taken)))
         return taken
 
-    def _free(self, shelf: _Shelf) -> list[Pack]:
-        """Returns the packs of a shelf that are not held back."""
-        if shelf.free is None:
-            shelf.free = shelf.startable(self._flight)
-        return shelf.free
+    def _free(self, cache: PackCache) -> list[Pack]:
+        """Returns the packs of a batch that are not held back."""
+        if cache.free is None:
+            cache.free = cache.startable(self._flight)
+        return cache.free
 
-    def _land(self, settlements: Sequence[Settlement]) -> None:
+    def _release(self, settlements: Sequence[Settlement]) -> None:
         """Notes that the jobs of `settlements` are not in flight, save those in a task."""
         if not self._flight.jobs:
             return
@@ -217,27 +178,11 @@ class ReadAhead:
 
     def _set_flight(self, flight: SingleFlight) -> None:
         if flight.jobs != self._flight.jobs:
-            for shelf in self._shelves.values():
-                shelf.free = None
+            for cache in self._caches.values():
+                cache.free = None
         self._flight = flight
-
-
-def _requests_of(packs: Iterable[Pack]) -> Iterator[tuple[bytes | None, int]]:
-    return ((job.request, job.job_id) for pack in packs for job in pack)
 
 
 def _with_request(job: ReadyJob, requests: Mapping[int, bytes]) -> ReadyJob:
     request = requests.get(job.job_id)
     return job if request is None else replace(job, request=request)
-
-
-def _shelf(ready: list[ReadyJob], batch: Batch, *, all_of_them: bool) -> _Shelf:
-    by_id = {job.job_id: job for job in ready}
-    filled = packing.fill((job.candidate for job in ready), batch.packing)
-    partial = bool(filled) and not packing.is_full(filled[-1], batch.packing)
-    if partial and not all_of_them:
-        filled.pop()  # the jobs that would fill it were not read
-        partial = False
-    packs = [tuple(by_id[candidate.job_id] for candidate in pack) for pack in filled]
-    requests = frozenset(job.request for job in ready if job.request is not None)
-    return _Shelf(packs, partial, batch.reuse_answers, requests, sum(map(len, packs)))
