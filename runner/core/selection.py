@@ -81,10 +81,10 @@ def decide(state: State, demands: Sequence[Demand], now: int) -> Start | Wait:
     equally, the oldest first. A demand that must wait never delays others, nor does one of its
     routes delay its other routes.
     """
-    turn = _Turn(state, demands, now)
+    selection = _Selection(state, demands, now)
     reasons: list[Waiting] = []
     for demand in sorted(demands, key=attrgetter("order")):
-        decision = turn.decide(demand)
+        decision = selection.decide(demand)
         if isinstance(decision, Start):
             return decision
         reasons.append(decision)
@@ -96,12 +96,12 @@ def wait_reasons(
     state: State, demand: Demand, demands: Sequence[Demand], now: int
 ) -> dict[Route, Start | Waiting]:
     """Returns, by route, why `demand` waits there, or the calls of it that could start."""
-    turn = _Turn(state, demands, now)
-    waiting = turn.held_back(demand)
-    return {route: waiting or turn.through(route, demand) for route in demand.routes}
+    selection = _Selection(state, demands, now)
+    waiting = selection.held_back(demand)
+    return {route: waiting or selection.through(route, demand) for route in demand.routes}
 
 
-class _Turn:
+class _Selection:
     """One decision over many demands; results that several demands share are computed once."""
 
     def __init__(self, state: State, demands: Sequence[Demand], now: int) -> None:
