@@ -64,7 +64,7 @@ def admit(
     return Admitted(count, probe)
 
 
-def unreserved(windows: Sequence[Window]) -> tuple[Window, ...]:
+def without_reserve(windows: Sequence[Window]) -> tuple[Window, ...]:
     """Returns the windows without their reserves, for calls that may use these."""
     return tuple(replace(window, reserve=0) if window.reserve else window for window in windows)
 

@@ -167,7 +167,7 @@ class _Selection:
         if isinstance(slots, Waiting):
             return slots
         want = min(slots, demand.ready, *(cap.left for cap in demand.caps))
-        windows = quota.unreserved(state.windows) if demand.interactive else state.windows
+        windows = quota.without_reserve(state.windows) if demand.interactive else state.windows
         offer = quota.admit(windows, want, self._now, state.cost)
         if isinstance(offer, Refused):
             return _refusal(demand.key, offer)

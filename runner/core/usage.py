@@ -65,7 +65,7 @@ def corrected(window: Window, charged: int, reported: int, now: int, *, probe: b
 
 def room_at(window: Window, cost: Cost, now: int) -> int | None:
     """Returns when a full `window` will have room for a call by itself; None: when calls end."""
-    bound = (window.limit or 0) - window.kept - window.cost_of(cost)
+    bound = (window.limit or 0) - window.reserve_left - window.cost_of(cost)
     match window.period:
         case Rolling(ms):
             return rolling.time_until_at_most(window.recent, bound - window.reserved, ms)

@@ -174,7 +174,7 @@ class Window:
         return Scope.MODEL if self.model else Scope.ACCOUNT
 
     @property
-    def kept(self) -> int:
+    def reserve_left(self) -> int:
         """The part of the reserve that clients have not taken yet."""
         return max(0, self.reserve - self.by_clients)
 
@@ -188,7 +188,7 @@ class Window:
         """The amount that may still be reserved; None when no limit is known."""
         if self.limit is None:
             return None
-        return max(0, self.limit - self.kept - self.spent - self.reserved)
+        return max(0, self.limit - self.reserve_left - self.spent - self.reserved)
 
     @property
     def is_allowance(self) -> bool:

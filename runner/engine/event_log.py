@@ -164,7 +164,7 @@ def _is_spent(window: Window) -> bool:
     """Whether a day, a month or a grant is spent; full rolling windows are not logged."""
     if window.limit is None or window.period.renewal_ms is not None:
         return False
-    return window.limit - window.kept <= window.spent
+    return window.limit - window.reserve_left <= window.spent
 
 
 def _shut_again(was: Gate, gate: Gate) -> bool:

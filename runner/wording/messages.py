@@ -49,8 +49,8 @@ def usage(window: Window, *, when: bool = True) -> str:
         text = _("{said} {period}").format(said=text, period=period_name(window.period))
     if window.reserved:
         text += _(", {reserved} in flight").format(reserved=fmt.amount(window.reserved, unit))
-    if window.kept:
-        text += _(", {kept} kept for you").format(kept=fmt.amount(window.kept, unit))
+    if window.reserve_left:
+        text += _(", {kept} kept for you").format(kept=fmt.amount(window.reserve_left, unit))
     return text
 
 

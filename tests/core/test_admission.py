@@ -488,13 +488,13 @@ def test_those_that_somebody_waits_for_go_first_and_may_take_the_reserve() -> No
     [refused] = [one for one in found.wait.reasons if one.key == 1]
     assert refused.cause is ParkReason.SPENT
     [left] = found.state.routes[QWEN].windows
-    assert (left.by_clients, left.kept, left.remaining) == (3, 7, 0)
+    assert (left.by_clients, left.reserve_left, left.remaining) == (3, 7, 0)
 
 
 def test_what_clients_take_of_a_minute_is_no_part_of_the_reserve() -> None:
     rolling = replace(window(), period=Rolling(60_000), reserve=10)
     [after] = quota.reserve([rolling], 1, NOW, by_client=True)
-    assert (after.by_clients, after.kept) == (0, 10)
+    assert (after.by_clients, after.reserve_left) == (0, 10)
 
 
 def test_the_pace_leaves_to_others_what_they_usually_take() -> None:

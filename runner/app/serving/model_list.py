@@ -124,7 +124,7 @@ class ModelList:
         every = {route for windows in routes.values() for route in windows}
         windows = windows_of(known, self._accounts, every, self._clock.now())
         states = {
-            route: replace(state, windows=quota.unreserved(state.windows))
+            route: replace(state, windows=quota.without_reserve(state.windows))
             for route, state in route_states(windows, self._accounts).items()
         }
         return {
