@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runner.core.charging import UNCHARGED
-from runner.core.demand import WaitCause, Waiting
+from runner.core.demand import WaitCause, WaitReason
 from runner.core.gate import ParkReason
 from runner.core.verdict import Kind, Verdict
 
@@ -35,7 +35,7 @@ def is_free(verdict: Verdict) -> bool:
     return verdict.kind in _FREE
 
 
-def is_refused(waiting: Waiting, until: int) -> bool:
+def is_refused(waiting: WaitReason, until: int) -> bool:
     """Whether a request is refused, since it cannot start before its deadline.
 
     Args:

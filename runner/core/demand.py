@@ -76,14 +76,14 @@ class Demand:
         routes: The routes that its calls may take, the preferred one first.
         ready: The number of calls that it could start now.
         priority: Its priority; lower goes first.
-        waiting: The number of calls that wait for a retry.
+        retrying: The number of calls that wait for a retry.
         due: When the first of those is due (ms since the epoch).
         rotate: How its routes are used.
         caps: The user's caps on its calls; none for any number.
         share: The number of calls that it has had, for fair sharing with others.
         in_flight: The number of its calls in flight.
         pending: Whether the provider works on a task that was paid for.
-        backlog: The number of calls that it still needs; None for `ready` and `waiting`.
+        backlog: The number of calls that it still needs; None for `ready` and `retrying`.
         rules: The user's rules for it.
         interactive: Whether somebody waits for it. Then it goes before all that are not, whatever
             their priority, and may use the reserve.
@@ -93,7 +93,7 @@ class Demand:
     routes: tuple[Route, ...]
     ready: int
     priority: int = 0
-    waiting: int = 0
+    retrying: int = 0
     due: int | None = None
     rotate: Rotate = Rotate.PREFER
     caps: tuple[Cap, ...] = ()
@@ -117,11 +117,11 @@ class Demand:
     @property
     def calls(self) -> int:
         """The number of calls that it still needs."""
-        return self.ready + self.waiting if self.backlog is None else self.backlog
+        return self.ready + self.retrying if self.backlog is None else self.backlog
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitReason:
     """Why a demand waits, and until when (None: until a call in flight ends)."""
 
     key: int
@@ -130,6 +130,6 @@ class Waiting:
     until: int | None
     window: Window | None = None
 
-    def of(self, key: int) -> Waiting:
+    def of(self, key: int) -> WaitReason:
         """Returns the same reason for another demand."""
-        return Waiting(key, self.cause, self.why, self.until, self.window)
+        return WaitReason(key, self.cause, self.why, self.until, self.window)

@@ -12,7 +12,7 @@ from functools import cached_property
 from operator import attrgetter
 
 from runner.core import controller, pacing, quota
-from runner.core.demand import Cause, Demand, Rotate, Rules, WaitCause, Waiting
+from runner.core.demand import Cause, Demand, Rotate, Rules, WaitCause, WaitReason
 from runner.core.gate import ParkReason
 from runner.core.hours import Hours
 from runner.core.pacing import Pace
@@ -71,7 +71,7 @@ class Wait:
     """The decision that nothing can start before `until` (None: before an event)."""
 
     until: int | None
-    reasons: tuple[Waiting, ...] = ()
+    reasons: tuple[WaitReason, ...] = ()
 
 
 def decide(state: State, demands: Sequence[Demand], now: int) -> Start | Wait:
@@ -82,7 +82,7 @@ def decide(state: State, demands: Sequence[Demand], now: int) -> Start | Wait:
     routes delay its other routes.
     """
     selection = _Selection(state, demands, now)
-    reasons: list[Waiting] = []
+    reasons: list[WaitReason] = []
     for demand in sorted(demands, key=attrgetter("order")):
         decision = selection.decide(demand)
         if isinstance(decision, Start):
@@ -94,7 +94,7 @@ def decide(state: State, demands: Sequence[Demand], now: int) -> Start | Wait:
 
 def wait_reasons(
     state: State, demand: Demand, demands: Sequence[Demand], now: int
-) -> dict[Route, Start | Waiting]:
+) -> dict[Route, Start | WaitReason]:
     """Returns, by route, why `demand` waits there, or the calls of it that could start."""
     selection = _Selection(state, demands, now)
     waiting = selection.held_back(demand)
@@ -109,10 +109,10 @@ class _Selection:
         self._demands = demands
         self._now = now
         self._fitting: dict[tuple[Route, ...], bool] = {}
-        self._refusals: dict[tuple[Route, bool, Rules, bool], Waiting] = {}
-        self._waits: dict[tuple[tuple[Route, ...], Rotate, Rules, bool], Waiting] = {}
+        self._refusals: dict[tuple[Route, bool, Rules, bool], WaitReason] = {}
+        self._waits: dict[tuple[tuple[Route, ...], Rotate, Rules, bool], WaitReason] = {}
 
-    def decide(self, demand: Demand) -> Start | Waiting:
+    def decide(self, demand: Demand) -> Start | WaitReason:
         """Returns the decision on one demand."""
         if (waiting := self.held_back(demand)) is not None:
             return waiting
@@ -120,13 +120,13 @@ class _Selection:
         if (known := self._waits.get(alike)) is not None:
             return known.of(demand.key)
         decision = self._by_routes(demand)
-        if isinstance(decision, Waiting):
+        if isinstance(decision, WaitReason):
             self._waits[alike] = decision
         return decision
 
-    def _by_routes(self, demand: Demand) -> Start | Waiting:
+    def _by_routes(self, demand: Demand) -> Start | WaitReason:
         """Returns the decision on a demand that nothing holds back, by its routes."""
-        waits: list[Waiting] = []
+        waits: list[WaitReason] = []
         for route in self._in_order(demand):
             decision = self.through(route, demand)
             if isinstance(decision, Start):
@@ -137,34 +137,34 @@ class _Selection:
                 break  # the preferred route has room for all of it, only not at once
         return _soonest(waits)
 
-    def held_back(self, demand: Demand) -> Waiting | None:
+    def held_back(self, demand: Demand) -> WaitReason | None:
         """Returns why `demand` cannot go on by any route; None if it may by some."""
         if demand.ready == 0:
             return _idle(demand)
         hours = demand.rules.hours
         if hours and (opens := hours.opens_at(self._now)) > self._now:
             why = "outside the configured hours"
-            return Waiting(demand.key, WaitCause.HOURS, why, opens)
+            return WaitReason(demand.key, WaitCause.HOURS, why, opens)
         for cap in demand.caps:
             if cap.left <= 0:
                 cause = WaitCause.CAPPED if cap.until is None else WaitCause.DAILY
-                return Waiting(demand.key, cause, cap.why, cap.until)
+                return WaitReason(demand.key, cause, cap.why, cap.until)
         return None
 
-    def through(self, route: Route, demand: Demand) -> Start | Waiting:
+    def through(self, route: Route, demand: Demand) -> Start | WaitReason:
         """Returns the decision on `demand` by one route."""
         key = (route, self._fits(demand), demand.rules, demand.interactive)
         if (known := self._refusals.get(key)) is not None:
             return known.of(demand.key)
         decision = self._through(route, demand)
-        if isinstance(decision, Waiting):
+        if isinstance(decision, WaitReason):
             self._refusals[key] = decision
         return decision
 
-    def _through(self, route: Route, demand: Demand) -> Start | Waiting:
+    def _through(self, route: Route, demand: Demand) -> Start | WaitReason:
         state = self._state.routes[route]
         slots = self._slots(route, demand.key)
-        if isinstance(slots, Waiting):
+        if isinstance(slots, WaitReason):
             return slots
         want = min(slots, demand.ready, *(cap.left for cap in demand.caps))
         windows = quota.without_reserve(state.windows) if demand.interactive else state.windows
@@ -175,7 +175,7 @@ class _Selection:
             return Start(demand.key, route, 1, probe=True)
         return self._paced(route, demand, offer.count)
 
-    def _slots(self, route: Route, key: int) -> int | Waiting:
+    def _slots(self, route: Route, key: int) -> int | WaitReason:
         """Returns how many calls concurrency and rates allow to start by `route`, or why none."""
         state, account = self._state, self._state.accounts.get(route[0], _UNBOUNDED)
         own = state.routes[route]
@@ -183,22 +183,22 @@ class _Selection:
         if account.ceiling is not None:
             free = min(free, account.ceiling - account.in_flight)
         if free <= 0:
-            return Waiting(key, WaitCause.CONCURRENCY, _BUSY, None)
+            return WaitReason(key, WaitCause.CONCURRENCY, _BUSY, None)
         slots, until = controller.room(own.controller, own.in_flight, state.loop_ms)
         if slots <= 0:
             if until is None:
-                return Waiting(key, WaitCause.CONCURRENCY, _BUSY, None)
+                return WaitReason(key, WaitCause.CONCURRENCY, _BUSY, None)
             until = self._now + until - state.loop_ms
-            return Waiting(key, ParkReason.THROTTLED, own.refusal, until)
+            return WaitReason(key, ParkReason.THROTTLED, own.refusal, until)
         if account.rate is not None:
             allowed = account.rate.left(state.loop_ms)
             if allowed < 1:
                 until = self._now + account.rate.next_at(state.loop_ms) - state.loop_ms
-                return Waiting(key, WaitCause.RATE, "starting calls no faster", until)
+                return WaitReason(key, WaitCause.RATE, "starting calls no faster", until)
             slots = min(slots, allowed)
         return min(free, slots)
 
-    def _paced(self, route: Route, demand: Demand, count: int) -> Start | Waiting:
+    def _paced(self, route: Route, demand: Demand, count: int) -> Start | WaitReason:
         """Returns a start now, or a wait that spreads the budget of every calendar window."""
         pace, now = demand.rules.pace, self._now
         if pace is Pace.ASAP or (pace is Pace.AUTO and self._fits(demand)):
@@ -212,7 +212,7 @@ class _Selection:
             return Start(demand.key, route, count)
         if latest > now:
             why = "spreading the day's budget"
-            return Waiting(demand.key, WaitCause.PACE, why, latest, bound)
+            return WaitReason(demand.key, WaitCause.PACE, why, latest, bound)
         return Start(demand.key, route, 1)
 
     def _spread(self, window: Window, route: Route, hours: Hours | None) -> int | None:
@@ -285,25 +285,25 @@ def _spread_until(window: Window, last_start: int) -> int:
     return max(window.limit_trial_at, (last_start + window.resets_at) // 2)
 
 
-def _idle(demand: Demand) -> Waiting:
+def _idle(demand: Demand) -> WaitReason:
     """Returns why a demand without a ready call waits."""
-    if demand.waiting:
-        return Waiting(demand.key, WaitCause.DUE, "retrying after a fault", demand.due)
+    if demand.retrying:
+        return WaitReason(demand.key, WaitCause.DUE, "retrying after a fault", demand.due)
     idle = demand.pending and not demand.in_flight
     why = "the provider is at work on it" if idle else "waiting for the calls in flight"
-    return Waiting(demand.key, WaitCause.IN_FLIGHT, why, None)
+    return WaitReason(demand.key, WaitCause.IN_FLIGHT, why, None)
 
 
 def _roominess(state: RouteState) -> float:
     return float("inf") if state.remaining is None else state.remaining
 
 
-def _soonest(waits: Sequence[Waiting]) -> Waiting:
+def _soonest(waits: Sequence[WaitReason]) -> WaitReason:
     """Returns the wait that ends first, which is when the demand goes on."""
     return min(waits, key=lambda wait: float("inf") if wait.until is None else wait.until)
 
 
-def _refusal(key: int, refused: Refused) -> Waiting:
+def _refusal(key: int, refused: Refused) -> WaitReason:
     window = refused.window
     # The remainder may be too small for a call, which then waits for the reset, too.
     spent = window.remaining == 0 or refused.until == window.resets_at
@@ -317,4 +317,4 @@ def _refusal(key: int, refused: Refused) -> Waiting:
         cause = window.gate.reason
     else:
         cause = WaitCause.WINDOW_FULL if is_continuous else ParkReason.RESET
-    return Waiting(key, cause, refused.why, refused.until, window)
+    return WaitReason(key, cause, refused.why, refused.until, window)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 
-from runner.core.demand import WaitCause, Waiting
+from runner.core.demand import WaitCause, WaitReason
 from runner.core.gate import ParkReason
 
 # The longest wait of a run that does not wait for allowances.
@@ -45,7 +45,7 @@ class StopReason(StrEnum):
     STALLED = "stalled"  # no answer came within the time that it may try
 
 
-def ends_run(reasons: Iterable[Waiting], now: int, *, wait: bool) -> bool:
+def ends_run(reasons: Iterable[WaitReason], now: int, *, wait: bool) -> bool:
     """Whether a run with no call in flight ends, given what its demands wait for.
 
     Args:
@@ -58,7 +58,7 @@ def ends_run(reasons: Iterable[Waiting], now: int, *, wait: bool) -> bool:
     return all(_is_long(reason, now) for reason in reasons)
 
 
-def _is_long(reason: Waiting, now: int) -> bool:
+def _is_long(reason: WaitReason, now: int) -> bool:
     if reason.cause in _LONG:
         return True
     if reason.cause is WaitCause.DUE:  # the number of retries is limited

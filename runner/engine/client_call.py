@@ -15,7 +15,7 @@ import anyio.lowlevel
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from runner.core import client_request
-from runner.core.demand import Waiting
+from runner.core.demand import WaitReason
 from runner.core.retry import RetryLimits
 from runner.core.route import Route
 from runner.core.settlement import Call
@@ -84,7 +84,7 @@ class NotAdmitted:
         why: Why no call can be made; empty if no account serves its models.
     """
 
-    waiting: Waiting | None
+    waiting: WaitReason | None
     why: str = ""
 
 

@@ -12,7 +12,7 @@ from operator import attrgetter
 
 from runner.core.admission import Permit
 from runner.core.client_request import is_refused
-from runner.core.demand import Demand, Rules, Waiting
+from runner.core.demand import Demand, Rules, WaitReason
 from runner.core.pacing import Pace
 from runner.core.selection import Wait
 from runner.core.settlement import Call, Settlement
@@ -190,6 +190,6 @@ class ClientQueue:
         self._wake()
 
 
-def _is_refused(reason: Waiting | None, until: int, now: int) -> bool:
+def _is_refused(reason: WaitReason | None, until: int, now: int) -> bool:
     """Whether a request is refused; without a reason no call can start for any client."""
     return is_refused(reason, until) if reason is not None else until <= now

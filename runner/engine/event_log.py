@@ -12,7 +12,7 @@ from typing import Any
 
 from runner.clock import moment
 from runner.core.calendar import NEVER
-from runner.core.demand import Waiting
+from runner.core.demand import WaitReason
 from runner.core.gate import Gate, ParkReason
 from runner.core.settlement import Call, Settlement
 from runner.core.stop_reason import StopReason
@@ -191,7 +191,7 @@ def _turn_fields(settled: int, started: int, in_flight: int) -> Fields:
     return {"settled": settled, "started": started, "in_flight": in_flight}
 
 
-def _waiting_fields(reason: Waiting) -> Fields:
+def _waiting_fields(reason: WaitReason) -> Fields:
     window = reason.window
     return {
         "batch": reason.key,

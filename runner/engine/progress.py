@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from runner.core.demand import Waiting
+from runner.core.demand import WaitReason
 from runner.core.forecast import Forecast
 from runner.core.window import Window
 from runner.store.batches import Batch
@@ -31,7 +31,7 @@ class Progress:
 
     at: int
     batches: tuple[Batch, ...]
-    waiting: tuple[Waiting, ...] = ()
+    waiting: tuple[WaitReason, ...] = ()
     until: int | None = None
     windows: tuple[Window, ...] = ()
     in_flight: int = 0

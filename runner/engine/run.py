@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from runner.core.demand import Rules, Waiting
+from runner.core.demand import Rules, WaitReason
 from runner.core.stop_reason import StopReason, WaitsFor
 from runner.engine.call import Observer
 from runner.engine.progress import Watcher
@@ -54,7 +54,7 @@ class Run:
         self.deadline = float("inf")  # of the loop's time, once it is stopping
         self.stop_reason: StopReason | None = None
         self.failure: RunnerError | None = None
-        self.waiting: tuple[Waiting, ...] = ()
+        self.waiting: tuple[WaitReason, ...] = ()
         self.over = anyio.Event()
         self.shown_at = float("-inf")
         self.paused: dict[int, Batch] = {batch.id: batch for batch in options.held}

@@ -145,7 +145,7 @@ def demand_of(
         routes,
         ready,
         batch.priority,
-        waiting=batch.packing.calls(counts.waiting),
+        retrying=batch.packing.calls(counts.waiting),
         due=due if counts.waiting else None,
         rotate=batch.rotate,
         caps=() if left is None else (Cap(batch.part_of or batch.id, left),),

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from runner.core.window import Unit, Window
 
 if TYPE_CHECKING:
-    from runner.core.demand import Waiting
+    from runner.core.demand import WaitReason
 
 
-def today(windows: Iterable[Window], waiting: Iterable[Waiting] = ()) -> list[Window]:
+def today(windows: Iterable[Window], waiting: Iterable[WaitReason] = ()) -> list[Window]:
     """Returns the windows for a run or a status: known limits, binding windows, and today's calls.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import tzinfo
 
 from runner.core.calendar import NEVER
-from runner.core.demand import Waiting
+from runner.core.demand import WaitReason
 from runner.core.gate import ParkReason
 from runner.core.others import usually_taken
 from runner.core.time_units import HOUR_MS
@@ -17,7 +17,7 @@ from runner.wording import fmt, words
 from runner.wording.messages import VERIFY, limit_source, owner, quote, usage
 
 
-def _refused(reason: Waiting, _moment: str) -> str:
+def _refused(reason: WaitReason, _moment: str) -> str:
     sentence = _("the provider refuses this account{reply}").format(reply=quote(reason.why))
     if is_of_calls(reason.why):
         return _("{told}; the token may be good: {verify}, then one probe goes first").format(
@@ -28,7 +28,7 @@ def _refused(reason: Waiting, _moment: str) -> str:
     )
 
 
-def explain_wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
+def explain_wait(reason: WaitReason, now: int, zone: tzinfo | None = None) -> str:
     """Explains a wait: the binding window, the source of its limit, and what happens next."""
     window = reason.window
     if window is None:
@@ -43,17 +43,17 @@ def explain_wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
     return f"{sentence}{fmt.SEMICOLON}{wait(reason, now, zone)}"
 
 
-def waits(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> list[str]:
+def waits(reasons: Iterable[WaitReason], now: int, zone: tzinfo | None = None) -> list[str]:
     """Returns a sentence for each wait reason, without duplicates."""
     return list(dict.fromkeys(wait(reason, now, zone) for reason in reasons))
 
 
-def end_reasons(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> list[str]:
+def end_reasons(reasons: Iterable[WaitReason], now: int, zone: tzinfo | None = None) -> list[str]:
     """Returns why a run without waiting has ended, without duplicates."""
     return list(dict.fromkeys(_end(reason, now, zone) for reason in reasons))
 
 
-def _end(reason: Waiting, now: int, zone: tzinfo | None) -> str:
+def _end(reason: WaitReason, now: int, zone: tzinfo | None) -> str:
     window = reason.window
     if reason.cause == ParkReason.SPENT and window is not None and reason.until is not None:
         whose = _(" of {model}").format(model=window.model) if window.model else ""
@@ -69,7 +69,7 @@ def _end(reason: Waiting, now: int, zone: tzinfo | None) -> str:
     return wait(reason, now, zone)
 
 
-def wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
+def wait(reason: WaitReason, now: int, zone: tzinfo | None = None) -> str:
     """Returns why a batch waits, and until when."""
     window = reason.window
     if window is not None and window.gate.probe_in_flight:
@@ -83,16 +83,16 @@ def wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
     return _SENTENCES[reason.cause](reason, moment)
 
 
-def _is_far(reason: Waiting, now: int) -> bool:
+def _is_far(reason: WaitReason, now: int) -> bool:
     """Whether the wait is so long that the provider's local time is of interest."""
     return reason.until is not None and reason.until - now > HOUR_MS
 
 
-def _reset(_reason: Waiting, moment: str) -> str:
+def _reset(_reason: WaitReason, moment: str) -> str:
     return _("a new day's allowance opens at {moment}, with one probe").format(moment=moment)
 
 
-def _spent(reason: Waiting, moment: str) -> str:
+def _spent(reason: WaitReason, moment: str) -> str:
     window = reason.window
     if window is None:
         return _("waiting for the reset: sleeping until {moment}, then one probe").format(
@@ -124,26 +124,26 @@ def _allowance(window: Window) -> str:
     return _("this month's allowance") if window.period.resets else _("the allowance")
 
 
-def _throttled(reason: Waiting, moment: str) -> str:
+def _throttled(reason: WaitReason, moment: str) -> str:
     return _("the provider asks for a slower pace{reply}; going on at {moment}").format(
         reply=quote(reason.why), moment=moment
     )
 
 
-def _ambiguous(reason: Waiting, moment: str) -> str:
+def _ambiguous(reason: WaitReason, moment: str) -> str:
     sentence = _(
         "refused for pace or for allowance, the provider does not say which{reply}"
     ).format(reply=quote(reason.why))
     return _("{told}; one probe at {moment} decides").format(told=sentence, moment=moment)
 
 
-def _offline(reason: Waiting, moment: str) -> str:
+def _offline(reason: WaitReason, moment: str) -> str:
     return _("the provider cannot be reached{reply}; trying again at {moment}").format(
         reply=quote(reason.why), moment=moment
     )
 
 
-def _gone(reason: Waiting, moment: str) -> str:
+def _gone(reason: WaitReason, moment: str) -> str:
     model = reason.window.model if reason.window and reason.window.model else _("this model")
     sentence = _("the provider does not serve {model} any more{reply}").format(
         model=model, reply=quote(reason.why)
@@ -153,18 +153,18 @@ def _gone(reason: Waiting, moment: str) -> str:
     )
 
 
-def _faulty(reason: Waiting, moment: str) -> str:
+def _faulty(reason: WaitReason, moment: str) -> str:
     sentence = _("call after call fails by a fault of the provider's{reply}").format(
         reply=quote(reason.why)
     )
     return _("{told}; one probe at {moment}").format(told=sentence, moment=moment)
 
 
-def _hours(_reason: Waiting, moment: str) -> str:
+def _hours(_reason: WaitReason, moment: str) -> str:
     return _("outside the hours that you configured; going on at {moment}").format(moment=moment)
 
 
-def _capped(reason: Waiting, _moment: str) -> str:
+def _capped(reason: WaitReason, _moment: str) -> str:
     window = reason.window
     if window is None:
         return _("the batch has had as many calls as [limits] max_calls of its job file allows")
@@ -174,17 +174,17 @@ def _capped(reason: Waiting, _moment: str) -> str:
     )
 
 
-def _daily(reason: Waiting, moment: str) -> str:
+def _daily(reason: WaitReason, moment: str) -> str:
     return _("{why}; going on at {moment}").format(why=reason.why, moment=moment)
 
 
-def _rate(_reason: Waiting, moment: str) -> str:
+def _rate(_reason: WaitReason, moment: str) -> str:
     return _(
         "calls start no faster than the account's rate allows; the next one at {moment}"
     ).format(moment=moment)
 
 
-def _window_full(reason: Waiting, moment: str) -> str:
+def _window_full(reason: WaitReason, moment: str) -> str:
     window = reason.window
     counted = f": {usage(window)}" if window else ""
     return _("as fast as the provider allows{held}; the next call at {moment}").format(
@@ -192,19 +192,19 @@ def _window_full(reason: Waiting, moment: str) -> str:
     )
 
 
-def _due(_reason: Waiting, moment: str) -> str:
+def _due(_reason: WaitReason, moment: str) -> str:
     return _("rows are asked again after a fault, the first at {moment}").format(moment=moment)
 
 
-def _in_flight(_reason: Waiting, _moment: str) -> str:
+def _in_flight(_reason: WaitReason, _moment: str) -> str:
     return _("the last calls are in flight")
 
 
-def _concurrency(_reason: Waiting, _moment: str) -> str:
+def _concurrency(_reason: WaitReason, _moment: str) -> str:
     return _("the provider accepts no more calls at once")
 
 
-def _pace(reason: Waiting, moment: str) -> str:
+def _pace(reason: WaitReason, moment: str) -> str:
     window = reason.window
     if window is not None and window.unit is Unit.CREDITS:
         left = fmt.amount(window.remaining or 0, Unit.CREDITS)
@@ -261,6 +261,6 @@ _HINDRANCES = {
 }
 
 
-def hindrance(reasons: Iterable[Waiting]) -> str | None:
+def hindrance(reasons: Iterable[WaitReason]) -> str | None:
     """Returns the condition that makes a forecast unreliable; None if there is none."""
     return next((_HINDRANCES[r.cause] for r in reasons if r.cause in _HINDRANCES), None)

@@ -10,7 +10,7 @@ import pytest
 from runner.app.accounts.credits import Credits
 from runner.app.running.events import EXPIRING_MS, UNREACHABLE_MS, EventFinder, expiring
 from runner.app.status.status import QuotaLine
-from runner.core.demand import Waiting
+from runner.core.demand import WaitReason
 from runner.core.gate import ParkReason
 from runner.core.grants import Expiry
 from runner.core.states import BatchState, Counts
@@ -22,12 +22,12 @@ def finder() -> EventFinder:
     return EventFinder()
 
 
-def offline(at: int) -> Waiting:
-    return Waiting(1, ParkReason.OFFLINE, "no connection", at + 30_000)
+def offline(at: int) -> WaitReason:
+    return WaitReason(1, ParkReason.OFFLINE, "no connection", at + 30_000)
 
 
 def test_a_spent_allowance_is_the_same_event_as_long_as_its_day_lasts(finder: EventFinder) -> None:
-    spent = Waiting(1, ParkReason.SPENT, "", NOW + 9_000, WINDOW)
+    spent = WaitReason(1, ParkReason.SPENT, "", NOW + 9_000, WINDOW)
     first, second = (next(finder.found(progress(NOW + later, [spent]))) for later in (0, 60_000))
     assert first.kind == "spent"
     assert first.key == second.key
@@ -80,7 +80,7 @@ def test_credits_that_expire_soon_are_told(left: int, told: int) -> None:
 
 
 def test_a_program_is_told_the_whole_moment_at_which_a_run_goes_on(finder: EventFinder) -> None:
-    spent = Waiting(1, ParkReason.SPENT, "", NOW + 9_000, WINDOW)
+    spent = WaitReason(1, ParkReason.SPENT, "", NOW + 9_000, WINDOW)
     event = next(finder.found(progress(NOW, [spent])))
     assert _moment(event.as_object()["until"]) == NOW + 9_000
     assert _moment(event.as_object()["at"]) == NOW
@@ -94,7 +94,7 @@ def _moment(text: str) -> int:
 
 
 def test_a_run_that_does_not_wait_is_not_said_to_go_on() -> None:
-    spent = Waiting(1, ParkReason.SPENT, "", NOW + 9_000, WINDOW)
+    spent = WaitReason(1, ParkReason.SPENT, "", NOW + 9_000, WINDOW)
     for waits, told in ((True, "the run goes on at"), (False, "asked not to wait")):
         (event,) = EventFinder(waits=waits).found(progress(NOW, [spent]))
         assert told in event.text

@@ -11,7 +11,7 @@ import pytest
 from runner.app.status import publishing
 from runner.app.status.publishing import EVERY_MS, Publisher
 from runner.app.status.rates import LEAST_MS, OVER_MS, Rates
-from runner.core.demand import Rotate, WaitCause, Waiting
+from runner.core.demand import Rotate, WaitCause, WaitReason
 from runner.core.forecast import Forecast
 from runner.core.gate import ParkReason
 from runner.core.period import Calendar
@@ -33,20 +33,22 @@ def batch(done: int = 0, calls: int = 0, batch_id: int = 1) -> Batch:
     )  # fmt: skip
 
 
-def progress(at: int = NOW, waiting: Sequence[Waiting] = ()) -> Progress:
+def progress(at: int = NOW, waiting: Sequence[WaitReason] = ()) -> Progress:
     return Progress(at, (batch(),), tuple(waiting), NOW + 5, (WINDOW,), 3, Forecast(9, 1, 2, 3, 4))
 
 
 @pytest.mark.parametrize(
     "reason",
     [
-        Waiting(1, ParkReason.SPENT, "why", NOW + 9, WINDOW),
-        Waiting(1, ParkReason.NONE, "", None),
-        Waiting(1, WaitCause.PACE, "", NOW + 9, WINDOW),
-        Waiting(1, WaitCause.IN_FLIGHT, "", None),
+        WaitReason(1, ParkReason.SPENT, "why", NOW + 9, WINDOW),
+        WaitReason(1, ParkReason.NONE, "", None),
+        WaitReason(1, WaitCause.PACE, "", NOW + 9, WINDOW),
+        WaitReason(1, WaitCause.IN_FLIGHT, "", None),
     ],
 )
-def test_another_process_sees_what_is_shown_where_it_runs(tmp_path: Path, reason: Waiting) -> None:
+def test_another_process_sees_what_is_shown_where_it_runs(
+    tmp_path: Path, reason: WaitReason
+) -> None:
     shown: list[Progress] = []
     publisher = Publisher(tmp_path / "1.json", NOW, shown.append)
     publisher(progress(waiting=[reason]))

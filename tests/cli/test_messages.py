@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from runner.app.accounts.credits import Credits
-from runner.core.demand import Waiting
+from runner.core.demand import WaitReason
 from runner.core.gate import Gate, ParkReason
 from runner.core.grants import Expiry
 from runner.core.period import Calendar, Period, Refill, Rolling
@@ -90,7 +90,7 @@ def test_every_cause_has_a_sentence_of_its_own() -> None:
     """One for each, none of them a bare code."""
     room = replace(WINDOW, spent=10)
     said = {
-        cause: wait_messages.wait(Waiting(1, cause, "so it said", NOW + H, room), NOW, UTC)
+        cause: wait_messages.wait(WaitReason(1, cause, "so it said", NOW + H, room), NOW, UTC)
         for cause in CAUSES
     }
     assert len(set(said.values())) == len(CAUSES)
@@ -98,7 +98,7 @@ def test_every_cause_has_a_sentence_of_its_own() -> None:
 
 
 def test_a_spent_day_says_how_much_until_when_and_what_then() -> None:
-    reason = Waiting(1, ParkReason.SPENT, "", WINDOW.resets_at, WINDOW)
+    reason = WaitReason(1, ParkReason.SPENT, "", WINDOW.resets_at, WINDOW)
     assert wait_messages.wait(reason, NOW, UTC) == (
         "waiting for the reset: 2,000 of 2,000 calls spent today; "
         "sleeping until 15:48 (in 7 h 0 min; 23:48 in Asia/Shanghai), then one probe"
@@ -117,7 +117,7 @@ def test_a_spent_day_says_how_much_until_when_and_what_then() -> None:
 def test_only_what_is_granted_needs_a_login(period: Period, allowance: str) -> None:
     """An allowance that comes back by itself says when, whatever its period."""
     window = replace(WINDOW, model="m", period=period, spent=0)
-    reason = Waiting(1, ParkReason.SPENT, "", NOW + H, window)
+    reason = WaitReason(1, ParkReason.SPENT, "", NOW + H, window)
     said = f"{allowance} of m is spent until 09:48 (in 1 h 0 min)"
     assert wait_messages.end_reasons([reason], NOW, UTC) == [said]
     assert f"says that {allowance} of m is spent" in wait_messages.wait(reason, NOW, UTC)
@@ -126,7 +126,7 @@ def test_only_what_is_granted_needs_a_login(period: Period, allowance: str) -> N
 def test_a_probe_under_way_is_said_before_anything_else() -> None:
     window = replace(WINDOW, gate=Gate(probe_in_flight=True))
     assert "probe call is under way" in wait_messages.wait(
-        Waiting(1, ParkReason.SPENT, "", None, window), NOW, UTC
+        WaitReason(1, ParkReason.SPENT, "", None, window), NOW, UTC
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runner.core.demand import WaitCause, Waiting
+from runner.core.demand import WaitCause, WaitReason
 from runner.core.period import Calendar, Rolling
 from runner.core.window import Source, Unit, Window
 from runner.wording import messages, shown_windows
@@ -23,7 +23,7 @@ TOKENS = replace(A_MINUTE, model="m", quota="tokens_per_minute", unit=Unit.TOKEN
 UNKNOWN = [TODAY, OF_MODEL, A_MINUTE, replace(A_MINUTE, quota="as_another_tells"), TOKENS]
 
 
-def lines(*windows: Window, waiting: tuple[Waiting, ...] = ()) -> list[str]:
+def lines(*windows: Window, waiting: tuple[WaitReason, ...] = ()) -> list[str]:
     return messages.window_lines(shown_windows.today(windows, waiting))
 
 
@@ -40,7 +40,7 @@ def test_a_known_limit_is_shown_whatever_it_counts() -> None:
 
 
 def test_what_binds_is_shown_though_its_limit_is_not_known() -> None:
-    waiting = Waiting(1, WaitCause.WINDOW_FULL, "", None, A_MINUTE)
+    waiting = WaitReason(1, WaitCause.WINDOW_FULL, "", None, A_MINUTE)
     assert lines(*UNKNOWN, waiting=(waiting,)) == [
         "mine: 500 calls spent (limit not known yet)",
         "mine: 500 calls spent in any 1 min (limit not known yet)",

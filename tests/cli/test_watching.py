@@ -13,7 +13,7 @@ from runner.cli.render.live_screen import LiveScreen
 from runner.cli.render.run_log import RunLog
 from runner.cli.render.run_view import RunViewer
 from runner.clock import SystemClock
-from runner.core.demand import Rotate, Waiting
+from runner.core.demand import Rotate, WaitReason
 from runner.core.forecast import Forecast
 from runner.core.gate import ParkReason
 from runner.core.period import Calendar
@@ -38,7 +38,7 @@ WINDOW = Window(
 )
 
 
-def progress(done: int = 0, *waiting: Waiting, at: int = NOW, **more: object) -> Progress:
+def progress(done: int = 0, *waiting: WaitReason, at: int = NOW, **more: object) -> Progress:
     batch = Batch(
         id=1, name="label reviews", digest="d", state=BatchState.ACTIVE, pause_reason="",
         priority=0, models=("m",), rotate=Rotate.PREFER, max_calls=None, job_json="{}",
@@ -50,8 +50,8 @@ def progress(done: int = 0, *waiting: Waiting, at: int = NOW, **more: object) ->
     return replace(plain, **more)
 
 
-def spent(at: int) -> Waiting:
-    return Waiting(1, ParkReason.SPENT, "", at, replace(WINDOW, spent=2000))
+def spent(at: int) -> WaitReason:
+    return WaitReason(1, ParkReason.SPENT, "", at, replace(WINDOW, spent=2000))
 
 
 @pytest.fixture
@@ -89,8 +89,8 @@ def test_a_log_tells_of_no_wait_that_is_over_before_anybody_reads_of_it(
     log = log_of(stream)
     for second in range(20):
         at = NOW + second * 1000
-        log(progress(0, Waiting(1, ParkReason.THROTTLED, "", at + 2_000), at=at))
-    log(progress(0, Waiting(1, ParkReason.THROTTLED, "", NOW + 80_000), at=NOW + 20_000))
+        log(progress(0, WaitReason(1, ParkReason.THROTTLED, "", at + 2_000), at=at))
+    log(progress(0, WaitReason(1, ParkReason.THROTTLED, "", NOW + 80_000), at=NOW + 20_000))
     told = [line for line in stream.getvalue().splitlines() if "slower pace; going on" in line]
     assert len(told) == 1
 
@@ -100,7 +100,7 @@ def test_a_night_without_a_network_is_told_once_and_so_is_the_next(stream: io.St
     for night in range(2):
         for minute in range(600):
             at = NOW + (night * 24 * 60 + minute) * 60_000
-            log(progress(night, Waiting(1, ParkReason.OFFLINE, "no route", at + 30_000), at=at))
+            log(progress(night, WaitReason(1, ParkReason.OFFLINE, "no route", at + 30_000), at=at))
     told = [line for line in stream.getvalue().splitlines() if "no route" in line]
     assert len(told) == 2
 
@@ -111,12 +111,12 @@ def test_a_log_tells_a_provider_s_words_once_however_short_the_wait(stream: io.S
     for second in range(20):
         at = NOW + second * 1000
         why = f"System is too busy now, request {second}"
-        log(progress(0, Waiting(1, ParkReason.THROTTLED, why, at + 2_000), at=at))
+        log(progress(0, WaitReason(1, ParkReason.THROTTLED, why, at + 2_000), at=at))
     told = [line for line in stream.getvalue().splitlines() if "too busy" in line]
     assert len(told) == 1
     for number in "abcdefgh":
         at = NOW + 20_000
-        log(progress(0, Waiting(1, ParkReason.THROTTLED, number * 5, at + 2_000), at=at))
+        log(progress(0, WaitReason(1, ParkReason.THROTTLED, number * 5, at + 2_000), at=at))
     assert stream.getvalue().count("slower pace") == 3
 
 
@@ -196,7 +196,7 @@ def test_a_screen_at_rest_draws_nothing(stream: io.StringIO) -> None:
 
 def test_no_finish_is_told_while_the_provider_refuses_and_none_to_the_second() -> None:
     viewer = RunViewer()
-    throttled = Waiting(1, ParkReason.THROTTLED, "", NOW + 30_000)
+    throttled = WaitReason(1, ParkReason.THROTTLED, "", NOW + 30_000)
     finish = viewer.view(progress(0, throttled), NOW).finish
     assert finish == "unknown while the provider asks for a slower pace"
     soon = Forecast(3, 1, NOW + 65_000, 2000, 1988)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runner.core import admission, controller, quota, selection
 from runner.core.calendar import day_at
-from runner.core.demand import Cap, Demand, Rotate, Rules, Waiting
+from runner.core.demand import Cap, Demand, Rotate, Rules, WaitReason
 from runner.core.gate import Gate, ParkReason
 from runner.core.hours import read_hours
 from runner.core.pacing import SAFETY_MS, Pace
@@ -66,7 +66,7 @@ def wait_reasons(
     states: Mapping[Route, RouteState],
     rules: Rules,
     now: int,
-) -> dict[Route, Start | Waiting]:
+) -> dict[Route, Start | WaitReason]:
     own = replace(demand, rules=rules)
     return selection.wait_reasons(State(states), own, ruled(demands, rules), now)
 
@@ -77,7 +77,7 @@ def alone(
     return decide([demand], {demand.routes[0]: state}, Rules(pace), now)
 
 
-def reason(decision: Start | Wait) -> Waiting:
+def reason(decision: Start | Wait) -> WaitReason:
     assert isinstance(decision, Wait)
     assert len(decision.reasons) == 1
     assert decision.until == decision.reasons[0].until
@@ -109,7 +109,7 @@ def test_full_concurrency_waits_for_a_call_in_flight() -> None:
 
 
 def test_jobs_that_wait_for_a_retry_say_until_when() -> None:
-    found = reason(alone(Demand(1, (QWEN,), ready=0, waiting=2, due=NOW + 5), state()))
+    found = reason(alone(Demand(1, (QWEN,), ready=0, retrying=2, due=NOW + 5), state()))
     assert (found.cause, found.until) == ("due", NOW + 5)
 
 
@@ -147,7 +147,7 @@ def test_what_does_not_fit_is_rationed_one_at_a_time() -> None:
 
 
 def test_jobs_that_wait_for_a_retry_count_as_work() -> None:
-    rationed = Demand(1, (QWEN,), ready=50, waiting=51)
+    rationed = Demand(1, (QWEN,), ready=50, retrying=51)
     assert reason(alone(rationed, state(last=NOW))).cause == "pace"
 
 
@@ -196,7 +196,7 @@ def test_the_earliest_moment_of_all_reasons_is_the_next_look() -> None:
     demands = [
         demand(1),
         demand(2, route=OTHER),
-        Demand(3, (OTHER,), ready=0, waiting=1, due=NOW + 9),
+        Demand(3, (OTHER,), ready=0, retrying=1, due=NOW + 9),
     ]
     decision = decide(demands, states, Rules(Pace.AUTO), NOW)
     assert isinstance(decision, Wait)
@@ -264,10 +264,10 @@ def test_each_way_is_explained() -> None:
     states = {QWEN: state(window(100)), GLM: state()}
     found = wait_reasons(ways(QWEN, GLM), [ways(QWEN, GLM)], states, Rules(Pace.ASAP), NOW)
     held = found[QWEN]
-    assert isinstance(held, Waiting)
+    assert isinstance(held, WaitReason)
     assert (held.cause, held.until) == (ParkReason.SPENT, RESET)
     assert found[GLM] == Start(1, GLM, 4)
-    idle = Demand(1, (QWEN, GLM), ready=0, waiting=1, due=NOW + 5)
+    idle = Demand(1, (QWEN, GLM), ready=0, retrying=1, due=NOW + 5)
     assert set(wait_reasons(idle, [idle], states, Rules(), NOW)) == {QWEN, GLM}
 
 
@@ -373,7 +373,7 @@ works_of_all = st.lists(
         ).map(tuple),
         ready=st.sampled_from([0, 1, 500]),
         priority=st.integers(0, 1),
-        waiting=st.integers(0, 1),
+        retrying=st.integers(0, 1),
         due=st.sampled_from([None, NOW + 3]),
     ),
     max_size=5,

@@ -11,7 +11,7 @@ from runner.core.client_request import (
     is_free,
     is_refused,
 )
-from runner.core.demand import WaitCause, Waiting
+from runner.core.demand import WaitCause, WaitReason
 from runner.core.gate import ParkReason
 from runner.core.verdict import Kind, Verdict
 
@@ -55,4 +55,4 @@ def test_what_the_provider_has_judged_is_not_asked_again(kind: Kind) -> None:
 def test_a_request_waits_for_what_ends_in_time(
     cause: WaitCause | ParkReason, until: int | None, *, refused: bool
 ) -> None:
-    assert is_refused(Waiting(-1, cause, "why", until), NOW) is refused
+    assert is_refused(WaitReason(-1, cause, "why", until), NOW) is refused

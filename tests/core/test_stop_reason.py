@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from runner.core.demand import Cause, WaitCause, Waiting
+from runner.core.demand import Cause, WaitCause, WaitReason
 from runner.core.gate import Gate, ParkReason
 from runner.core.period import Calendar
 from runner.core.stop_reason import PATIENCE, SHORT_WAIT_MS, ends_run
@@ -17,9 +17,9 @@ LATER = NOW + SHORT_WAIT_MS + 1
 WINDOW = open_window(Quota("day", Scope.ACCOUNT, 9, Calendar("day", "UTC")), "mine", "", NOW)
 
 
-def waits(cause: Cause, until: int | None = SOON, refusals: int = 0) -> Waiting:
+def waits(cause: Cause, until: int | None = SOON, refusals: int = 0) -> WaitReason:
     window = replace(WINDOW, gate=Gate(refusals=refusals))
-    return Waiting(1, cause, "why", until, window)
+    return WaitReason(1, cause, "why", until, window)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_short_waits_for_the_same_reason_come_to_an_end() -> None:
     """A provider that cannot be reached is tried every half a minute for ever."""
     assert not ends_run([waits(ParkReason.OFFLINE, refusals=PATIENCE)], NOW, wait=False)
     assert ends_run([waits(ParkReason.OFFLINE, refusals=PATIENCE + 1)], NOW, wait=False)
-    assert not ends_run([Waiting(1, WaitCause.RATE, "why", SOON)], NOW, wait=False)
+    assert not ends_run([WaitReason(1, WaitCause.RATE, "why", SOON)], NOW, wait=False)
 
 
 def test_the_first_waits_of_a_broken_circuit_are_made() -> None:

@@ -9,7 +9,7 @@ from random import Random
 
 from runner.core import controller, quota
 from runner.core.charging import Outcome
-from runner.core.demand import Demand, Rules, Waiting
+from runner.core.demand import Demand, Rules, WaitReason
 from runner.core.gate import ParkReason
 from runner.core.pacing import Pace
 from runner.core.period import Calendar, Grant, Refill, Rolling
@@ -284,12 +284,12 @@ class Year:
             for (_, model), found in wait_reasons(
                 State(states), demand, self.demands(), now
             ).items():
-                assert isinstance(found, Waiting)
+                assert isinstance(found, WaitReason)
                 idle = self.at - self.truth.room_from(model, self.fate.cost(model), begun, self.at)
                 if idle > self.grace and (fault := self.fault(found, model, begun, now, idle)):
                     raise AssertionError((fault, model, begun, idle, found))
 
-    def fault(self, found: Waiting, model: str, begun: int, now: int, idle: int) -> str:
+    def fault(self, found: WaitReason, model: str, begun: int, now: int, idle: int) -> str:
         """What is wrong with having waited so long for this reason; empty: nothing."""
         window = found.window
         if found.cause == "hours":

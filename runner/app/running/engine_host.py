@@ -13,7 +13,7 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from runner.app.accounts import accounts
 from runner.clock import Clock
-from runner.core.demand import Waiting
+from runner.core.demand import WaitReason
 from runner.core.stop_reason import StopReason
 from runner.errors import RunnerError, StoreError
 from runner.settings import Settings
@@ -75,7 +75,7 @@ class EngineHost:
 
     async def run(
         self, options: RunOptions, on_start: OnStart | None = None, *, signals: bool = False
-    ) -> tuple[StopReason, tuple[Waiting, ...]]:
+    ) -> tuple[StopReason, tuple[WaitReason, ...]]:
         """Runs the engine; returns the reason of its end, and what its batches wait for.
 
         Args:

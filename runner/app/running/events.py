@@ -10,7 +10,7 @@ from runner import invocation
 from runner.app.running import reasons
 from runner.app.status.status import QuotaLine
 from runner.clock import moment
-from runner.core.demand import Waiting
+from runner.core.demand import WaitReason
 from runner.core.gate import ParkReason
 from runner.core.time_units import DAY_MS
 from runner.core.window import CREDIT
@@ -93,7 +93,7 @@ class EventFinder:
             key = f"unreachable {self._offline_since // DAY_MS}"  # however many runners notice
             yield Event("unreachable", key, text, progress.at)
 
-    def _spent(self, reason: Waiting, at: int) -> Iterator[Event]:
+    def _spent(self, reason: WaitReason, at: int) -> Iterator[Event]:
         window = reason.window
         if reason.cause is not ParkReason.SPENT or window is None or reason.until is None:
             return

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from runner.core.demand import Waiting
+from runner.core.demand import WaitReason
 from runner.core.stop_reason import StopReason
 from runner.store.batches import Batch
 
@@ -23,7 +23,7 @@ class RunResult:
 
     stop_reason: StopReason
     batches: tuple[Batch, ...]
-    waiting: tuple[Waiting, ...] = ()
+    waiting: tuple[WaitReason, ...] = ()
     unserved: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     outputs: tuple[WrittenOutput, ...] = ()
 

@@ -9,7 +9,7 @@ import orjson
 
 from runner.clock import moment
 from runner.core.calendar import NEVER
-from runner.core.demand import WaitCause, Waiting
+from runner.core.demand import WaitCause, WaitReason
 from runner.core.gate import ParkReason
 from runner.core.verdict import Kind
 from runner.core.window import CREDIT, Unit, Window
@@ -55,7 +55,7 @@ def unavailable(why: str) -> Refusal:
     return Refusal(_UNAVAILABLE, why, SERVER)
 
 
-def of_waiting(waiting: Waiting, now: int) -> Refusal:
+def of_waiting(waiting: WaitReason, now: int) -> Refusal:
     """Returns the error for a call that would wait too long, with when to retry."""
     window, until = waiting.window, waiting.until
     if until is not None and until >= NEVER:
@@ -105,7 +105,7 @@ def _spent_clause(window: Window) -> str:
     return f"today's allowance of {whose} is spent ({counted})"
 
 
-def _wait_clause(waiting: Waiting) -> str:
+def _wait_clause(waiting: WaitReason) -> str:
     window = waiting.window
     where = f"{window.account}: " if window is not None else ""
     return f"{where}{waiting.why or waiting.cause or 'nothing can start'}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from runner.core import selection
 from runner.core.credits import DailyGrants
-from runner.core.demand import Cap, Demand, Rules, Waiting
+from runner.core.demand import Cap, Demand, Rules, WaitReason
 from runner.core.forecast import Forecast, bounded, forecast
 from runner.core.route import Route
 from runner.core.selection import Start, State, Wait
@@ -50,13 +50,13 @@ class QueueForecast:
     most_a_day: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def waiting(self) -> dict[int, Waiting]:
+    def waiting(self) -> dict[int, WaitReason]:
         """The wait reason by batch id; batches that may run are left out."""
         decision = selection.decide(self.state, self.demands, self.now)
         reasons = decision.reasons if isinstance(decision, Wait) else ()
         return {reason.key: reason for reason in reasons}
 
-    def routes(self, batch: Batch) -> dict[Route, Waiting | None]:
+    def routes(self, batch: Batch) -> dict[Route, WaitReason | None]:
         """Returns, for each route of `batch`, why it waits there; None where it may run."""
         demand = self._demand(batch)
         if demand is None:

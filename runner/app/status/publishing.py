@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from runner.app.status.rates import Rates
-from runner.core.demand import WaitCause, Waiting
+from runner.core.demand import WaitCause, WaitReason
 from runner.core.forecast import Forecast
 from runner.core.gate import ParkReason
 from runner.core.window import Key, Window
@@ -58,15 +58,15 @@ class Published:
     stopping: bool = False
     trouble: str | None = None
     until: int | None = None
-    waiting: tuple[tuple[Waiting, Key | None], ...] = ()
+    waiting: tuple[tuple[WaitReason, Key | None], ...] = ()
     forecast: Forecast | None = None
     rows_a_minute: float | None = None
     rows_a_call: float | None = None
 
-    def waits(self, windows: Mapping[Key, Window]) -> tuple[Waiting, ...]:
+    def waits(self, windows: Mapping[Key, Window]) -> tuple[WaitReason, ...]:
         """Returns the wait reasons with the windows as they are in the database."""
         return tuple(
-            Waiting(
+            WaitReason(
                 waiting.key,
                 waiting.cause,
                 waiting.why,
@@ -158,7 +158,7 @@ class Publisher:
             part.replace(self.path)
 
 
-def _waiting(waiting: Waiting) -> dict[str, Any]:
+def _waiting(waiting: WaitReason) -> dict[str, Any]:
     window = waiting.window
     return {
         "key": waiting.key,
@@ -187,8 +187,8 @@ def read(path: Path) -> Published | None:
         return None
 
 
-def _read_waiting(value: dict[str, Any]) -> tuple[Waiting, Key | None]:
+def _read_waiting(value: dict[str, Any]) -> tuple[WaitReason, Key | None]:
     cause_name, window = value["cause"], value["window"]
     cause = WaitCause(cause_name) if cause_name in [*WaitCause] else ParkReason(cause_name)
     key = None if window is None else (window[0], window[1], window[2])
-    return Waiting(value["key"], cause, value["why"], value["until"]), key
+    return WaitReason(value["key"], cause, value["why"], value["until"]), key

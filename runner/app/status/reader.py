@@ -21,7 +21,7 @@ from runner.app.status import publishing
 from runner.app.status.forecasting import Forecaster, QueueForecast, Windows, place
 from runner.app.status.publishing import Published
 from runner.app.status.status import BatchStatus, QuotaLine, Status
-from runner.core.demand import Waiting
+from runner.core.demand import WaitReason
 from runner.core.forecast import Forecast
 from runner.core.renewal import windows_at
 from runner.core.route import Route, RouteState
@@ -223,7 +223,7 @@ class StatusReader:
 
 def _published_waits(
     published: Sequence[Published], windows: Mapping[Key, Window]
-) -> dict[int, Waiting]:
+) -> dict[int, WaitReason]:
     """Returns the wait reasons of batches that active runners have published."""
     return {
         reason.key: reason

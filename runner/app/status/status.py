@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runner.app.accounts.credits import Credits, Purchase
-from runner.core.demand import Waiting
+from runner.core.demand import WaitReason
 from runner.core.forecast import Forecast
 from runner.core.route import Route
 from runner.core.window import Window
@@ -26,9 +26,9 @@ class BatchStatus:
     """
 
     batch: Batch
-    waiting: Waiting | None
+    waiting: WaitReason | None
     forecast: Forecast | None
-    routes: Mapping[Route, Waiting | None] = field(default_factory=dict)
+    routes: Mapping[Route, WaitReason | None] = field(default_factory=dict)
     unserved: tuple[str, ...] = ()
 
 

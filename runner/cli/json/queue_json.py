@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from runner.app.status.publishing import Published
     from runner.app.status.status import BatchStatus, Status
     from runner.app.submitting.submitted import Submitted
-    from runner.core.demand import Waiting
+    from runner.core.demand import WaitReason
     from runner.core.forecast import Forecast
     from runner.core.window import Window
     from runner.errors import RunnerError
@@ -79,7 +79,7 @@ def forecast(forecast: Forecast | None) -> JSON | None:
     }
 
 
-def waiting(waiting: Waiting | None) -> JSON | None:
+def waiting(waiting: WaitReason | None) -> JSON | None:
     """Returns a wait reason, with the time of its end."""
     if waiting is None:
         return None

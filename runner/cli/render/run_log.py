@@ -10,7 +10,7 @@ from rich.console import Console
 
 from runner.cli.render.run_view import RunView, RunViewer
 from runner.clock import moment
-from runner.core.demand import PASSING, Waiting
+from runner.core.demand import PASSING, WaitReason
 from runner.core.gate import ParkReason
 from runner.engine.progress import Progress
 from runner.language import _
@@ -109,7 +109,7 @@ class RunLog:
         for sentence in wait_messages.waits(worth, progress.at, self._zone):
             self._write(progress.at, sentence)
 
-    def _is_worth_logging(self, reason: Waiting, at: int) -> bool:
+    def _is_worth_logging(self, reason: WaitReason, at: int) -> bool:
         """Whether the wait is long, or the first with this message of the provider."""
         new = reason.cause == ParkReason.THROTTLED and self._is_new(reason.why)
         short = reason.until is not None and reason.until - at < SHORT_WAIT_MS
@@ -128,7 +128,7 @@ class RunLog:
         self._console.print(f"{stamp}  {text}", soft_wrap=True)
 
 
-def _identity(reason: Waiting) -> Awaited:
+def _identity(reason: WaitReason) -> Awaited:
     """Returns a key, equal for waits with the same sentence; the next call's time is ignored."""
     window = reason.window
     place = (window.account + window.model, window.period_key) if window else ("", "")
