@@ -29,7 +29,7 @@ from collections.abc import Sequence
 
 from runner.core import backoff as backoffs
 from runner.core import in_flight as flights
-from runner.core import load_trial as trials
+from runner.core import load_experiment as experiments
 from runner.core import random_refusals as randoms
 from runner.core import start_rate as rates
 from runner.core.backoff import Backoff
@@ -106,8 +106,8 @@ def answered(c: Controller, sent: Sequence[int], now: int, in_flight: int) -> Co
     usual_ms = c.usual_ms + weight * (mean - c.usual_ms)
     if c.backoff.refusals and max(sent) > c.cut.at:
         c = _recovered(c, max(sent))
-    if c.random.trial is not None and randoms.is_over(c.random.trial, c.tally.admitted):
-        c = trials.kept(c, now)
+    if c.random.experiment is not None and randoms.is_over(c.random.experiment, c.tally.admitted):
+        c = experiments.kept(c, now)
     f, tally = c.in_flight, c.tally
     full = in_flight + answers >= allowed
     if (full or f.spread) and not c.backoff.refusals:
@@ -143,7 +143,7 @@ def throttled(
     hold_until = max(c.hold_until, now + (wait_ms or 0))
     c = c._replace(tally=tally, hold_until=hold_until)
     if sent_at > c.cut.at:
-        c, is_random = (c, False) if c.backoff.refusals else trials.refused(c, wait_ms, now)
+        c, is_random = (c, False) if c.backoff.refusals else experiments.refused(c, wait_ms, now)
         c = c if is_random else _cut(c, sent_at, wait_ms, now, in_flight)
     elif not c.backoff.refusals and c.cut.before is not None:
         c = _cut_again(c, c.cut.before, wait_ms, now)
@@ -187,7 +187,7 @@ def _cut_again(c: Controller, before: Controller, wait_ms: int | None, now: int)
         backoff=before.backoff,
         cut=cut,
         random=randoms.after_cut(before.random),
-        before_trial=None,
+        before_experiment=None,
     )
     return _decided(c, wait_ms, now)
 
@@ -195,7 +195,7 @@ def _cut_again(c: Controller, before: Controller, wait_ms: int | None, now: int)
 def _decided(c: Controller, wait_ms: int | None, now: int) -> Controller:
     """Returns the state with one limit lowered, by the table in the module's docstring."""
     f, rate, cut = c.in_flight, c.rate, c.cut
-    weight = 0.0 if wait_ms is not None else trials.suspicion(c)
+    weight = 0.0 if wait_ms is not None else experiments.suspicion(c)
     if f.spread:
         c = c._replace(in_flight=flights.refused(f, cut.beside), rate=None)
     elif _is_backoff(c, wait_ms):
@@ -217,7 +217,7 @@ def _decided(c: Controller, wait_ms: int | None, now: int) -> Controller:
         more = f.number / max(1.0, c.usual_ms) / let_in - 1  # as many as were in flight: Little
         learned = rates.learned(let_in, max(1 / (cut.admitted + 1), more), now)
         c = c._replace(in_flight=flights.without_wall(f), rate=learned)
-    return trials.suspected(c._replace(backoff=c.backoff._replace(over=False)), weight, now)
+    return experiments.suspected(c._replace(backoff=c.backoff._replace(over=False)), weight, now)
 
 
 def _is_backoff(c: Controller, wait_ms: int | None) -> bool:

@@ -73,7 +73,7 @@ class Controller(NamedTuple):
         backoff: The consecutive refusals, if every call is refused.
         cut: The last refusal that counted.
         random: The refusals that do not depend on load.
-        before_trial: The state before the present trial at less load.
+        before_experiment: The state before the present experiment at less load.
     """
 
     in_flight: InFlight
@@ -85,7 +85,7 @@ class Controller(NamedTuple):
     backoff: Backoff = Backoff()
     cut: Cut = Cut()
     random: RandomRefusals = RandomRefusals()
-    before_trial: Controller | None = None
+    before_experiment: Controller | None = None
 
     @property
     def allowed(self) -> int:

@@ -2,13 +2,14 @@
 
 To slow down does not help against them, so they must lower no limit. TCP has the same problem with
 a lossy link, and the answer is that of BBR: a loss shows congestion only where there are more of
-them than the link loses anyway. That share is found by an experiment (load_trial.py):
+them than the link loses anyway. That share is found by an experiment (load_experiment.py):
 
-    refusals that no limit explains    after UNEXPLAINED of them, a trial at less load
+    refusals that no limit explains    after UNEXPLAINED of them, an experiment at less load
     refused at less load, too          they are random: the limits they had lowered are lifted,
                                        and that share of refusals is ignored
-    not refused at less load           they depend on the load, and lower limits; the next trial
-                                       comes after twice as many, or when the rate has fallen since
+    not refused at less load           they depend on the load, and lower limits; the next
+                                       experiment comes after twice as many, or when the rate has
+                                       fallen since
 
 Where a share is known, refusals count only in excess of it, by Page's CUSUM test: a sum of the
 logarithms of how much likelier the fate of each start is if the share has risen.
@@ -20,19 +21,20 @@ import math
 from enum import Enum, auto
 from typing import NamedTuple
 
-# Suspicious refusals before a trial. One that a limit explains, as while a higher rate is tried,
-# counts by a part only.
+# Suspicious refusals before an experiment. One that a limit explains, as while a higher rate is
+# tried, counts by a part only.
 UNEXPLAINED = 3.0
 EXPLAINED = 1 / 3
 # They are counted among this many recent starts.
 RECENT = 256
-# A trial lasts until this many refusals are due in it if they are random; twice that after one.
+# An experiment lasts until this many refusals are due in it if they are random; twice that after
+# one.
 DUE = 4
 # This many refusals in it are random; but this many in a row mean a window that is closed.
 ENOUGH = 2
 IN_A_ROW = 3
-# A rate below this part of the rate that was tried last is tried at once: trials at that rate have
-# shown that no limit is as low.
+# A rate below this part of the rate that was tried last is tried at once: experiments at that rate
+# have shown that no limit is as low.
 FALLEN = 0.7
 # A larger share is an overload, whatever its cause; a smaller one is not worth knowing.
 MOST_SHARE = 0.3
@@ -50,12 +52,12 @@ class Meaning(Enum):
 
     RANDOM = auto()  # it is ignored
     LIMIT = auto()  # it lowers a limit
-    LIFT = auto()  # the trial has shown that refusals are random
-    KEEP = auto()  # the trial has shown that they depend on the load, as does this one
+    LIFT = auto()  # the experiment has shown that refusals are random
+    KEEP = auto()  # the experiment has shown that they depend on the load, as does this one
 
 
-class Trial(NamedTuple):
-    """A trial at less load.
+class LoadExperiment(NamedTuple):
+    """An experiment at less load.
 
     Attributes:
         starts: How many starts it lasts.
@@ -73,7 +75,7 @@ class RandomRefusals(NamedTuple):
 
     Attributes:
         share: The share of starts that is refused whatever the load; 0 if none is known.
-        most: The largest value of it: what the last trial has shown.
+        most: The largest value of it: what the last experiment has shown.
         excess: The sum of Page's test.
         counted: The starts since the last refusal that lowered a limit, when the last refusal came.
         counted_ms: The time between these two, in ms.
@@ -81,9 +83,9 @@ class RandomRefusals(NamedTuple):
         refusals: The number of refusals among them; one for a burst that lowered a limit.
         ms: The time that these starts took, in ms.
         suspicion: The number of suspicious ones among the refusals.
-        patience: The suspicion at which the next trial begins.
-        tried: The rate at which the last trial began, in starts per ms.
-        trial: The present trial.
+        patience: The suspicion at which the next experiment begins.
+        tried: The rate at which the last experiment began, in starts per ms.
+        experiment: The present experiment.
     """
 
     share: float = 0.0
@@ -97,7 +99,7 @@ class RandomRefusals(NamedTuple):
     suspicion: float = 0.0
     patience: float = UNEXPLAINED
     tried: float = 0.0
-    trial: Trial | None = None
+    experiment: LoadExperiment | None = None
 
 
 def refused(r: RandomRefusals, started: int, ms: int) -> tuple[RandomRefusals, Meaning]:
@@ -108,8 +110,8 @@ def refused(r: RandomRefusals, started: int, ms: int) -> tuple[RandomRefusals, M
     """
     accepted = max(0, started - r.counted)
     r = _counted(r, accepted, max(0, ms - r.counted_ms))._replace(counted=started, counted_ms=ms)
-    if r.trial is not None:
-        return _tried(r, r.trial, accepted, started)
+    if r.experiment is not None:
+        return _refused_in_experiment(r, r.experiment, accepted, started)
     share = min(r.most, r.refusals / r.starts)
     if share < LEAST_SHARE:
         return r._replace(share=0.0, most=0.0), Meaning.LIMIT
@@ -122,7 +124,7 @@ def refused(r: RandomRefusals, started: int, ms: int) -> tuple[RandomRefusals, M
 
 
 def suspected(r: RandomRefusals, weight: float, rate: float) -> RandomRefusals:
-    """Returns the state after a refusal that has lowered a limit, with a trial if one is due.
+    """Returns the state after a refusal that has lowered a limit, with an experiment if one is due.
 
     Args:
         r: The state.
@@ -135,7 +137,7 @@ def suspected(r: RandomRefusals, weight: float, rate: float) -> RandomRefusals:
     if r.suspicion < enough - 0.5:
         return r
     starts = math.ceil(DUE * r.starts / max(1.0, r.refusals - 1))
-    return r._replace(tried=rate, trial=Trial(starts))
+    return r._replace(tried=rate, experiment=LoadExperiment(starts))
 
 
 def explained(r: RandomRefusals) -> RandomRefusals:
@@ -148,14 +150,14 @@ def after_cut(r: RandomRefusals) -> RandomRefusals:
     return r._replace(counted=0, counted_ms=0)
 
 
-def is_over(trial: Trial, started: int) -> bool:
-    """Whether a trial with so many starts has shown that refusals depend on the load."""
-    return started >= trial.starts * (1 + trial.refusals)
+def is_over(experiment: LoadExperiment, started: int) -> bool:
+    """Whether an experiment with so many starts has shown that refusals depend on the load."""
+    return started >= experiment.starts * (1 + experiment.refusals)
 
 
 def kept(r: RandomRefusals) -> RandomRefusals:
-    """Returns the state after a trial in which hardly any call was refused."""
-    share = 0.0 if r.trial is None else min(r.share, 1 / r.trial.starts)
+    """Returns the state after an experiment in which hardly any call was refused."""
+    share = 0.0 if r.experiment is None else min(r.share, 1 / r.experiment.starts)
     patience = min(2 * r.patience, RECENT)
     return RandomRefusals(
         share, share, 0.0, 0, 0, r.starts, r.refusals, r.ms, patience=patience, tried=r.tried
@@ -174,13 +176,13 @@ def _counted(r: RandomRefusals, accepted: int, ms: int) -> RandomRefusals:
     )
 
 
-def _tried(
-    r: RandomRefusals, trial: Trial, accepted: int, started: int
+def _refused_in_experiment(
+    r: RandomRefusals, experiment: LoadExperiment, accepted: int, started: int
 ) -> tuple[RandomRefusals, Meaning]:
-    """Returns the state after a refusal in a trial, and what it means."""
-    in_a_row = 1 if accepted else trial.in_a_row + 1
-    refusals = trial.refusals + (accepted > 0)
-    r = r._replace(trial=Trial(trial.starts, refusals, in_a_row))
+    """Returns the state after a refusal in an experiment, and what it means."""
+    in_a_row = 1 if accepted else experiment.in_a_row + 1
+    refusals = experiment.refusals + (accepted > 0)
+    r = r._replace(experiment=LoadExperiment(experiment.starts, refusals, in_a_row))
     share = min(r.refusals / r.starts, refusals / max(1, started))
     if in_a_row >= IN_A_ROW or share > MOST_SHARE:
         return r, Meaning.KEEP

@@ -5,14 +5,14 @@ from random import Random
 
 import pytest
 
-from runner.core import controller, load_trial, random_refusals
+from runner.core import controller, load_experiment, random_refusals
 from runner.core.random_refusals import (
     ENOUGH,
     IN_A_ROW,
     UNEXPLAINED,
+    LoadExperiment,
     Meaning,
     RandomRefusals,
-    Trial,
     refused,
     suspected,
 )
@@ -134,15 +134,15 @@ def suspicious(r: RandomRefusals, times: float = UNEXPLAINED) -> RandomRefusals:
 
 
 def test_some_refusals_that_no_limit_explains_begin_a_trial() -> None:
-    assert suspicious(RandomRefusals(), UNEXPLAINED - 1).trial is None
+    assert suspicious(RandomRefusals(), UNEXPLAINED - 1).experiment is None
     found = suspicious(RandomRefusals())
-    assert found.trial == Trial(126)
+    assert found.experiment == LoadExperiment(126)
     assert found.tried == pytest.approx(RATE)
 
 
 def test_refusals_that_a_limit_explains_begin_one_much_later() -> None:
     found, count = RandomRefusals(), 0
-    while found.trial is None:
+    while found.experiment is None:
         found, _ = refused(found, found.counted + 20, found.counted_ms + 200)
         found = suspected(found, random_refusals.EXPLAINED, RATE)
         count += 1
@@ -157,7 +157,7 @@ def test_refused_at_less_load_too_refusals_are_random() -> None:
     found, meaning = refused(found, 20 * ENOUGH, 250 * ENOUGH)
     assert meaning is Meaning.LIFT
     assert found.share == pytest.approx(0.05, rel=0.1)
-    assert found.trial is None
+    assert found.experiment is None
 
 
 def test_refusals_in_a_row_mean_a_window_that_is_closed() -> None:
@@ -171,14 +171,14 @@ def test_refusals_in_a_row_mean_a_window_that_is_closed() -> None:
 
 def test_not_refused_at_less_load_they_depend_on_it() -> None:
     found = suspicious(RandomRefusals())
-    trial = found.trial
-    assert trial is not None
-    assert not random_refusals.is_over(trial, trial.starts - 1)
-    assert random_refusals.is_over(trial, trial.starts)
-    assert not random_refusals.is_over(trial._replace(refusals=1), trial.starts)
+    experiment = found.experiment
+    assert experiment is not None
+    assert not random_refusals.is_over(experiment, experiment.starts - 1)
+    assert random_refusals.is_over(experiment, experiment.starts)
+    assert not random_refusals.is_over(experiment._replace(refusals=1), experiment.starts)
     found = random_refusals.kept(found)
-    assert (found.trial, found.share, found.patience) == (None, 0, 2 * UNEXPLAINED)
-    assert suspicious(found).trial is None
+    assert (found.experiment, found.share, found.patience) == (None, 0, 2 * UNEXPLAINED)
+    assert suspicious(found).experiment is None
 
 
 def test_a_rate_that_has_fallen_below_what_was_tried_is_tried_at_once() -> None:
@@ -186,7 +186,7 @@ def test_a_rate_that_has_fallen_below_what_was_tried_is_tried_at_once() -> None:
     for _ in range(int(UNEXPLAINED)):
         found, _ = refused(found, found.counted + 20, found.counted_ms + 200)
         found = suspected(found, 1.0, RATE / 2)
-    assert found.trial is not None
+    assert found.experiment is not None
 
 
 def test_a_window_that_is_closed_explains_the_refusal_before() -> None:
@@ -194,7 +194,7 @@ def test_a_window_that_is_closed_explains_the_refusal_before() -> None:
     assert random_refusals.explained(RandomRefusals(suspicion=0.3)).suspicion == 0
 
 
-# ---- the trial
+# ---- the experiment
 
 
 def in_trial() -> Route:
@@ -203,7 +203,7 @@ def in_trial() -> Route:
     for _ in range(40):
         for _ in range(8):
             accepted(r)
-        if r.state.random.trial is not None:
+        if r.state.random.experiment is not None:
             return r
         r.start_when_it_may()
         r.refuse()
@@ -217,7 +217,7 @@ def accepted(r: Route) -> None:
 
 def test_a_trial_is_a_little_slower() -> None:
     r = in_trial()
-    before = r.state.before_trial
+    before = r.state.before_experiment
     assert before is not None
     assert before.rate is not None
     assert r.state.rate is not None
@@ -226,12 +226,12 @@ def test_a_trial_is_a_little_slower() -> None:
 
 def test_after_a_trial_without_refusals_all_is_as_before() -> None:
     r = in_trial()
-    before = r.state.before_trial
+    before = r.state.before_experiment
     assert before is not None
     assert before.rate is not None
-    while r.state.random.trial is not None:
+    while r.state.random.experiment is not None:
         accepted(r)
-    assert r.state.before_trial is None
+    assert r.state.before_experiment is None
     assert r.state.rate is not None
     assert r.state.rate.held == before.rate.held
 
@@ -246,7 +246,7 @@ def test_after_refusals_in_a_trial_no_limit_is_left() -> None:
     assert r.state.rate is None
     assert r.state.in_flight.wall is None
     assert r.state.random.share > 0
-    assert r.state.before_trial is None
+    assert r.state.before_experiment is None
 
 
 def test_a_window_that_closes_in_a_trial_ends_it() -> None:
@@ -256,8 +256,8 @@ def test_a_window_that_closes_in_a_trial_ends_it() -> None:
         r.start_when_it_may()
         r.refuse()
         r.after(1)
-    assert r.state.random.trial is None
-    assert r.state.before_trial is None
+    assert r.state.random.experiment is None
+    assert r.state.before_experiment is None
     assert r.state.rate is not None
 
 
@@ -266,7 +266,7 @@ def test_a_wait_that_the_provider_names_ends_a_trial_and_is_kept() -> None:
     accepted(r)
     r.start_when_it_may()
     r.refuse(wait_ms=7 * SECOND)
-    assert r.state.random.trial is None
+    assert r.state.random.experiment is None
     assert r.room() == (0, r.now + 7 * SECOND)
 
 
@@ -274,9 +274,9 @@ def test_of_a_route_without_a_rate_the_number_is_tried_at_less_load() -> None:
     """Afterwards its calls do not all start at once."""
     state = controller.new(8, 64)._replace(usual_ms=200.0)
     random = RandomRefusals(suspicion=UNEXPLAINED, starts=60, refusals=3, ms=1_000)
-    begun = load_trial.suspected(state._replace(random=random), 0.0, SECOND)
+    begun = load_experiment.suspected(state._replace(random=random), 0.0, SECOND)
     assert begun.rate is not None
-    assert begun.rate.rate == pytest.approx(load_trial.LESS * 8 / 200)
-    kept = load_trial.kept(begun, 2 * SECOND)
+    assert begun.rate.rate == pytest.approx(load_experiment.LESS * 8 / 200)
+    kept = load_experiment.kept(begun, 2 * SECOND)
     assert kept.rate is not None
     assert kept.rate.rate == pytest.approx(8 / 200)

@@ -1,8 +1,8 @@
-"""The trial at less load that tells random refusals from those that depend on the load.
+"""The experiment at less load that tells random refusals from those that depend on the load.
 
 It is the rate that is lowered: by Little's law, the number of calls in flight falls with it. The
-state before the trial is kept, and comes back with its end. random_refusals.py decides when there
-is a trial and what it has shown.
+state before the experiment is kept, and comes back with its end. random_refusals.py decides when
+there is an experiment and what it has shown.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from runner.core import start_rate as rates
 from runner.core.controller_state import Controller, Cut
 from runner.core.random_refusals import EXPLAINED, Meaning
 
-# The part of the rate that is kept in a trial: no limit that was near refuses anything there, and
-# little is lost if the trial was needless.
+# The part of the rate that is kept in an experiment: no limit that was near refuses anything there,
+# and little is lost if the experiment was needless.
 LESS = 0.85
-# How much higher a rate is tried first after a trial, where none was known before.
+# How much higher a rate is tried first after an experiment, where none was known before.
 STEP = 0.5
 
 
@@ -26,7 +26,7 @@ def refused(c: Controller, wait_ms: int | None, now: int) -> tuple[Controller, b
     A provider that names a wait (`wait_ms`) has a limit.
     """
     if wait_ms is not None:
-        return (c if c.random.trial is None else kept(c, now)), False
+        return (c if c.random.experiment is None else kept(c, now)), False
     t = c.tally
     ms = now - (now if t.since is None else t.since)
     random, meaning = randoms.refused(c.random, max(0, t.admitted - 1), ms)
@@ -53,26 +53,26 @@ def suspicion(c: Controller) -> float:
 
 
 def suspected(c: Controller, weight: float, now: int) -> Controller:
-    """Returns the state after such a refusal, in a trial if one is due."""
+    """Returns the state after such a refusal, in an experiment if one is due."""
     random = randoms.suspected(c.random, weight, c.rate_allowed)
     before, c = c, c._replace(random=random)
-    if random.trial is None:
+    if random.experiment is None:
         return c
     slow = rates.learned(LESS * random.tried, 0.0, now)
-    return c._replace(rate=slow, before_trial=before._replace(cut=Cut()))
+    return c._replace(rate=slow, before_experiment=before._replace(cut=Cut()))
 
 
 def kept(c: Controller, now: int) -> Controller:
-    """Returns the state after a trial that has shown that refusals depend on the load."""
-    before = c.before_trial or c
+    """Returns the state after an experiment that has shown that refusals depend on the load."""
+    before = c.before_experiment or c
     rate = before.rate or rates.learned(c.random.tried, STEP, now)
     rate = rate._replace(next_at=max(rate.next_at, now), since=now)
     return _ended(c, before, now)._replace(rate=rate, random=randoms.kept(c.random))
 
 
 def _lifted(c: Controller, now: int) -> Controller:
-    """Returns the state after a trial that has shown that refusals are random."""
-    before = c.before_trial or c
+    """Returns the state after an experiment that has shown that refusals are random."""
+    before = c.before_experiment or c
     flight = flights.without_wall(before.in_flight)
     return _ended(c, before, now)._replace(rate=None, in_flight=flight)
 
@@ -80,4 +80,4 @@ def _lifted(c: Controller, now: int) -> Controller:
 def _ended(c: Controller, before: Controller, now: int) -> Controller:
     flight = flights.undisturbed(before.in_flight)
     tally = c.tally._replace(since=now, admitted=0)
-    return c._replace(in_flight=flight, tally=tally, before_trial=None)
+    return c._replace(in_flight=flight, tally=tally, before_experiment=None)
