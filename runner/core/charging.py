@@ -17,7 +17,7 @@ from runner.core.gate import Gate, ParkReason
 from runner.core.refusal_checks import concerns, is_doubtful, maybe_spent, reset_is_late
 from runner.core.usage import refreshed, spent_with
 from runner.core.verdict import ANSWERED, Kind, Verdict
-from runner.core.window import Count, LimitTrial, Source, Unit, Window
+from runner.core.window import Count, LimitRecheck, Source, Unit, Window
 
 # Refusals are not charged. Every other answer may have been, so it counts until the provider's own
 # figures show otherwise.
@@ -172,7 +172,7 @@ def _settled_gate(
     gate = _gate_after(settled, shown, now, probe=probe, parks=reading.parks)
     if reading.doubtful and verdict.kind in ANSWERED:
         gate = replace(gate, refusals=0)  # none of it was a refusal
-    if before.limit_trial is LimitTrial.UNDER_WAY and gate.reason is ParkReason.SPENT:
+    if before.limit_recheck is LimitRecheck.UNDER_WAY and gate.reason is ParkReason.SPENT:
         gate = replace(gate, parked_until=max(gate.parked_until, before.resets_at))
     if until is not None and gate.parked_until < until:
         why = verdict.why or "the provider reports that nothing is left"

@@ -20,7 +20,7 @@ from runner.core import gate as gates
 from runner.core import others, rolling
 from runner.core.gate import ParkReason
 from runner.core.usage import corrected, refreshed, room_at, spend
-from runner.core.window import ONE_CALL, Cost, Count, LimitTrial, Source, Unit, Window
+from runner.core.window import ONE_CALL, Cost, Count, LimitRecheck, Source, Unit, Window
 
 # Two moments this close are equal: one may be rounded to minutes, or late by a slow reply.
 SAME_RESET_MS = 120_000
@@ -56,8 +56,8 @@ def admit(
         if (refused := _closed(window, now, cost)) is not None:
             return refused
     probe = any(window.gate.needs_probe for window in windows)
-    on_trial = any(window.limit_trial is LimitTrial.UNDER_WAY for window in windows)
-    count = 1 if probe or on_trial else want
+    rechecks = any(window.limit_recheck is LimitRecheck.UNDER_WAY for window in windows)
+    count = 1 if probe or rechecks else want
     for window in windows:
         if (left := window.calls_left(cost)) is not None:
             count = min(count, left)
@@ -107,7 +107,7 @@ def _closed(window: Window, now: int, cost: Cost) -> Refused | None:
         return Refused(None, "a probe is under way", window)
     if gate.needs_probe and window.reserved:
         return Refused(None, "waiting for the calls in flight, then one probe", window)
-    if window.limit_trial is LimitTrial.UNDER_WAY and window.reserved:
+    if window.limit_recheck is LimitRecheck.UNDER_WAY and window.reserved:
         return Refused(None, "beyond a limit that was learned, one call at a time", window)
     if window.calls_left(cost) == 0:
         return Refused(room_at(window, cost, now), window.period.used_up(window.unit), window)

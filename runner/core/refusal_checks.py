@@ -9,7 +9,7 @@ from __future__ import annotations
 from runner.core import gate as gates
 from runner.core.gate import MOST_REFUSALS, Gate, ParkReason
 from runner.core.verdict import ANSWERED, Kind, Verdict
-from runner.core.window import Count, LimitTrial, Source, Window
+from runner.core.window import Count, LimitRecheck, Source, Window
 
 # With at most 1 / SMALL_PART of a limit left, a refusal is believed at once: a probe costs more.
 SMALL_PART = 50
@@ -45,7 +45,7 @@ def is_doubtful(
     if verdict.kind in ANSWERED:
         return count is not None and not _shows_yesterday(window, count, now, probe=probe)
     refused = verdict.kind is Kind.SPENT and concerns(verdict, window)
-    if window.limit_trial is LimitTrial.UNDER_WAY and window.refused + 2 > MOST_REFUSALS:
+    if window.limit_recheck is LimitRecheck.UNDER_WAY and window.refused + 2 > MOST_REFUSALS:
         return False
     asked_again = probe and _was_refused(window.gate, count)
     late = _may_be_late(window, now) and (count is not None or _of_yesterday(window))

@@ -14,7 +14,7 @@ from runner.core.gate import ParkReason
 from runner.core.time_units import WEEK_MS
 from runner.core.usage import refreshed
 from runner.core.verdict import Scope
-from runner.core.window import Key, LimitTrial, Quota, Source, Unit, Window, open_window
+from runner.core.window import Key, LimitRecheck, Quota, Source, Unit, Window, open_window
 
 # A clock that is this far behind the start of the latest call was set back.
 SET_BACK_MS = 60_000
@@ -99,7 +99,7 @@ def roll_over(window: Window, quota: Quota, now: int, reset_jitter_ms: int) -> W
         return open_window(quota, window.account, window.model, max(now, window.starts_at))
     window = _set_back(window, now)
     if now < window.resets_at:
-        return _with_trial(_with_rule(refreshed(window, now), quota), quota, now)
+        return _with_recheck(_with_rule(refreshed(window, now), quota), quota, now)
     fresh = _following(window, open_window(quota, window.account, window.model, now))
     gate = gates.after_reset(fresh.starts_at + reset_jitter_ms, window.gate, now)
     if fresh.period_key == window.period_key and window.gate.reason is ParkReason.SPENT:
@@ -190,14 +190,14 @@ def _with_rule(window: Window, quota: Quota) -> Window:
     )
 
 
-def _with_trial(window: Window, quota: Quota, now: int) -> Window:
+def _with_recheck(window: Window, quota: Quota, now: int) -> Window:
     """Returns `window`, with room for one probe if it may not be as full as it seems.
 
-    A used-up limit that was learned from a refusal is exceeded as a trial, once a day: somebody
+    A used-up limit that was learned from a refusal is exceeded as a recheck, once a day: somebody
     else may have used the account on the day on which it was learned. And unconfirmed calls may not
     have been charged.
     """
-    if _trial_is_due(window, now):
+    if _recheck_is_due(window, now):
         gate = replace(window.gate, needs_probe=True, reason=ParkReason.AMBIGUOUS, refusals=1)
         # Under the higher limit, the previous day would seem to have left something, and a refusal
         # would be explained by a late reset.
@@ -210,10 +210,10 @@ def _with_trial(window: Window, quota: Quota, now: int) -> Window:
     return replace(window, spent=spent, unconfirmed=(), gate=replace(window.gate, needs_probe=True))
 
 
-def _trial_is_due(window: Window, now: int) -> bool:
-    """Whether a limit learned from a refusal is used up, and its trial is due."""
-    ahead = window.limit_trial is LimitTrial.AHEAD
-    due = max(window.limit_trial_at, window.gate.parked_until) <= now
+def _recheck_is_due(window: Window, now: int) -> bool:
+    """Whether a limit learned from a refusal is used up, and its recheck is due."""
+    ahead = window.limit_recheck is LimitRecheck.AHEAD
+    due = max(window.limit_recheck_at, window.gate.parked_until) <= now
     return ahead and window.reserved == 0 and window.remaining == 0 and due
 
 
@@ -221,10 +221,10 @@ def _inherit_limit(fresh: Window, old: Window) -> Window:
     learned_at = old.limit_learned_at
     if learned_at is None or old.limit == 0:  # under a limit of 0 no probe could tell that it rose
         return fresh
-    if old.limit_trial is LimitTrial.UNDER_WAY:  # the provider is known to allow what was spent
+    if old.limit_recheck is LimitRecheck.UNDER_WAY:  # the provider is known to allow what was spent
         old = replace(old, limit=old.spent, limit_source=Source.REFUSAL)
     if old.limit_source is Source.REFUSAL and fresh.starts_at - learned_at > WEEK_MS:
-        # Under the published limit, a refusal would seem to come of a late reset, as in a trial.
+        # Under the published limit, a refusal would seem to come of a late reset, as in a recheck.
         return replace(fresh, previous_spent=0) if old.spent >= (old.limit or 0) else fresh
     return replace(
         fresh, limit=old.limit, limit_source=old.limit_source, limit_learned_at=learned_at

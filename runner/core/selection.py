@@ -282,7 +282,7 @@ def _spread_until(window: Window, last_start: int) -> int:
     """
     if window.limit_source is not Source.REFUSAL:
         return window.resets_at
-    return max(window.limit_trial_at, (last_start + window.resets_at) // 2)
+    return max(window.limit_recheck_at, (last_start + window.resets_at) // 2)
 
 
 def _idle(demand: Demand) -> WaitReason:

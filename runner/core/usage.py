@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from runner.core import rolling
 from runner.core.period import Calendar, Grant, Refill, Rolling
-from runner.core.window import Cost, LimitTrial, Window
+from runner.core.window import Cost, LimitRecheck, Window
 
 
 def refreshed(window: Window, now: int) -> Window:
@@ -74,7 +74,9 @@ def room_at(window: Window, cost: Cost, now: int) -> int | None:
             if window.reserved > bound or not window.limit:
                 return None
             return window.counted_at + -(-excess * ms // window.limit)
-        case Calendar() if window.limit_trial is LimitTrial.AHEAD and now < window.limit_trial_at:
-            return window.limit_trial_at
+        case Calendar() if (
+            window.limit_recheck is LimitRecheck.AHEAD and now < window.limit_recheck_at
+        ):
+            return window.limit_recheck_at
         case Calendar() | Grant():
             return max(window.resets_at, now + 1)

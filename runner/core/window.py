@@ -36,8 +36,8 @@ class Source(StrEnum):
     BALANCE = "balance"  # the provider's balance endpoint
 
 
-class LimitTrial(Enum):
-    """The trial of a limit that was learned from a refusal: whether the provider allows more.
+class LimitRecheck(Enum):
+    """The recheck of a limit that was learned from a refusal: whether the provider allows more.
 
     Somebody else may have used the account on the day on which the limit was learned.
     """
@@ -145,18 +145,18 @@ class Window:
         return self.spent == 0
 
     @property
-    def limit_trial(self) -> LimitTrial:
-        """Whether its limit is exceeded as a trial, or will be."""
+    def limit_recheck(self) -> LimitRecheck:
+        """Whether its limit is exceeded as a recheck, or will be."""
         if self.limit_source in (Source.PRESET, Source.CONFIGURED):
-            return LimitTrial.NONE if self.limit_learned_at is None else LimitTrial.UNDER_WAY
+            return LimitRecheck.NONE if self.limit_learned_at is None else LimitRecheck.UNDER_WAY
         learned = self.limit_source is Source.REFUSAL and self.period.resets
-        # It is unknown how much of a reserve is left, so a window with one has no trial.
-        tried = learned and self.reserve == 0 and self.may_be_refused
-        return LimitTrial.AHEAD if tried else LimitTrial.NONE
+        # It is unknown how much of a reserve is left, so a window with one has no recheck.
+        rechecks = learned and self.reserve == 0 and self.may_be_refused
+        return LimitRecheck.AHEAD if rechecks else LimitRecheck.NONE
 
     @property
-    def limit_trial_at(self) -> int:
-        """The moment from which a limit whose trial is ahead is tried, once it is used up.
+    def limit_recheck_at(self) -> int:
+        """The moment from which a limit whose recheck is ahead is exceeded, once it is used up.
 
         It is two thirds into the period: late enough to notice most of what may have been added in
         it, and early enough to spend that.

@@ -41,7 +41,7 @@ from runner.core.route import RouteState
 from runner.core.selection import State, Wait, decide
 from runner.core.time_units import MINUTE_MS, WEEK_MS
 from runner.core.verdict import Kind, Scope, Verdict
-from runner.core.window import Count, LimitTrial, Quota, Source, Unit, Window, open_window
+from runner.core.window import Count, LimitRecheck, Quota, Source, Unit, Window, open_window
 
 ZONE = "Asia/Shanghai"
 DAILY = Calendar("day", ZONE)
@@ -302,7 +302,7 @@ def learned(spent: int, **changes: Any) -> Window:
 def test_a_limit_learned_from_a_refusal_is_tried_again_each_day_with_one_call() -> None:
     tried = roll_over(learned(4), DAY_OF_TEN, TRIED_AT, 0)
     assert (tried.limit, tried.gate.needs_probe) == (10, True)
-    assert tried.limit_trial is LimitTrial.UNDER_WAY
+    assert tried.limit_recheck is LimitRecheck.UNDER_WAY
     answered = after(probed_again(tried, TRIED_AT), DONE, now=TRIED_AT)
     assert (answered.remaining, answered.gate) == (5, OPEN)
     following = roll_over(answered, DAY_OF_TEN, MIDNIGHT + DAY, 0)
@@ -312,7 +312,7 @@ def test_a_limit_learned_from_a_refusal_is_tried_again_each_day_with_one_call() 
 def test_a_learned_limit_that_is_used_up_early_is_not_tried_before_two_thirds_of_the_day() -> None:
     """So that what is added until then is noticed, at the cost of no further refusal."""
     early = roll_over(learned(4), DAY_OF_TEN, TRIED_AT - 1, 0)
-    assert early.limit_trial is LimitTrial.AHEAD
+    assert early.limit_recheck is LimitRecheck.AHEAD
     refused = admit([early], 1, TRIED_AT - 1)
     assert isinstance(refused, Refused)
     assert refused.until == TRIED_AT == MIDNIGHT + 16 * HOUR
@@ -370,9 +370,9 @@ def refused_before(number: int, **changes: Any) -> Window:
 def test_a_limit_is_not_tried_on_a_day_that_was_refused_four_times() -> None:
     """Whatever for: a late reset may have cost them."""
     once_more = roll_over(refused_before(MOST_REFUSALS - 1), DAY_OF_TEN, TRIED_AT, 0)
-    assert once_more.limit_trial is LimitTrial.UNDER_WAY
+    assert once_more.limit_recheck is LimitRecheck.UNDER_WAY
     too_often = roll_over(refused_before(MOST_REFUSALS), DAY_OF_TEN, TRIED_AT, 0)
-    assert too_often.limit_trial is LimitTrial.NONE
+    assert too_often.limit_recheck is LimitRecheck.NONE
 
 
 def test_a_day_that_was_refused_often_is_not_tried_again_when_it_is_refused_once_more() -> None:
@@ -437,7 +437,7 @@ def test_late_in_the_day_a_refused_day_is_given_up() -> None:
 def test_nothing_is_tried_that_the_user_keeps_or_that_is_in_flight(changes: Any) -> None:
     kept = learned(4, **changes)
     rule = replace(DAY_OF_TEN, reserve=kept.reserve)
-    assert roll_over(kept, rule, TRIED_AT, 0).limit_trial is not LimitTrial.UNDER_WAY
+    assert roll_over(kept, rule, TRIED_AT, 0).limit_recheck is not LimitRecheck.UNDER_WAY
 
 
 def test_a_lower_limit_that_is_told_with_the_count_is_believed() -> None:
