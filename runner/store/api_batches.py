@@ -15,7 +15,7 @@ from runner.core.states import ApiBatchState
 from runner.store.api_files import Paging
 from runner.store.api_tables import api_batches
 from runner.store.batches import Batch, get_batch
-from runner.store.damage import known
+from runner.store.damage import as_enum
 from runner.store.tables import calls, results
 
 _OPEN = (
@@ -164,7 +164,7 @@ def _batch(row: Row[Any]) -> ApiBatch:
     return ApiBatch(
         id=row.id,
         client=row.client,
-        state=known(ApiBatchState, row.state),
+        state=as_enum(ApiBatchState, row.state),
         input_file_id=row.input_file_id,
         endpoint=row.endpoint,
         completion_window=row.completion_window,

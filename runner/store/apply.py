@@ -25,7 +25,7 @@ from runner.core.states import CallState, JobEvent, JobState, after
 from runner.core.tries import Tries
 from runner.store import image_tasks, results
 from runner.store.counts import Changes
-from runner.store.damage import known
+from runner.store.damage import as_enum
 from runner.store.expressions import OneOf, listed
 from runner.store.image_tasks import ImageTask
 from runner.store.results import JobResult
@@ -127,7 +127,7 @@ class _JobWrites:
         job = self.stored.get(outcome.job.job_id)
         if job is None:
             return
-        state = known(JobState, job.state)
+        state = as_enum(JobState, job.state)
         if isinstance(outcome.action, Succeed):
             if state is not JobState.SUCCEEDED:
                 self._succeed(settlement, outcome, outcome.action.answer, state)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import ROW_STATES, BatchState, JobState
 from runner.store.batches import Batch
-from runner.store.damage import known
+from runner.store.damage import as_enum
 from runner.store.expressions import OneOf, listed
 from runner.store.statement import Statement
 from runner.store.tables import calls, jobs, results, rows
@@ -104,7 +104,7 @@ async def export_page(
         ExportRow(
             job_id,
             body,
-            words.get(state) or words[known(JobState, state)],
+            words.get(state) or words[as_enum(JobState, state)],
             answer,
             model,
             error,

@@ -16,7 +16,7 @@ from runner.core.demand import Rotate
 from runner.core.packing import ALONE, Packing
 from runner.core.states import BatchState, Counts
 from runner.store.api_tables import api_batches
-from runner.store.damage import known, stored_json
+from runner.store.damage import as_enum, stored_json
 from runner.store.statement import Statement
 from runner.store.tables import batch_counts, batches
 
@@ -304,11 +304,11 @@ def _batch(row: Row[tuple[object, ...]]) -> Batch:
         id=row.id,
         name=row.name,
         digest=row.digest,
-        state=known(BatchState, row.state),
+        state=as_enum(BatchState, row.state),
         pause_reason=row.pause_reason,
         priority=row.priority,
         models=tuple(stored_json(row.models_json)),
-        rotate=known(Rotate, row.rotate),
+        rotate=as_enum(Rotate, row.rotate),
         max_calls=row.max_calls,
         job_json=row.job_json,
         input=row.input,

@@ -14,7 +14,7 @@ class DamageError(Exception):
     """The database contradicts itself. sqlite_errors.py translates it, with the file's path."""
 
 
-def known(kind: type[E], word: str) -> E:
+def as_enum(kind: type[E], word: str) -> E:
     """Returns a word of a column as a member of the enumeration `kind`.
 
     Raises:

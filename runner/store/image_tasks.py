@@ -19,7 +19,7 @@ from runner.core.retry import FIRST_POLL_MS, after_lost_task
 from runner.core.states import JobEvent, JobState, after
 from runner.store import results
 from runner.store.counts import Changes
-from runner.store.damage import known
+from runner.store.damage import as_enum
 from runner.store.expressions import OneOf, listed
 from runner.store.results import JobResult
 from runner.store.statement import Statement
@@ -168,7 +168,7 @@ async def done(
     """Records the answer of a task, unless its job has one already."""
     if (stored := await _take(connection, task)) is None:
         return
-    state = known(JobState, stored.state)
+    state = as_enum(JobState, stored.state)
     if state is JobState.SUCCEEDED:
         return
     if state is JobState.FAILED:
@@ -228,7 +228,7 @@ async def _finish(
     changes: Changes,
 ) -> None:
     """Ends the job of a task, and counts the row for the call that was paid."""
-    old = known(JobState, stored.state)
+    old = as_enum(JobState, stored.state)
     new = after(old, event)
     await _SET.run(connection, [{"job": task.job_id, "to": new, "faults": stored.faults}])
     changes.move(task.batch_id, old, new)

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import Counts, JobState
 from runner.store import batches, sqlite
-from runner.store.damage import known
+from runner.store.damage import as_enum
 from runner.store.tables import jobs
 
 
@@ -19,7 +19,7 @@ async def defects(connection: AsyncConnection) -> list[str]:
         by_state = await connection.execute(
             select(jobs.c.state, func.count()).where(own).group_by(jobs.c.state)
         )
-        counted = Counts(**{known(JobState, state).value: number for state, number in by_state})
+        counted = Counts(**{as_enum(JobState, state).value: number for state, number in by_state})
         if counted != batch.counts:
             wrong.append(f"batch {batch.id}: counted {counted}, recorded {batch.counts}")
     return wrong

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import BatchState, JobState
 from runner.store.batches import Batch
-from runner.store.damage import known
+from runner.store.damage import as_enum
 from runner.store.statement import Statement
 from runner.store.tables import (
     batch_counts,
@@ -98,7 +98,7 @@ async def _states(connection: AsyncConnection, first: int, last: int) -> dict[st
         .where(jobs.c.id.between(first, last))
         .group_by(jobs.c.state)
     )
-    return {known(JobState, state).value: number for state, number in by_state}
+    return {as_enum(JobState, state).value: number for state, number in by_state}
 
 
 async def last_used(connection: AsyncConnection, batch: Batch) -> int:

@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.states import JobState
 from runner.store import call_totals
 from runner.store.counts import Changes
-from runner.store.damage import known
+from runner.store.damage import as_enum
 from runner.store.expressions import OneOf, listed
 from runner.store.statement import Statement, Upsert
 from runner.store.tables import calls, jobs, results
@@ -154,7 +154,7 @@ async def end_duplicates(
     which = {"originals": listed(originals)}
     outdated = await _COUNT_BEHIND.fetch(connection, **which)
     for row in outdated:
-        old, new = known(JobState, row.state), known(JobState, row.ended)
+        old, new = as_enum(JobState, row.state), as_enum(JobState, row.ended)
         changes.move(row.batch_id, old, new, row.number)
         if new is JobState.SUCCEEDED:
             changes.add(row.batch_id, "reused", row.number)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import CallState
 from runner.store import job_spans
-from runner.store.damage import known
+from runner.store.damage import as_enum
 from runner.store.tables import calls, fingerprints, invalid_replies, jobs, results
 
 
@@ -147,7 +147,7 @@ async def _calls(
             row.id,
             row.account,
             row.model,
-            known(CallState, row.state),
+            as_enum(CallState, row.state),
             row.status,
             row.error,
             row.rows_asked,

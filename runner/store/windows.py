@@ -19,7 +19,7 @@ from runner.core.gate import Gate, ParkReason
 from runner.core.period import Period, read_period
 from runner.core.rolling import Amounts
 from runner.core.window import Key, Source, Unit, Window, WindowKey
-from runner.store.damage import DamageError, known, stored_json
+from runner.store.damage import DamageError, as_enum, stored_json
 from runner.store.expressions import OneOf, listed
 from runner.store.statement import Statement, Upsert
 from runner.store.tables import windows
@@ -211,7 +211,7 @@ def _window(row: Row[Any]) -> Window:
             parked_until=row.parked_until_ms,
             needs_probe=bool(row.needs_probe),
             probe_in_flight=bool(row.probe_in_flight),
-            reason=known(ParkReason, row.park_reason),
+            reason=as_enum(ParkReason, row.park_reason),
             refusals=row.refusals,
             faults=row.faults,
             answered=bool(row.answered),
