@@ -93,7 +93,7 @@ def forecast(
         daily_grants: The thousandths of a credit that each account is granted a day, if somebody
             logs in.
     """
-    states = _changed(states, _as_shut)
+    states = _changed(states, _parked_as_spent)
     fastest = max(call_ms, *(_renewal_ms(state) for state in states.values()), 1)
     allowed = calls if most is None else min(calls, most)
     covered = covered_calls(states, daily_grants)
@@ -160,10 +160,10 @@ def _changed(states: RouteStates, change: Callable[[Window], Window]) -> RouteSt
     return after
 
 
-def _as_shut(window: Window) -> Window:
+def _parked_as_spent(window: Window) -> Window:
     """Returns a calendar window as fully spent if it is parked until its reset."""
-    shut = window.period.resets and window.gate.parked_until >= window.resets_at
-    if not shut or window.limit is None:
+    parked = window.period.resets and window.gate.parked_until >= window.resets_at
+    if not parked or window.limit is None:
         return window
     return replace(window, spent=max(window.spent, window.limit))
 

@@ -1,6 +1,6 @@
 """Gates: how long a window is parked after a refusal, and when it is probed again.
 
-A gate is open, shut until a moment, or waiting for its probe: the single call whose success opens
+A gate is open, parked until a moment, or waiting for its probe: the single call whose success opens
 it. Every calendar window starts with a probe, so that a late reset costs one refusal only.
 Amounts and counts are in window.py. Moments are ms since the epoch.
 """
@@ -43,7 +43,7 @@ CIRCUIT_WAITS_MS = tuple(n * MINUTE_MS for n in (1, 2, 5, 10, 20, 30, 60))
 
 
 class ParkReason(StrEnum):
-    """Why a gate is shut."""
+    """Why a gate is parked."""
 
     NONE = ""
     RESET = "reset"  # a fresh window, not yet probed
@@ -64,8 +64,8 @@ class Gate:
         parked_until: No call starts before this moment (ms since the epoch).
         needs_probe: Whether the next call goes alone, and only its success opens the gate.
         probe_in_flight: Whether that call is in flight.
-        reason: Why the gate was shut last.
-        refusals: How often in a row it was shut for that reason; it determines the next wait.
+        reason: Why the gate was parked last.
+        refusals: How often in a row it was parked for that reason; it determines the next wait.
         faults: The number of consecutive calls that failed by a fault of the provider.
         answered: Whether any call was answered since the window opened.
         why: The provider's reason, in words.
@@ -93,7 +93,7 @@ def entered(gate: Gate) -> Gate:
 def opened(gate: Gate, *, probe: bool) -> Gate:
     """Returns the gate after a call was answered.
 
-    A call that was in flight before the gate shut proves nothing: only the probe opens it.
+    A call that was in flight before the gate was parked proves nothing: only the probe opens it.
     """
     if gate.needs_probe and not probe:
         return gate
@@ -120,7 +120,7 @@ def park(gate: Gate, until: int, reason: ParkReason, why: str, *, probe: bool) -
     """Returns the gate after a refusal: no call before `until`, then one probe.
 
     Of calls that were in flight together only the first refusal counts. The others find the gate
-    shut, and can only postpone its opening.
+    parked, and can only postpone its opening.
     """
     if gate.needs_probe and not probe:
         return replace(gate, parked_until=max(gate.parked_until, until))
@@ -162,7 +162,7 @@ def shift(gate: Gate, by: int) -> Gate:
 def before_burst(gate: Gate, *, probe: bool) -> Gate:
     """Returns the gate as the first of several refusals in flight found it.
 
-    The others find the gate shut. Their waits are as long as the first one's, since they do not
+    The others find the gate parked. Their waits are as long as the first one's, since they do not
     show that waiting did not help.
     """
     late = gate.needs_probe and not probe

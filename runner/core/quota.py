@@ -49,8 +49,8 @@ def admit(
     """Returns how many calls, up to `want` (at least 1), every window admits, or which refuses.
 
     When a gate needs a probe, only one call is admitted, and only after the calls that were in
-    flight when it shut have ended: beside them no count would be exact. Beyond a limit that was
-    learned from a refusal, only one call at a time is admitted, as any may be refused.
+    flight when it was parked have ended: beside them no count would be exact. Beyond a limit that
+    was learned from a refusal, only one call at a time is admitted, as any may be refused.
     """
     for window in windows:
         if (refused := _closed(window, now, cost)) is not None:

@@ -66,7 +66,7 @@ class Quota:
         reserve: The amount that is left untouched in each period, if it is larger than that of
             `reserve_percent`.
         unit: What is counted.
-        primary: Whether its gate is also shut for reasons that concern no quota: throttling, a
+        primary: Whether its gate is also parked for reasons that concern no quota: throttling, a
             network that is down, a model that is gone. Each scope has one such quota.
         reserve_percent: The share of the limit that is left untouched, in percent.
     """

@@ -125,14 +125,14 @@ def test_a_spent_allowance_waits_for_its_reset() -> None:
 
 
 def test_a_shut_gate_says_its_cause_and_when_it_opens() -> None:
-    shut = Gate(NOW + 5, reason=ParkReason.THROTTLED, why="busy")
-    found = reason(alone(demand(), state(window(4, shut))))
+    parked = Gate(NOW + 5, reason=ParkReason.THROTTLED, why="busy")
+    found = reason(alone(demand(), state(window(4, parked))))
     assert (found.cause, found.why, found.until) == (ParkReason.THROTTLED, "busy", NOW + 5)
 
 
 def test_without_network_a_spent_allowance_is_not_the_reason() -> None:
-    shut = Gate(NOW + 5, reason=ParkReason.OFFLINE)
-    assert reason(alone(demand(), state(window(100, shut)))).cause is ParkReason.OFFLINE
+    parked = Gate(NOW + 5, reason=ParkReason.OFFLINE)
+    assert reason(alone(demand(), state(window(100, parked)))).cause is ParkReason.OFFLINE
 
 
 def test_the_first_probe_under_way_is_awaited_as_the_reset() -> None:

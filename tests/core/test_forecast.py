@@ -246,8 +246,8 @@ def test_a_day_that_is_shut_till_its_reset_has_no_room_whatever_it_counts() -> N
     soon = told(28, replace(day, gate=Gate(NOW + 5_000, reason=ParkReason.THROTTLED)))
     assert soon.finish_at == NOW + 28_000
     unknown = window(None, spent=12)
-    shut = replace(unknown, gate=Gate(unknown.resets_at, reason=ParkReason.SPENT))
-    assert told(28, shut).finish_at == NOW + 28_000, "what is not known is not reckoned with"
+    parked = replace(unknown, gate=Gate(unknown.resets_at, reason=ParkReason.SPENT))
+    assert told(28, parked).finish_at == NOW + 28_000, "what is not known is not reckoned with"
 
 
 def test_a_bound_by_the_day_puts_the_end_off_and_never_forward() -> None:

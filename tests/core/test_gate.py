@@ -117,9 +117,9 @@ def test_a_month_that_was_not_reset_is_asked_about_once_a_day() -> None:
 
 
 def test_calls_that_are_refused_together_wait_as_long_as_the_first() -> None:
-    shut = park(Gate(), 5_000, ParkReason.THROTTLED, "", probe=True)
-    assert throttled_until(before_burst(shut, probe=False), None, 0) == THROTTLE_WAITS_MS[0]
-    assert throttled_until(before_burst(shut, probe=True), None, 0) == THROTTLE_WAITS_MS[1]
+    parked = park(Gate(), 5_000, ParkReason.THROTTLED, "", probe=True)
+    assert throttled_until(before_burst(parked, probe=False), None, 0) == THROTTLE_WAITS_MS[0]
+    assert throttled_until(before_burst(parked, probe=True), None, 0) == THROTTLE_WAITS_MS[1]
 
 
 def test_a_first_refusal_waits_least_whatever_shut_the_gate_before() -> None:

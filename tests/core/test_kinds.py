@@ -277,12 +277,12 @@ def test_a_spent_balance_waits_for_a_grant() -> None:
 # refusals that name their quota
 
 
-@pytest.mark.parametrize(("named", "shut"), [("rule", True), ("other", False), ("", True)])
-def test_a_refusal_shuts_the_quota_it_names(named: str, shut: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(("named", "parked"), [("rule", True), ("other", False), ("", True)])
+def test_a_refusal_parks_the_quota_it_names(named: str, parked: bool) -> None:  # noqa: FBT001
     verdict = Verdict(Kind.SPENT, "spent", Scope.ACCOUNT, quota=named)
     told = settle_window(started(window(9, Refill(MINUTE))), Outcome(verdict), NOW)
-    assert told.gate.needs_probe is shut
-    assert told.gate.parked_until == (NOW + MINUTE if shut else 0)
+    assert told.gate.needs_probe is parked
+    assert told.gate.parked_until == (NOW + MINUTE if parked else 0)
 
 
 def test_what_names_no_quota_concerns_the_primary_one_alone() -> None:

@@ -165,10 +165,10 @@ def test_a_probe_goes_alone() -> None:
 
 
 def test_a_probe_waits_for_the_calls_that_are_still_in_flight() -> None:
-    """They were sent before the gate shut; beside them its count would not be exact."""
-    shut = window(reserved=2, gate=Gate(NOW, reason=ParkReason.THROTTLED))
-    assert refused(shut).until is None
-    assert admitted(replace(shut, reserved=0)).probe
+    """They were sent before the gate was parked; beside them its count would not be exact."""
+    parked = window(reserved=2, gate=Gate(NOW, reason=ParkReason.THROTTLED))
+    assert refused(parked).until is None
+    assert admitted(replace(parked, reserved=0)).probe
 
 
 # settling

@@ -82,7 +82,7 @@ ACTIONS: tuple[JobAction, ...] = (
 
 End = Callable[[Call, int], Settlement]
 
-# Those that shut the account's gate come at the end, where they are drawn less often.
+# Those that park the account's gate come at the end, where they are drawn less often.
 ENDS: tuple[End, ...] = (
     lambda call, _now: done(call),
     lambda call, _now: each(call, *(Accept(f"task {job.job_id}") for job in call.jobs)),

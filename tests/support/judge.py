@@ -32,7 +32,7 @@ class Call:
     left_at: int  # by the true one
 
 
-# How long a gate may stay shut after the reply that shut it.
+# How long a gate may stay parked after the reply that parked it.
 LONGEST_WAITS = {
     ParkReason.THROTTLED: 15 * MINUTE,
     ParkReason.AMBIGUOUS: MINUTE,
@@ -135,10 +135,10 @@ class Judge:
             found[name, owner] = unexplained
         return found
 
-    # ---- why a gate is shut
+    # ---- why a gate is parked
 
-    def shut_for(self, window: Window, model: str, now: int, begun: int) -> bool:
-        """Whether the wait of a shut gate is one of those that are promised.
+    def parked_for(self, window: Window, model: str, now: int, begun: int) -> bool:
+        """Whether the wait of a parked gate is one of those that are promised.
 
         Args:
             window: Whose gate it is.

@@ -300,9 +300,9 @@ class Year:
         if window is None:
             return "nothing hinders it"
         if now < window.gate.parked_until and window.gate.reason is not ParkReason.NONE:
-            shut = self.judge.shut_for(window, model, now, begun)
-            known = shut or not self.judge.left(model, self.at - 1) or self.stale(window, idle)
-            return "" if known or self.elsewhen(window) else "a gate is shut for too long"
+            parked = self.judge.parked_for(window, model, now, begun)
+            known = parked or not self.judge.left(model, self.at - 1) or self.stale(window, idle)
+            return "" if known or self.elsewhen(window) else "a gate is parked for too long"
         if isinstance(window.period, Rolling | Refill):
             longest = self.grace + self.judge.patience(window, model, self.at, self.jumped_at)
             return "" if idle <= longest else "a rolling window is not full"
