@@ -14,14 +14,14 @@ import anyio
 
 from runner.store import liveness
 from runner.store.opening import open_database
-from tests.faults import victim
+from tests.faults import killed_runner
 from tests.store.kit import rescue_dead, submit
 from tests.store.promises import broken_promises
 from tests.store.releases import rows
 
 KILLS = int(os.environ.get("KILLS", "5"))
 PATIENCE_S = 60  # a runner that hangs fails the test
-ROOT = Path(victim.__file__).parents[2]
+ROOT = Path(killed_runner.__file__).parents[2]
 
 
 class Child:
@@ -30,7 +30,7 @@ class Child:
     def __init__(self, path: Path) -> None:
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, victim.__file__, path],
+            [sys.executable, killed_runner.__file__, path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -163,21 +163,21 @@ def test_every_window_resets_exactly_once_per_period(year: Year) -> None:
     for rule in year.fate.truth:
         owners = year.fate.models if rule.scope is Scope.MODEL else ("",)
         wanted = seen[rule.period] if isinstance(rule.period, Calendar) else [""]
-        assert all(year.books.periods[rule.name, owner] == wanted for owner in owners)
+        assert all(year.record.periods[rule.name, owner] == wanted for owner in owners)
 
 
 def test_what_was_reserved_is_given_back(year: Year) -> None:
     assert not year.in_flight.total()
-    assert all(window.reserved == 0 for window in year.books.windows.values())
-    assert all(window.spent >= 0 for window in year.books.windows.values())
-    assert not any(window.gate.probe_in_flight for window in year.books.windows.values())
+    assert all(window.reserved == 0 for window in year.record.windows.values())
+    assert all(window.spent >= 0 for window in year.record.windows.values())
+    assert not any(window.gate.probe_in_flight for window in year.record.windows.values())
 
 
 @pytest.mark.parametrize("seed", SEEDS[::10])
 def test_the_same_seed_gives_the_same_history(seed: int) -> None:
     first, second = (Year(fate_of(seed)).run() for _ in range(2))
     assert first.history == second.history
-    assert first.books.windows == second.books.windows
+    assert first.record.windows == second.record.windows
 
 
 def test_the_seeds_know_trouble_and_peace() -> None:

@@ -17,10 +17,10 @@ from runner.core.quota import Admitted
 from runner.core.route import Route, RouteState
 from runner.core.selection import Start, State, Wait, decide, wait_reasons
 from runner.core.window import Count, Unit, Window
-from support.books import ACCOUNT, Books
 from support.fate import HOUR, MINUTE, SECOND, TOKENS, Event, Fate
 from support.judge import Call, Judge
 from support.truth import Truth
+from support.window_record import ACCOUNT, WindowRecord
 
 BALANCE_EVERY = 15 * MINUTE  # as the runtime does
 Left = dict[tuple[str, str], int]  # by quota and model
@@ -44,7 +44,7 @@ class Year:
     random: Random = field(init=False)
     truth: Truth = field(init=False)
     judge: Judge = field(init=False)
-    books: Books = field(init=False)
+    record: WindowRecord = field(init=False)
     queue: list[tuple[int, int, Event | Call, Outcome | None]] = field(default_factory=list)
     ties: Iterator[int] = field(default_factory=count)
     in_flight: Counter[Route] = field(default_factory=Counter)
@@ -62,7 +62,7 @@ class Year:
         self.random = Random(self.fate.seed + 1)
         self.truth = self.fate.provider()
         self.judge = Judge(self.fate, self.truth)
-        self.books = Books(self.fate)
+        self.record = WindowRecord(self.fate)
         self.routes = tuple((ACCOUNT, model) for model in self.fate.models)
         self.rules = Rules(self.fate.pace, self.fate.hours)
         for event in (*self.fate.events, *self.eves()):
@@ -127,7 +127,7 @@ class Year:
 
     def state(self, model: str) -> RouteState:
         return RouteState(
-            self.books.open(model, self.now),
+            self.record.open(model, self.now),
             controller.new(self.fate.concurrency, self.fate.concurrency),
             self.in_flight[ACCOUNT, model],
             self.fate.cost(model),
@@ -143,7 +143,7 @@ class Year:
         assert offer.count == decision.count
         windows = quota.reserve(state.windows, offer.count, self.now, state.cost)
         for window in windows:
-            self.books.keep(window)
+            self.record.keep(window)
         held = {(w.quota, w.model, w.period_key): w.cost_of(state.cost) for w in windows}
         for _ in range(offer.count):
             fault = ""
@@ -180,8 +180,8 @@ class Year:
         left = max(0, meter.room(self.at))
         rule = next(rule for rule in self.fate.belief if rule.name == "credits")
         total = meter.limit if self.fate.tells_total else left
-        window = self.books.roll_over(rule, "credits", "", self.now)
-        self.books.keep(quota.balance(window, Count(total, left), self.now))
+        window = self.record.roll_over(rule, "credits", "", self.now)
+        self.record.keep(quota.balance(window, Count(total, left), self.now))
         self.judge.balanced(self.in_flight.total())
         self.balance_at = self.now + BALANCE_EVERY
 
@@ -262,7 +262,7 @@ class Year:
         if self.asleep_until > moment:
             self.push(self.asleep_until, call, end)
             return
-        self.books.end(call, end, moment + self.offset)
+        self.record.end(call, end, moment + self.offset)
         self.judge.came_home(call, end, moment)
         self.in_flight[ACCOUNT, call.model] -= 1
         self.note("end", call.model, f"{end.verdict.kind} {end.verdict.quota}")

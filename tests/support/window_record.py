@@ -17,7 +17,7 @@ ACCOUNT = "mine"
 
 
 @dataclass
-class Books:
+class WindowRecord:
     """Every window ever opened, as the ledger keeps them."""
 
     fate: Fate
