@@ -232,7 +232,7 @@ def test_a_run_ends_with_its_last_call_although_no_account_serves_another_batch(
         await world.queue(5)
         async with world.engine(models={"mine": {MODEL: MODEL}}) as engine:
             began = anyio.current_time()
-            assert await engine.run(Run(RunOptions(rules=ASAP))) is Ending.STOPPED
+            assert await engine.run(Run(RunOptions(rules=ASAP))) is StopReason.STOPPED
             assert anyio.current_time() - began < 2 * AT_ONCE_S
 
     simulate(tmp_path, story, latency_ms=(100, 100))
