@@ -35,7 +35,7 @@ JOB_ERRORS = {
     "report --since 999999d": "is not a day",
     "report --since 99999999999999999999d": "is not a day",
     "db prune --older-than 999999d": "is not an age",
-    "setup litellm --url http://[::1": "no address",
+    "setup litellm --url http://[::1": "not the address of a server",
     "submit job.toml data.csv --sample few": "not a sample size",
     "plan job.toml data.csv --where text": "not a condition",
     "plan job.toml data.csv --where nosuch==1": '"nosuch"',

@@ -47,6 +47,12 @@ def ended(window: Window, count: Count | None = None, *, probe: bool = False) ->
     return end_call(window, charged=1, count=count, probe=probe, now=NOW)
 
 
+def test_a_window_is_in_use_while_a_call_has_reserved_in_it_or_is_its_probe() -> None:
+    assert not window(spent=3).in_use
+    assert window(reserved=1).in_use
+    assert window(gate=replace(OPEN, probe_in_flight=True)).in_use
+
+
 # opening
 
 

@@ -9,13 +9,14 @@ import signal
 import subprocess
 import time
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import openai
 import pytest
+from openai.types import Batch
 from support.clocks import OthersClock
 from support.processes import MIDNIGHT, ROOT, popen, simulating
 from support.waiting import PATIENCE_S
@@ -63,6 +64,11 @@ def client_of(url: str) -> openai.OpenAI:
     return openai.OpenAI(base_url=f"{url}/v1", api_key="any", max_retries=0, timeout=PATIENCE_S)
 
 
+def completed(batch: Batch) -> int:
+    assert batch.request_counts is not None
+    return batch.request_counts.completed
+
+
 def messages(number: int) -> Any:
     return [{"role": "user", "content": f"question {number}"}]
 
@@ -73,9 +79,15 @@ class Days:
 
     clock: OthersClock
     midnights: int = 0
+    completed: int = 0
+    waits_since: float = field(default_factory=time.monotonic)
 
-    def go_on(self, client: openai.OpenAI) -> None:
-        """Let the next day come if this one is spent."""
+    def go_on(self, client: openai.OpenAI, completed: int) -> None:
+        """Let the next day come if this one is spent, and minutes pass while nothing completes."""
+        if completed != self.completed or time.monotonic() - self.waits_since > 3:
+            if completed == self.completed:  # it waits for a probe
+                self.clock.jump(minutes=2)
+            self.completed, self.waits_since = completed, time.monotonic()
         if not self._is_spent(client):
             return
         self.clock.jump(hours=24)
@@ -129,9 +141,9 @@ def test_a_batch_survives_kills_and_midnights_and_nothing_is_paid_twice(
         for number in range(1, kills + 1):
             wanted, until = requests * number // (kills + 1), time.monotonic() + 300
             with client_of(url) as client:
-                while client.batches.retrieve(made.id).request_counts.completed < wanted:
+                while (done := completed(client.batches.retrieve(made.id))) < wanted:
                     assert time.monotonic() < until
-                    days.go_on(client)
+                    days.go_on(client, done)
                     time.sleep(0.02)
             process.kill()
             process.communicate()
@@ -140,7 +152,7 @@ def test_a_batch_survives_kills_and_midnights_and_nothing_is_paid_twice(
             until = time.monotonic() + 600
             while (found := client.batches.retrieve(made.id)).status != "completed":
                 assert time.monotonic() < until
-                days.go_on(client)
+                days.go_on(client, completed(found))
                 time.sleep(0.1)
             assert found.error_file_id is None
             assert found.output_file_id is not None
