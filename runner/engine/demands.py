@@ -102,12 +102,11 @@ class Demands:
         it is the turn of others; so the second time the jobs of all batches are read. Those of
         small batches are read together with those whose turn comes next.
         """
-        unread = [
-            batch for batch, _, _ in self._batches if self._is_unread(changes.applied_to(batch))
-        ]
         keys = {permit.key for permit in admitted.permits}
-        if keys.isdisjoint(batch.id for batch in unread):
+        every = [batch for batch, _, _ in self._batches]
+        if not self._unread([batch for batch in every if batch.id in keys], changes):
             return False
+        unread = self._unread(every, changes)
         whose = unread if self._read else self._first(unread, keys)
         await self._read_ahead.refill(connection, whose, self._free, self._names, now, changes)
         self._read.update(batch.id for batch in whose)
@@ -141,6 +140,9 @@ class Demands:
             return batch.packing.calls(batch.counts.ready)
         offered = self._read_ahead.offered(batch)
         return min(offered, self._most.get(batch.id, offered))
+
+    def _unread(self, among: Sequence[Batch], changes: Changes) -> list[Batch]:
+        return [batch for batch in among if self._is_unread(changes.applied_to(batch))]
 
     def _is_unread(self, batch: Batch) -> bool:
         return batch.id not in self._read and self._read_ahead.lacks(batch, self._free)
