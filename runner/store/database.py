@@ -109,8 +109,12 @@ class Database:
                 async with sqlite.transaction(self._writing):
                     yield self._writing
             finally:
-                if self._writing.invalidated:  # asyncio has cancelled a statement
-                    await self.close()
+                await self._close_if_invalidated(self._writing)
+
+    async def _close_if_invalidated(self, connection: AsyncConnection) -> None:
+        """Closes the writing connection if asyncio has cancelled a statement on it."""
+        if connection.invalidated:
+            await self.close()
 
     async def close(self) -> None:
         """Closes the writing connection; the next transaction opens another."""
@@ -169,7 +173,10 @@ class Database:
         with sqlite_errors.translated(self.path), anyio.CancelScope(shield=True):
             async with self._lock:
                 if self._writing is not None:
-                    latest = await sqlite.revision(self._writing), self._writes
+                    try:
+                        latest = await sqlite.revision(self._writing), self._writes
+                    finally:
+                        await self._close_if_invalidated(self._writing)
         return latest
 
     def revision(self, connection: AsyncConnection) -> tuple[int, int]:
