@@ -16,6 +16,9 @@ Format = Literal["csv", "tsv", "jsonl", "json", "parquet", "arrow", "xlsx", "xls
 Compression = Literal["gz", "zst", "bz2", "xz", "zip"]
 Extra = Literal["parquet", "excel", "zstd", "calamine"]
 
+WORKBOOKS: frozenset[Format] = frozenset({"xlsx", "xls", "ods"})
+"""The formats of files that may have several sheets."""
+
 FORMATS: dict[str, Format] = {
     "csv": "csv",
     "tsv": "tsv",

@@ -192,6 +192,24 @@ def test_a_batch_of_an_earlier_release_is_found_and_replaced_as_before(
     assert states(midnight) == {1: "cancelled", 2: "active"}
 
 
+def test_edited_rows_replace_those_of_an_earlier_release(midnight: Any, book: str) -> None:
+    write_rows(6)
+    submitted(midnight, "data.csv")
+    as_earlier_release(1, "data.csv")
+    rows = [f"{line},5" for line in Path("data.csv").read_text().splitlines()[1:]]
+    Path("data.csv").write_text("\n".join(["id,text,stars", "9,the newest,5", *rows]) + "\n")
+    submitted(midnight, "data.csv")
+    assert states(midnight) == {1: "cancelled", 2: "active"}
+    submitted(midnight, book, "--sheet", "Feb")
+    as_earlier_release(3, book, options=ReadOptions(sheet="Feb"))
+    edited = openpyxl.load_workbook(book)
+    edited["Feb"].insert_rows(2)
+    edited["Feb"]["A2"] = "the newest"
+    edited.save(book)
+    submitted(midnight, book, "--sheet", "Feb")
+    assert states(midnight) == {1: "cancelled", 2: "active", 3: "cancelled", 4: "active"}
+
+
 def test_a_file_alone_does_not_replace_several_of_an_earlier_release(midnight: Any) -> None:
     write_rows(3, "more.csv")
     submitted(midnight, "data.csv", "more.csv")

@@ -1,7 +1,7 @@
 """Recognises the input of batches of earlier releases, which kept its first file only.
 
-Their digests do not tell which sheet of a workbook was read, nor in which format. What tells it is
-the rows that they have queued.
+Their digests do not tell which sheet of a workbook was read, nor in which format. The rows that
+they have queued tell it.
 """
 
 from __future__ import annotations
@@ -11,31 +11,35 @@ from itertools import islice
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.app.submitting.submission import Submission
+from runner.files.formats import WORKBOOKS
 from runner.store import batch_rows, batch_updates, batches
 from runner.store.batches import Batch
 from runner.store.database import Database
 from runner.threads import in_thread
 
 _COMPARED = 100
-"""The number of first rows that are compared; some of them may have been edited since."""
+"""The number of first rows that are compared; half of them may have been edited since."""
 
 
 async def recognise(database: Database, submission: Submission) -> None:
     """Records the input of those batches of earlier releases that are of this one.
 
-    A batch that has its digest and other rows gets another digest, for it is of another sheet or
-    format.
+    A batch of the same contents that has other rows gets another digest, since it is of another
+    sheet or format. One that has more rows than the input is of several files.
     """
     new, content_digest = submission.new_batch(submission.parts[0]), submission.content_digest
     async with database.read() as connection:
         if not await batches.without_source(connection, new, content_digest):
             return
     first = await in_thread(_first_rows, submission)
+    has_sheets = any(file.type.format in WORKBOOKS for file in submission.dataset.files)
     async with database.write() as connection:
         for batch in await batches.without_source(connection, new, content_digest):
             has_content = batch.digest.startswith(content_digest)
             rest = batch.digest.removeprefix(content_digest).removeprefix(batches.ASIDE)
-            if await _is_of(connection, batch, new.rows, first, same_size=has_content):
+            fits = batch.rows == new.rows if has_content else batch.rows <= new.rows
+            is_clear = not (has_content or has_sheets)
+            if fits and (is_clear or await _has_rows(connection, batch, first)):
                 digest = f"{submission.digest}{rest}" if has_content else batch.digest
                 await batch_updates.set_source(connection, batch, digest, new.input_json)
             elif has_content:
@@ -43,19 +47,11 @@ async def recognise(database: Database, submission: Submission) -> None:
                 await batch_updates.set_source(connection, batch, aside, "")
 
 
-def _first_rows(submission: Submission) -> list[str]:
-    return list(islice(submission.rows(), _COMPARED))
+def _first_rows(submission: Submission) -> frozenset[str]:
+    return frozenset(islice(submission.rows(), _COMPARED))
 
 
-async def _is_of(
-    connection: AsyncConnection, batch: Batch, rows: int, first: list[str], *, same_size: bool
-) -> bool:
-    """Whether a batch has the rows of an input, whose first ones are given.
-
-    A batch of several files has more rows than one of them, and is not of that one.
-    """
-    if batch.rows > rows or (same_size and batch.rows != rows):
-        return False
-    queued = await batch_rows.first_bodies(connection, batch, len(first))
-    equal = sum(old == new for old, new in zip(queued, first, strict=False))
-    return equal * 2 >= len(queued)
+async def _has_rows(connection: AsyncConnection, batch: Batch, first: frozenset[str]) -> bool:
+    """Whether at least half of the first rows of a batch are among these of an input."""
+    queued = await batch_rows.first_bodies(connection, batch, _COMPARED)
+    return sum(body in first for body in queued) * 2 >= len(queued)
