@@ -194,14 +194,12 @@ class Engine:
                 failure = defect(error)
             self._closing, self._admitting = True, False
             self._deadline = min(self._deadline, anyio.current_time() + self._options.drain_s)
-            self._calls.give_up_expired()
-            drained = await drain(
-                self._calls, self._write, self._wake, self._trouble, lambda: self._deadline
-            )
+            calls, trouble = self._calls, self._trouble
+            calls.give_up_expired()
+            drained = await drain(calls, self._write, self._wake, trouble, lambda: self._deadline)
             failure = drained or failure
-            self._unstored = give_up(self._calls, self._database.path, failure, self._trouble)
-            failure = self._unstored or failure
-            self._runs.end_all(failure)
+            self._unstored = give_up(calls, self._database.path, failure, trouble)
+            self._runs.end_all(self._unstored or failure)
             self._posts.close()
 
     async def _loop(self, scheduler: Scheduler) -> None:
@@ -243,17 +241,15 @@ class Engine:
         self._runs.read_for(present)
         self._trouble.check_disk()
         self._unwritable = self._images.unwritable
-        self._admitting = (
-            self._ready and self._provider_clock.is_known and self._trouble.what is None
-        )
+        may_call = self._ready and self._provider_clock.is_known
+        self._admitting = may_call and self._trouble.what is None
         has_news = self._has_news(memory)
         if self._admitting:
             self._clients.prune(self._accounts.accounts)
-        if not has_news:
-            wait = scheduler.wait(memory, self._rules_of, self._now())
-            if wait is not None:
-                await self._conclude(memory, wait)
-                return wait
+        wait = None if has_news else scheduler.wait(memory, self._rules_of, self._now())
+        if wait is not None:
+            await self._conclude(memory, wait)
+            return wait
         turn = await self._write()
         self._accounts.want_prices(route for demand in turn.demands for route in demand.routes)
         await self._conclude(turn.memory, turn.wait)
@@ -295,10 +291,9 @@ class Engine:
         self._memory = await self._reader.current(None, self._now())
         await self._accounts.recall_refused_formats(self._database)
         self._accounts.want_prices(scheduler.routes(self._memory))
-        clock = self._provider_clock
         # What cannot be written now is written by the loop, which waits until it can be.
         with anyio.move_on_after(FIRST_POLL_S), suppress(UnavailableError):
-            while not (self._closing or (self._accounts.polled and clock.is_known)):
+            while not (self._closing or (self._accounts.polled and self._provider_clock.is_known)):
                 self._wake.clear()
                 if self._posts:
                     await self._write()

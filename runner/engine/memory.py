@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from runner.core.admission import Admission
@@ -92,11 +92,11 @@ class Turn:
     """
 
     memory: Memory
-    settlements: tuple[Settlement, ...]
-    calls: tuple[PreparedCall, ...]
-    demands: tuple[Demand, ...]
+    settlements: Sequence[Settlement]
+    calls: Sequence[PreparedCall]
+    demands: Sequence[Demand]
     wait: Wait
-    paused: frozenset[int] = frozenset()
+    paused: Collection[int]
 
 
 def shares_of(known: Mapping[int, int], present: Sequence[int]) -> dict[int, int]:

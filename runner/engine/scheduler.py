@@ -110,14 +110,7 @@ class Scheduler:
         await turn.changes.write(connection)
         await windows.store(connection, stored_windows, changed, opened)
         turn.snapshot = turn.snapshot.with_changes(turn.changes).with_windows((), opened)
-        return Turn(
-            turn.memory,
-            tuple(settlements),
-            tuple(calls),
-            tuple(demands),
-            admitted.wait,
-            frozenset(turn.paused),
-        )
+        return Turn(turn.memory, settlements, calls, demands, admitted.wait, turn.paused)
 
     def wait(self, memory: Memory, rules_of: RulesOf, now: int) -> Wait | None:
         """Returns what all demands wait for, from memory alone; None if a call may start."""

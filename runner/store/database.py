@@ -102,19 +102,21 @@ class Database:
 
         The connection stays open, since checking it out of a pool costs more than a transaction.
         """
-        async with self._lock:
+        async with self._locked():
             if self._writing is None:
                 self._writing = await sqlite.connect_to_write(self._writer)
-            try:
-                async with sqlite.transaction(self._writing):
-                    yield self._writing
-            finally:
-                await self._close_if_invalidated(self._writing)
+            async with sqlite.transaction(self._writing):
+                yield self._writing
 
-    async def _close_if_invalidated(self, connection: AsyncConnection) -> None:
-        """Closes the writing connection if asyncio has cancelled a statement on it."""
-        if connection.invalidated:
-            await self.close()
+    @asynccontextmanager
+    async def _locked(self) -> AsyncIterator[None]:
+        """Holds the lock of the writing connection, which is closed if it has become unusable."""
+        async with self._lock:
+            try:
+                yield
+            finally:  # asyncio may have cancelled a statement
+                if self._writing is not None and self._writing.invalidated:
+                    await self.close()
 
     async def close(self) -> None:
         """Closes the writing connection; the next transaction opens another."""
@@ -171,12 +173,9 @@ class Database:
             raise self.moved_error()
         latest = None
         with sqlite_errors.translated(self.path), anyio.CancelScope(shield=True):
-            async with self._lock:
+            async with self._locked():
                 if self._writing is not None:
-                    try:
-                        latest = await sqlite.revision(self._writing), self._writes
-                    finally:
-                        await self._close_if_invalidated(self._writing)
+                    latest = await sqlite.revision(self._writing), self._writes
         return latest
 
     def revision(self, connection: AsyncConnection) -> tuple[int, int]:
