@@ -9,7 +9,8 @@ from runner.api.batch_progress import BatchProgress
 from runner.api.blocking import run
 from runner.api.figures import Allowance, CallDay, Estimate
 from runner.api.job import Job
-from runner.api.midnight import Midnight, open_midnight
+from runner.api.midnight import Midnight
+from runner.api.opening import open_midnight
 from runner.api.result import Result
 from runner.api.results import Results
 from runner.api.simulator import Simulator

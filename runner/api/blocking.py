@@ -15,7 +15,7 @@ from anyio.from_thread import start_blocking_portal
 
 from runner.api.batch_progress import OnProgress
 from runner.api.job import Job
-from runner.api.midnight import open_midnight
+from runner.api.opening import open_midnight
 from runner.api.progress_bar import progress_bar
 from runner.api.results import Results
 from runner.api.rows import Rows

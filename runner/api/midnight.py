@@ -7,8 +7,7 @@ run with the feed of its results.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -33,8 +32,7 @@ from runner.api.result import Result, result_of
 from runner.api.result_feed import ResultFeed
 from runner.api.results import Results
 from runner.api.rows import Rows, submission_of
-from runner.api.simulator import Simulator
-from runner.app import application
+from runner.app.application import Application
 from runner.app.previews.planning import plan_without_advice
 from runner.app.results.rows import RowResult, results
 from runner.app.reviews.quality import Quality
@@ -43,7 +41,6 @@ from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.core.stop_reason import WaitsFor
 from runner.engine.progress import Watcher
-from runner.settings import load_settings
 from runner.store import failures
 
 T = TypeVar("T")
@@ -55,63 +52,10 @@ StrPath = str | os.PathLike[str]
 PaceName = Literal["auto", "asap", "even"]
 
 
-@asynccontextmanager
-async def open_midnight(
-    *,
-    db: StrPath | None = None,
-    config: StrPath | None = None,
-    account: str | None = None,
-    simulator: Simulator | None = None,
-) -> AsyncIterator[Midnight]:
-    """Opens the queue for an ``async with`` block.
-
-    At its end, runs in the background are stopped; calls in flight may finish.
-
-    Args:
-        db: The database; by default the configured one, which the command ``midnight`` uses, too.
-        config: The configuration file; by default ``midnight.toml``.
-        account: The account to use; by default the configured one.
-        simulator: Replaces the provider. The configuration is not read then, and the database is
-            temporary unless `db` is given.
-
-    Raises:
-        ConfigError: The configuration is wrong.
-        StoreError: The database cannot be used.
-    """
-    failure: Exception | None = None
-    async with (
-        _program(db, config, account, simulator) as program,
-        anyio.create_task_group() as tasks,
-    ):
-        midnight = Midnight(program, tasks)
-        try:
-            yield midnight
-        except Exception as error:  # noqa: BLE001 - raised below, not as an ExceptionGroup
-            failure = error
-        midnight.stop()
-    if failure is not None:
-        raise failure
-
-
-def _program(
-    db: StrPath | None, config: StrPath | None, account: str | None, simulator: Simulator | None
-) -> AbstractAsyncContextManager[application.Application]:
-    if simulator is not None:
-        return simulator.open(None if db is None else Path(db).absolute())
-    settings = load_settings(
-        db=None if db is None else Path(db),
-        config=None if config is None else Path(config),
-        account=account,
-        environ=os.environ,
-        cwd=Path.cwd(),
-    )
-    return application.open_application(settings)
-
-
 class Midnight:
     """An open queue; `open_midnight` creates it."""
 
-    def __init__(self, program: application.Application, tasks: TaskGroup) -> None:
+    def __init__(self, program: Application, tasks: TaskGroup) -> None:
         self._program = program
         self._tasks = tasks
         self._started: list[BackgroundRun] = []
