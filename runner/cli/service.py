@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ WAIT_S = 600
 """The delay of a restart in s, so that a refused account is not asked every second."""
 STOP_S = 120
 """The time in s for calls in flight to end, before the system kills the process."""
+RETRY_S = 1.0
+"""The time in s between two attempts to load an agent that has not ended yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def unit_text(command: Sequence[str], environment: Path) -> str:
     """Returns a systemd user unit."""
     started = " ".join(_systemd_quoted(word) for word in command)
     return f"""[Unit]
-Description=Midnight Runner: works off what is queued
+Description=Midnight Runner: processes the queue
 After=network-online.target
 
 [Service]
@@ -158,8 +161,23 @@ def _start(service: Service, path: Path) -> None:
         _call("systemctl", "--user", "enable", NAME)
         _call("systemctl", "--user", "restart", NAME)
     else:
-        _run("launchctl", "bootout", f"{_domain()}/{LABEL}")  # fails if it is not loaded
-        _call("launchctl", "bootstrap", _domain(), str(path))
+        _load_agent(path)
+
+
+def _load_agent(path: Path) -> None:
+    """Loads the agent; one that was loaded must have ended, which may take `STOP_S`.
+
+    Raises:
+        ConfigError: The system command fails.
+    """
+    words = ("launchctl", "bootstrap", _domain(), str(path))
+    was_loaded = _run("launchctl", "bootout", f"{_domain()}/{LABEL}")[0] == 0
+    ends = time.monotonic() + STOP_S
+    while was_loaded and time.monotonic() < ends:
+        if _run(*words)[0] == 0:
+            return
+        time.sleep(RETRY_S)
+    _call(*words)
 
 
 def _log_of(path: Path) -> Path:
@@ -210,7 +228,7 @@ def _call(*words: str) -> None:
 def _run(*words: str) -> tuple[int, str]:
     try:
         process = subprocess.run(  # noqa: S603 - systemctl and launchctl, as the user has them
-            words, capture_output=True, text=True, timeout=60, check=False
+            words, capture_output=True, text=True, timeout=STOP_S + 30, check=False
         )
     except (OSError, subprocess.SubprocessError) as error:
         return 1, str(error)

@@ -121,6 +121,28 @@ esac
         assert db in path.read_text()
 
 
+def test_an_agent_is_loaded_again_once_it_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may go on for a while after `bootout`, as its calls in flight may end."""
+    (tmp_path / "bin").mkdir()
+    tool, ending, loaded = (tmp_path / name for name in ("bin/launchctl", "ending", "loaded"))
+    tool.write_text(
+        f"""#!/bin/sh
+case $1 in
+bootstrap) [ ! -e {ending} ] && touch {loaded} || {{ rm {ending}; exit 5; }};;
+bootout) touch {ending};;
+esac
+"""
+    )
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setattr(service, "RETRY_S", 0)
+    path = tmp_path / "Library" / "LaunchAgents" / f"{service.LABEL}.plist"
+    service.install(service.Service("launchd", path), [])
+    assert loaded.exists()
+
+
 def test_odd_paths_are_quoted_for_every_system() -> None:
     command = ["/a b/py", "--db", '/x%y"$z.db']
     text = service.unit_text(command, Path("/home/me/50%/environment"))
