@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-# The wait before another trial, in ms: servers are updated, and a trial costs one call.
+# The wait before it is tried again, in ms: servers are updated, and an attempt costs one call.
 RETRY_MS = 14 * 24 * 3600 * 1000
 
 

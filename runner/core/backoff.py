@@ -16,9 +16,9 @@ WAITS_MS = (1_000, 2_000, 5_000, 10_000)
 FIRST_GAPS = 4
 LATER_GAPS = 2
 # Where refused calls count, too (HAProxy's http_req_rate), a limit that is not above FEW a minute
-# stays exceeded by these trials alone. So after TRIALS of them nothing is sent for a whole minute.
+# stays exceeded by these probes alone. So after PROBES of them nothing is sent for a whole minute.
 FEW = 12
-TRIALS = 10
+PROBES = 10
 SILENCE_MS = 65_000
 # Limits are per second, ten seconds or minute: a wait ends when such a window ends.
 WINDOWS_MS = (1_000, 10_000, 60_000)
@@ -59,12 +59,12 @@ class Backoff(NamedTuple):
     @property
     def is_exhausted(self) -> bool:
         """Whether there were more refusals than throttling explains."""
-        return self.refusals >= (TRIALS + 1 if self.few else EXHAUSTED)
+        return self.refusals >= (PROBES + 1 if self.few else EXHAUSTED)
 
     @property
     def was_silent(self) -> bool:
-        """Whether a window that its own trials kept exceeded explains how long it lasted."""
-        return self.few and self.refusals >= TRIALS
+        """Whether a window that its own probes kept exceeded explains how long it lasted."""
+        return self.few and self.refusals >= PROBES
 
 
 def begun(backoff: Backoff, accepted: int, now: int) -> Backoff:
@@ -92,7 +92,7 @@ def wait(
     if named_ms is not None and backoff.refusals <= BELIEVED:
         return backoff._replace(unsure_ms=WAITS_MS[0]), now + named_ms
     own = _own_wait(backoff.refusals - 1, gap_ms)
-    if backoff.few and backoff.refusals == TRIALS:
+    if backoff.few and backoff.refusals == PROBES:
         own = SILENCE_MS
     until = now + max(named_ms or 0, own)
     for window in WINDOWS_MS:

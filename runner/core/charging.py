@@ -46,8 +46,8 @@ class Outcome:
     parks: bool = True
 
 
-def settle_calls(window: Window, outcomes: Sequence[Outcome], now: int, held: int = 1) -> Window:
-    """Returns `window` after several calls, each of which had reserved `held` in it.
+def settle_calls(window: Window, outcomes: Sequence[Outcome], now: int, amount: int = 1) -> Window:
+    """Returns `window` after several calls, each of which had reserved `amount` in it.
 
     The result equals that of `settle_window` for each in turn. Most outcomes are answers that
     change sums only, so a run of them is settled by one sum.
@@ -57,9 +57,9 @@ def settle_calls(window: Window, outcomes: Sequence[Outcome], now: int, held: in
         counted = window.quota in rest[0].counts
         plain = list(takewhile(partial(_is_plain, window, counted=counted), rest))
         if plain:
-            window = _settle_plain(window, plain, now, held, counted=counted)
+            window = _settle_plain(window, plain, now, amount, counted=counted)
         else:
-            window = settle_window(window, rest[0], now, held)
+            window = settle_window(window, rest[0], now, amount)
         rest = rest[len(plain) or 1 :]
     return window
 
@@ -77,10 +77,10 @@ def _is_plain(window: Window, outcome: Outcome, *, counted: bool) -> bool:
 
 
 def _settle_plain(
-    window: Window, outcomes: Sequence[Outcome], now: int, held: int, *, counted: bool
+    window: Window, outcomes: Sequence[Outcome], now: int, amount: int, *, counted: bool
 ) -> Window:
     window = refreshed(window, now)
-    reserved = max(0, window.reserved - held * len(outcomes))
+    reserved = max(0, window.reserved - amount * len(outcomes))
     gate = gates.opened(window.gate, probe=False)
     if counted:
         counts = [outcome.counts[window.quota] for outcome in outcomes]
@@ -94,16 +94,16 @@ def _settle_plain(
             limit_source=Source.HEADER,
             limit_learned_at=now,
             gate=gate,
-            others=quota.taken_by_others(window, spent - held * len(outcomes), now),
+            others=quota.taken_by_others(window, spent - amount * len(outcomes), now),
         )
-    charged = sum(_charged(window, each.verdict, each.tokens, held) for each in outcomes)
+    charged = sum(_charged(window, each.verdict, each.tokens, amount) for each in outcomes)
     spent, recent = spent_with(window, charged, now)
     limit = window.limit if window.limit is None else max(window.limit, spent)
     return replace(window, reserved=reserved, spent=spent, recent=recent, limit=limit, gate=gate)
 
 
-def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> Window:
-    """Returns `window` after a call that had reserved `held` in it.
+def settle_window(window: Window, outcome: Outcome, now: int, amount: int = 1) -> Window:
+    """Returns `window` after a call that had reserved `amount` in it.
 
     Its amounts, its gate, and what the outcome shows about its limit are updated.
     """
@@ -113,14 +113,14 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
     until = quota.header_reset(window, count, now)
     late = window.period.resets and until is None
     if late and reset_is_late(window, verdict, count, probe=probe, now=now):
-        return _await_reset(window, verdict, now, held, probe=probe)
+        return _await_reset(window, verdict, now, amount, probe=probe)
     settled = quota.end_call(
         window,
-        charged=_charged(window, verdict, outcome.tokens, held),
+        charged=_charged(window, verdict, outcome.tokens, amount),
         count=count,
         probe=probe,
         now=now,
-        held=held,
+        amount=amount,
         sent_at=outcome.sent_at,
     )
     settled = quota.with_header_reset(settled, until)
@@ -197,12 +197,12 @@ def _refused(window: Window, reading: _Reading) -> int:
     return window.refused + (first and window.period.resets)
 
 
-def _charged(window: Window, verdict: Verdict, tokens: int | None, held: int) -> int:
+def _charged(window: Window, verdict: Verdict, tokens: int | None, amount: int) -> int:
     if verdict.kind in UNCHARGED or (window.unit is Unit.CREDITS and window.limit is None):
         return 0  # most accounts count no credits
     if window.unit is Unit.TOKENS and tokens is not None:
         return tokens
-    return held
+    return amount
 
 
 def _learn_spent(window: Window, verdict: Verdict, now: int) -> Window:
@@ -212,14 +212,16 @@ def _learn_spent(window: Window, verdict: Verdict, now: int) -> Window:
     return quota.learn_spent(window, now, sure=not verdict.ambiguous)
 
 
-def settle_unseen(window: Window, *, probe: bool, now: int = 0, held: int = 1) -> Window:
+def settle_unseen(window: Window, *, probe: bool, now: int = 0, amount: int = 1) -> Window:
     """Returns `window` after a call with an unknown end: what it had reserved counts as spent.
 
     Credits without a known balance do not count, since most accounts count none.
     """
     uncounted = window.unit is Unit.CREDITS and window.limit is None
-    charged = 0 if uncounted else held
-    settled = quota.end_call(window, charged=charged, count=None, probe=False, now=now, held=held)
+    charged = 0 if uncounted else amount
+    settled = quota.end_call(
+        window, charged=charged, count=None, probe=False, now=now, amount=amount
+    )
     return replace(settled, gate=gates.probe_lost(window.gate, probe=probe))
 
 
@@ -239,7 +241,7 @@ def _unmask(verdict: Verdict, window: Window, count: Count | None, *, probe: boo
     return verdict
 
 
-def _await_reset(window: Window, verdict: Verdict, now: int, held: int, *, probe: bool) -> Window:
+def _await_reset(window: Window, verdict: Verdict, now: int, amount: int, *, probe: bool) -> Window:
     """Returns `window` with nothing spent, to be probed again: the spending was the old day's."""
     why = verdict.why or "the provider has not reset its count yet"
     found = gates.before_burst(window.gate, probe=probe)
@@ -249,7 +251,7 @@ def _await_reset(window: Window, verdict: Verdict, now: int, held: int, *, probe
     unanswered = replace(window.gate, answered=False)
     gate = gates.park(unanswered, until, ParkReason.SPENT, why, probe=probe)
     return replace(
-        window, spent=0, unconfirmed=(), reserved=max(0, window.reserved - held), gate=gate
+        window, spent=0, unconfirmed=(), reserved=max(0, window.reserved - amount), gate=gate
     )
 
 

@@ -155,7 +155,7 @@ def throttled(
 def exhausted(c: Controller) -> bool:
     """Whether all calls have been refused for longer than throttling lasts.
 
-    The caller then parks the model or the account. The first call after that is one more trial.
+    The caller then parks the model or the account. The first call after that is a probe.
     """
     return c.backoff.is_exhausted
 
@@ -232,11 +232,12 @@ def _is_backoff(c: Controller, wait_ms: int | None) -> bool:
 def _outnumbered(c: Controller) -> bool:
     """Whether the number of calls explains a refusal of paced ones: it was never accepted before.
 
-    A rate on trial is suspected first at a low number, which one late answer may have raised.
+    A rate above the accepted one is suspected first at a low number, which a late answer may have
+    raised.
     """
     if c.rate is None or c.cut.before is None or c.cut.admitted < TELLING:
         return False
-    tried = c.rate.rate > c.rate.held and c.cut.beside < TELLING_BESIDE
+    tried = c.rate.rate > c.rate.accepted and c.cut.beside < TELLING_BESIDE
     return not tried and c.cut.beside >= c.cut.before.tally.most
 
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from runner.core import latency as latencies
 from runner.core.latency import Latency, Move
 
-# Answers before a refused number is tried again, at first and at most: a trial costs one refusal.
+# Answers before a refused number is tried again, at first and at most: each try costs a refusal.
 PATIENCE = 64
 MOST_PATIENCE = 1_024
 # To try a queue again costs only waits of a round trip.
@@ -101,7 +101,7 @@ def contradicts(f: InFlight, beside: int) -> bool:
 
 
 def tried_spread(f: InFlight, beside: int) -> InFlight:
-    """Returns the state of another trial of the refused number, whose starts are to be spread."""
+    """Returns the state of another attempt at the refused number, whose starts are to be spread."""
     return _round(_walled(_afresh(f), beside), beside + 1)._replace(spread=True)
 
 
@@ -116,7 +116,7 @@ def is_sure(f: InFlight) -> bool:
 
 
 def undisturbed(f: InFlight) -> InFlight:
-    """Returns the state in a new round, with the search for a queue and any trial aborted."""
+    """Returns the state in a new round, without a search for a queue or a higher number."""
     return _round(_afresh(f), f.number)._replace(spread=False)
 
 

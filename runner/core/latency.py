@@ -9,7 +9,7 @@ a suspected queue is tested by an experiment: with half as many calls in flight,
 the time. If it does not, the prompts have changed, and the number is restored.
 
     WATCH    a round at the present number. Significantly slower than the baseline: CONFIRM
-    CONFIRM  a round at the same number, without growth. Still slower: a number that was on trial is
+    CONFIRM  a round at the same number, without growth. Still slower: a number that was tried is
              given up; one that was thought good is halved: HALVED
     HALVED   faster in proportion: it was a queue; halve again until it makes no difference, and
              settle a little above what keeps the server busy. Otherwise: restore the number
@@ -61,7 +61,7 @@ class Move(Enum):
     GROW = auto()  # no queue: try more
     STAY = auto()  # perhaps a queue: no growth until that is decided
     SET = auto()  # use the returned number in the next round
-    BACK = auto()  # a queue: give up the number that was on trial
+    BACK = auto()  # a queue: give up the number that was tried
     SETTLE = auto()  # a queue begins above the returned number
 
 

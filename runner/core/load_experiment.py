@@ -46,7 +46,7 @@ def suspicion(c: Controller) -> float:
     if c.in_flight.spread:
         return 0.0
     if c.rate is not None:
-        is_explained = c.rate.rate > c.rate.held
+        is_explained = c.rate.rate > c.rate.accepted
     else:
         is_explained = c.in_flight.wall is None or c.cut.beside + 1 >= c.in_flight.wall
     return EXPLAINED if is_explained else 1.0

@@ -21,8 +21,8 @@ def with_taken(others: Amounts, now: int, amount: int) -> Amounts:
     """
     end = -(-now // STRETCH_MS) * STRETCH_MS
     kept = tuple(entry for entry in others if now - DAYS * DAY_MS < entry[0] < end)
-    held = sum(taken for moment, taken in others if moment >= end)
-    return (*kept, (end, held + amount)) if held + amount else kept
+    so_far = sum(taken for moment, taken in others if moment >= end)
+    return (*kept, (end, so_far + amount)) if so_far + amount else kept
 
 
 def usually_taken(others: Amounts, now: int, until: int) -> int:

@@ -121,7 +121,7 @@ def end_call(
     count: Count | None,
     probe: bool,
     now: int,
-    held: int = 1,
+    amount: int = 1,
     sent_at: int = 0,
 ) -> Window:
     """Returns `window` after one of its reserved calls has ended.
@@ -132,10 +132,10 @@ def end_call(
         count: The count of this window in the reply's headers; None if there is none.
         probe: Whether the call was alone in flight, so that `count` is exact.
         now: The moment of the reply.
-        held: The amount that was reserved for the call.
+        amount: The amount that was reserved for the call.
         sent_at: When the call was sent. `count` includes calls given up before, if charged.
     """
-    window = replace(refreshed(window, now), reserved=max(0, window.reserved - held))
+    window = replace(refreshed(window, now), reserved=max(0, window.reserved - amount))
     if count is None:
         return _raise_limit(_with_unconfirmed(spend(window, charged, now), charged, now))
     window = _without_unconfirmed(window, now + 1 if probe else sent_at)

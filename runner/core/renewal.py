@@ -181,8 +181,8 @@ def _with_rule(window: Window, quota: Quota) -> Window:
     if source in (Source.PRESET, Source.CONFIGURED):
         limit, source = quota.limit, quota.source
     rule = (limit, source, quota.reserve_of(limit), quota.unit, quota.primary)
-    held = (window.limit, window.limit_source, window.reserve, window.unit, window.primary)
-    if held == rule:
+    present = (window.limit, window.limit_source, window.reserve, window.unit, window.primary)
+    if present == rule:
         return window
     limit, source, reserve, unit, primary = rule
     return replace(

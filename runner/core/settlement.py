@@ -230,7 +230,7 @@ def settle_unseen_calls(
         for key, amount in _reserved_in(call.route, call.reserved):
             if (window := changed.get(key) or windows.get(key)) is not None:
                 changed[key] = charging.settle_unseen(
-                    window, probe=call.probe, now=now, held=amount
+                    window, probe=call.probe, now=now, amount=amount
                 )
     return changed
 

@@ -3,11 +3,11 @@
 It begins when the number of calls in flight does not explain a refusal, with the calls accepted
 between two refusals: a token bucket that is empty at both has accepted exactly its rate.
 
-    held      a rate that has held. After 1 / step starts a higher one is tried: held (1 + step)
-    tried     holds for 1.5 / step starts: it is held now. Twice in a row: the step doubles
-    refused   while tried: back to the rate that held, half the step. So the trials come after 64,
-              128, 256, ... starts as the rate approaches the limit
-    refused   while held: down to the rate accepted since the last refusal
+    accepted  after 1 / step starts at this rate a higher one is tried: accepted (1 + step)
+    tried     no refusal in 1.5 / step starts: it is accepted. Twice in a row: the step doubles
+    refused   while tried: back to the accepted rate, half the step. So the tries come after
+              64, 128, 256, ... starts as the rate approaches the limit
+    refused   while accepted: down to the rate accepted since the last refusal
 
 Refusals by a fixed window (60 a minute) come when it is used up, not when calls are too fast. So
 each step lasts at least as long as the longest backoff has.
@@ -23,7 +23,7 @@ import math
 from typing import NamedTuple
 
 CATCH_UP_MS = 20
-# A rate on trial is held after PROOF / step starts: by then a bucket of one and a half tokens has
+# A higher rate is accepted after PROOF / step starts: by then a bucket of one and a half tokens has
 # run dry if the rate was too high.
 PROOF = 2.5
 LEAST_STEP = 1 / 1_024
@@ -45,17 +45,17 @@ class StartRate(NamedTuple):
     Attributes:
         next_at: No call starts before this moment.
         proof: The number of consecutive starts at `rate`, each as early as it allowed.
-        held: The rate that has held.
-        rate: The present rate: `held`, or a higher one on trial.
-        step: How much higher the next trial is, as a part of `held`.
+        accepted: The highest rate that was accepted.
+        rate: The present rate: `accepted`, or a higher one that is tried.
+        step: How much higher the next rate is, as a part of `accepted`.
         since: When `rate` was adopted.
         span: The least time before another rate is tried, in ms.
-        successes: The number of consecutive trials that have held.
+        successes: The number of consecutive higher rates that were accepted.
     """
 
     next_at: float
     proof: int
-    held: float
+    accepted: float
     rate: float
     step: float
     since: int = 0
@@ -69,7 +69,7 @@ class StartRate(NamedTuple):
 
 
 def learned(rate: float, step: float, now: int, span: int = 0) -> StartRate:
-    """Returns the state in which `rate` was accepted, and the next trial is higher by `step`."""
+    """Returns the state in which `rate` was accepted, and the next rate is higher by `step`."""
     rate, step = max(LEAST_RATE, rate), min(1.0, max(LEAST_STEP, step))
     return StartRate(now + 1 / rate, 0, rate, rate, step, now, span)
 
@@ -102,23 +102,23 @@ def refused(r: StartRate, admitted: int, ms: int, now: int, *, dry: bool) -> Sta
         dry: Whether that refusal ended a backoff, so that the bucket was empty after it.
     """
     measured = admitted / ms
-    # A standard deviation below `held`: that had held only by tokens saved up in the bucket.
-    below = (admitted + math.sqrt(admitted)) / ms < r.held
-    if r.rate > r.held and not (dry and below and admitted < TRUSTED):
-        held = measured if below else min(max(r.held, measured), r.rate)
+    # A standard deviation below `accepted`: only tokens saved up in the bucket allowed that.
+    below = (admitted + math.sqrt(admitted)) / ms < r.accepted
+    if r.rate > r.accepted and not (dry and below and admitted < TRUSTED):
+        accepted = measured if below else min(max(r.accepted, measured), r.rate)
         step = r.step / 2
     else:
-        least = 0.0 if dry else r.held * admitted / (admitted + 1)
-        held = min(r.held, max(measured, least))
+        least = 0.0 if dry else r.accepted * admitted / (admitted + 1)
+        accepted = min(r.accepted, max(measured, least))
         step = max(r.step / 2, 1 / (admitted + 1))
-    return learned(held, step, now, r.span)
+    return learned(accepted, step, now, r.span)
 
 
 def after_random_refusal(r: StartRate, share: float) -> StartRate:
     """Returns the state after a refusal that may be one of the random ones, a `share` of starts.
 
     It takes back half of the proof that such a refusal comes in, so that a rate at which twice as
-    many are refused is never held.
+    many are refused is never accepted.
     """
     return r._replace(proof=max(0, r.proof - int(0.5 / share))) if share else r
 
@@ -150,15 +150,15 @@ def resumed(r: StartRate | None, cycle: Cycle, now: int, *, first: bool) -> Star
     good_ms = max(1, cycle.ms - cycle.backoff_ms)
     if _was_outage(cycle, good_ms, known=r is not None, first=first):
         half = cycle.admitted / good_ms / 2
-        return learned(min(half, r.held), 1.0, now, r.span) if r else learned(half, 1.0, now)
+        return learned(min(half, r.accepted), 1.0, now, r.span) if r else learned(half, 1.0, now)
     rate = cycle.admitted / (cycle.ms - cycle.unsure_ms / 2)
     step = max(1 / (cycle.admitted + 1), cycle.unsure_ms / cycle.ms / 2)
     if r is None:
         return learned(rate, step, now, cycle.backoff_ms)
     proven = now - cycle.backoff_ms - r.since >= cycle.backoff_ms
-    held = min(r.held, max(rate, PROVEN * r.held if proven else 0.0))
+    accepted = min(r.accepted, max(rate, PROVEN * r.accepted if proven else 0.0))
     span = max(r.span, cycle.backoff_ms) if cycle.backoff_ms > good_ms else r.span
-    return learned(held, max(step, (r.held / held - 1) / 2), now, span)
+    return learned(accepted, max(step, (r.accepted / accepted - 1) / 2), now, span)
 
 
 def _was_outage(cycle: Cycle, good_ms: int, *, known: bool, first: bool) -> bool:
@@ -182,13 +182,15 @@ def _proven(r: StartRate, now: int) -> StartRate:
     """Returns the state with the next rate if this one has been kept up long enough."""
     if now - r.since < r.span:
         return r
-    if r.rate <= r.held:
+    if r.rate <= r.accepted:
         if r.proof * r.step < 1:
             return r
-        return r._replace(rate=r.held * (1 + r.step), proof=0, since=now)
-    if r.proof * (r.rate / r.held - 1) < PROOF:
+        return r._replace(rate=r.accepted * (1 + r.step), proof=0, since=now)
+    if r.proof * (r.rate / r.accepted - 1) < PROOF:
         return r
     successes = r.successes + 1
     step = min(1.0, 2 * r.step) if successes > 1 else r.step
     rate = r.rate * (1 + step)
-    return r._replace(held=r.rate, rate=rate, step=step, proof=0, since=now, successes=successes)
+    return r._replace(
+        accepted=r.rate, rate=rate, step=step, proof=0, since=now, successes=successes
+    )

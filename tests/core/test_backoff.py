@@ -5,8 +5,8 @@ import pytest
 from runner.core.backoff import (
     EXHAUSTED,
     FEW,
+    PROBES,
     SILENCE_MS,
-    TRIALS,
     Backoff,
     begun,
     ended,
@@ -91,14 +91,14 @@ def test_a_window_that_its_own_trials_may_keep_exceeded_is_left_alone_for_a_minu
     """It counts the calls that it refuses, and bears hardly more of them."""
     few, many = begun(Backoff(), FEW, NOW), begun(Backoff(), MANY, NOW)
     for backoff, expected in ((few, SILENCE_MS), (many, 10_000)):
-        tried = backoff._replace(refusals=TRIALS)
+        tried = backoff._replace(refusals=PROBES)
         assert wait(tried, None, None, LONG_AGO, NOW)[1] == NOW + expected
         assert tried.was_silent == (expected == SILENCE_MS)
 
 
 def test_refused_after_that_it_is_more_than_throttling() -> None:
     few, many = begun(Backoff(), FEW, NOW), begun(Backoff(), MANY, NOW)
-    assert not few._replace(refusals=TRIALS).is_exhausted
-    assert few._replace(refusals=TRIALS + 1).is_exhausted
+    assert not few._replace(refusals=PROBES).is_exhausted
+    assert few._replace(refusals=PROBES + 1).is_exhausted
     assert not many._replace(refusals=EXHAUSTED - 1).is_exhausted
     assert many._replace(refusals=EXHAUSTED).is_exhausted

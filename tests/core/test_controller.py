@@ -191,7 +191,7 @@ def test_of_a_window_the_time_counts_in_which_it_let_calls_in() -> None:
     r.after(REFUSAL_MS).refuse()
     assert before is not None
     assert r.state.rate is not None
-    assert r.state.rate.held == pytest.approx(before.held, rel=0.05)
+    assert r.state.rate.accepted == pytest.approx(before.accepted, rel=0.05)
 
 
 def test_the_number_that_is_tried_spread_need_not_be_in_flight() -> None:

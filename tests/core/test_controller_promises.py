@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.core import controller
-from runner.core.backoff import TRIALS
+from runner.core.backoff import PROBES
 from tests.core.controller_route import CALL_MS, REFUSAL_MS, SECOND, Route, grown, route
 
 
@@ -89,8 +89,8 @@ def test_a_call_that_tries_and_fails_otherwise_leaves_room_for_another() -> None
 
 
 def test_the_caller_is_told_when_it_is_more_than_throttling() -> None:
-    assert not controller.exhausted(drained(TRIALS)[0].state)
-    r, _ = drained(TRIALS + 1)
+    assert not controller.exhausted(drained(PROBES)[0].state)
+    r, _ = drained(PROBES + 1)
     assert controller.exhausted(r.state)
     r.start()
     r.after(CALL_MS).answer()

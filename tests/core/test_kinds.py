@@ -179,9 +179,9 @@ def test_tokens_are_reserved_by_estimate_and_settled_by_what_was_used() -> None:
     cost = {Unit.CALLS: 1, Unit.TOKENS: 300}
     flying = started(window(1_000, Rolling(MINUTE), Unit.TOKENS), cost=cost)
     assert (flying.reserved, flying.remaining) == (300, 700)
-    settled = settle_window(flying, replace(DONE, tokens=120), NOW, held=300)
+    settled = settle_window(flying, replace(DONE, tokens=120), NOW, amount=300)
     assert (settled.reserved, settled.spent) == (0, 120)
-    unknown = settle_window(flying, DONE, NOW, held=300)
+    unknown = settle_window(flying, DONE, NOW, amount=300)
     assert unknown.spent == 300
 
 
@@ -195,7 +195,7 @@ def test_an_estimate_beyond_the_whole_limit_still_lets_one_call_try() -> None:
 
 def test_a_call_whose_end_nobody_saw_counts_with_all_it_had_reserved() -> None:
     flying = started(window(1_000, Grant(), Unit.CREDITS), cost={Unit.CREDITS: CREDIT // 2})
-    lost = settle_unseen(flying, probe=False, now=NOW, held=CREDIT // 2)
+    lost = settle_unseen(flying, probe=False, now=NOW, amount=CREDIT // 2)
     assert (lost.reserved, lost.spent) == (0, 500)
 
 
@@ -207,7 +207,7 @@ def test_tokens_left_of_an_unknown_limit_tell_it() -> None:
     """As a header does that names what remains of a month, and not of what."""
     flying = started(window(None, Rolling(MINUTE), Unit.TOKENS), cost={Unit.TOKENS: 50})
     told = replace(DONE, tokens=40, counts={"rule": Count(None, 960)})
-    settled = settle_window(flying, told, NOW, held=50)
+    settled = settle_window(flying, told, NOW, amount=50)
     assert (settled.limit, settled.remaining, settled.limit_source) == (1_000, 960, Source.HEADER)
 
 
@@ -262,7 +262,7 @@ def test_a_further_quota_is_worth_a_line_once_something_is_known_of_it() -> None
 def test_without_credits_the_balance_is_watched_and_no_limit_is_learned() -> None:
     broke = started(replace(window(5_000, Grant(), Unit.CREDITS), spent=1_000), cost={})
     verdict = Verdict(Kind.SPENT, "insufficient balance", Scope.ACCOUNT, quota="rule")
-    told = settle_window(broke, Outcome(verdict), NOW, held=1_000)
+    told = settle_window(broke, Outcome(verdict), NOW, amount=1_000)
     assert (told.limit, told.gate.reason) == (5_000, ParkReason.SPENT)
     assert told.gate.parked_until == NOW + PROBE_WAITS_MS[0]
 
@@ -374,6 +374,6 @@ def test_a_clock_that_is_corrected_by_seconds_moves_nothing() -> None:
 def test_a_call_that_nobody_saw_end_spends_no_credits_that_nobody_has_told_of() -> None:
     """Else an account that counts calls alone would show credits after a crash."""
     flying = replace(window(None, Grant(), Unit.CREDITS), reserved=2_000)
-    assert settle_unseen(flying, probe=False, held=2_000).spent == 0
+    assert settle_unseen(flying, probe=False, amount=2_000).spent == 0
     told = replace(window(5_000, Grant(), Unit.CREDITS), reserved=2_000)
-    assert settle_unseen(told, probe=False, held=2_000).spent == 2_000
+    assert settle_unseen(told, probe=False, amount=2_000).spent == 2_000

@@ -233,7 +233,7 @@ def test_after_a_trial_without_refusals_all_is_as_before() -> None:
         accepted(r)
     assert r.state.before_experiment is None
     assert r.state.rate is not None
-    assert r.state.rate.held == before.rate.held
+    assert r.state.rate.accepted == before.rate.accepted
 
 
 def test_after_refusals_in_a_trial_no_limit_is_left() -> None:

@@ -52,8 +52,8 @@ def test_a_higher_rate_is_tried_after_one_part_in_step() -> None:
     rate = learned(1 / SECOND, 1 / 64, NOW)
     assert kept_up(rate, 63)[0].rate == rate.rate
     tried = kept_up(rate, 64)[0]
-    assert tried.rate == pytest.approx(rate.held * (1 + 1 / 64))
-    assert tried.held == rate.held
+    assert tried.rate == pytest.approx(rate.accepted * (1 + 1 / 64))
+    assert tried.accepted == rate.accepted
 
 
 def test_starts_that_waited_for_something_else_prove_nothing() -> None:
@@ -64,54 +64,56 @@ def test_starts_that_waited_for_something_else_prove_nothing() -> None:
 def test_a_tried_rate_that_lasts_is_held_and_twice_in_a_row_doubles_the_step() -> None:
     rate = kept_up(learned(1 / SECOND, 0.25, NOW), 4)[0]
     first = kept_up(rate, 10)[0]
-    assert first.held == pytest.approx(1.25 / SECOND)
+    assert first.accepted == pytest.approx(1.25 / SECOND)
     assert first.step == 0.25
     second = kept_up(first, 10)[0]
-    assert second.held == pytest.approx(1.25**2 / SECOND)
+    assert second.accepted == pytest.approx(1.25**2 / SECOND)
     assert second.step == 0.5
 
 
 def test_a_rate_lasts_as_long_as_the_longest_backoff_has() -> None:
     rate, now = kept_up(learned(1 / SECOND, 1.0, NOW, span=60 * SECOND), 59)
-    assert rate.rate == rate.held
+    assert rate.rate == rate.accepted
     assert now < NOW + 60 * SECOND
-    assert kept_up(learned(1 / SECOND, 1.0, NOW, span=60 * SECOND), 61)[0].rate > rate.held
+    assert kept_up(learned(1 / SECOND, 1.0, NOW, span=60 * SECOND), 61)[0].rate > rate.accepted
 
 
 def test_a_tried_rate_that_is_refused_gives_way_to_what_held() -> None:
     tried = kept_up(learned(1 / SECOND, 0.1, NOW), 10)[0]
     after = refused(tried, 20, 20 * SECOND, NOW, dry=False)
-    assert (after.rate, after.held) == (tried.held, tried.held)
+    assert (after.rate, after.accepted) == (tried.accepted, tried.accepted)
     assert after.step == 0.05
     assert after.next_at == NOW + SECOND
 
 
 def test_what_was_let_in_counts_if_it_is_more_than_what_held() -> None:
     tried = kept_up(learned(1 / SECOND, 0.1, NOW), 10)[0]
-    assert refused(tried, 105, 100 * SECOND, NOW, dry=False).held == pytest.approx(1.05 / SECOND)
-    assert refused(tried, 200, 100 * SECOND, NOW, dry=False).held == tried.rate
+    assert refused(tried, 105, 100 * SECOND, NOW, dry=False).accepted == pytest.approx(
+        1.05 / SECOND
+    )
+    assert refused(tried, 200, 100 * SECOND, NOW, dry=False).accepted == tried.rate
 
 
 def test_a_rate_that_held_on_savings_falls_to_what_was_let_in() -> None:
     """Calls that a bucket had saved up let too high a rate hold."""
     tried = kept_up(learned(2 / SECOND, 0.1, NOW), 10)[0]
-    assert refused(tried, 25, 25 * SECOND, NOW, dry=False).held == pytest.approx(1 / SECOND)
+    assert refused(tried, 25, 25 * SECOND, NOW, dry=False).accepted == pytest.approx(1 / SECOND)
 
 
 def test_a_held_rate_that_is_refused_falls_to_what_was_let_in() -> None:
     held = learned(1 / SECOND, 0.01, NOW)
     after = refused(held, 50, 52 * SECOND, NOW, dry=False)
-    assert after.held == held.held * 50 / 51
+    assert after.accepted == held.accepted * 50 / 51
     assert after.step == 1 / 51
-    assert refused(held, 99, 100 * SECOND, NOW, dry=False).held == pytest.approx(0.99 / SECOND)
+    assert refused(held, 99, 100 * SECOND, NOW, dry=False).accepted == pytest.approx(0.99 / SECOND)
 
 
 def test_after_a_backoff_little_is_believed() -> None:
     """The first estimate may be the bucket's burst: what was let in since it was dry is not."""
     guess = learned(35 / SECOND, 0.02, NOW)
-    assert refused(guess, 1, SECOND, NOW, dry=True).held == 1 / SECOND
+    assert refused(guess, 1, SECOND, NOW, dry=True).accepted == 1 / SECOND
     tried = kept_up(guess, 50)[0]
-    assert refused(tried, 1, SECOND, NOW, dry=True).held == 1 / SECOND
+    assert refused(tried, 1, SECOND, NOW, dry=True).accepted == 1 / SECOND
 
 
 # ---- after a backoff
@@ -202,6 +204,6 @@ def test_the_rate_stays_a_rate(
             state = refused(state, number, ms, now, dry=dry)
         else:
             state = started(state, min(number, room(state, now)), now, bound=True)
-        assert LEAST_RATE <= state.held <= state.rate < math.inf
+        assert LEAST_RATE <= state.accepted <= state.rate < math.inf
         assert 0 < state.step <= 1
         assert now <= state.next_at + 20
